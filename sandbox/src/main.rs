@@ -1,0 +1,2 @@
+//! Shows Causeway at work.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Causeway joins an X-Cart shop to an Infor M3 ERP.
