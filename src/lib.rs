@@ -4,6 +4,7 @@
 
 pub mod amount;
 pub mod clock;
+pub mod connector;
 pub mod ids;
 pub mod order;
 pub mod retry;

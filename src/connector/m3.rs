@@ -1,0 +1,6 @@
+//! Calls to M3's MI programs over HTTP.
+
+pub mod mi;
+mod mi_v1;
+mod mi_v2;
+mod wire;
