@@ -143,8 +143,8 @@ impl Audit {
     /// Notes what is missing; what follows what is noted already becomes one range.
     fn lose(&mut self, lost: RangeInclusive<u64>) {
         match self.missing.last_mut() {
-            Some(last) if last.end().saturating_add(1) == *lost.start() => {
-                *last = *last.start()..=*lost.end();
+            Some(range) if range.end().saturating_add(1) == *lost.start() => {
+                *range = *range.start()..=*lost.end();
             }
             Some(_) | None => self.missing.push(lost),
         }

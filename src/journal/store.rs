@@ -184,6 +184,9 @@ impl Store {
         range: Range<Vec<u8>>,
         mut visit: impl FnMut(&[u8], &[u8]) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
+        if range.start >= range.end {
+            return Ok(());
+        }
         let mut rows = self.db.range(range);
         while let Some((key, value)) = guard("read a row", || rows.next().transpose())? {
             self.touch(key.len().saturating_add(value.len()));
