@@ -8,3 +8,4 @@ pub mod ids;
 pub mod order;
 pub mod retry;
 pub mod secret;
+pub mod supervise;
