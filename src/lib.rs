@@ -5,6 +5,7 @@
 pub mod amount;
 pub mod clock;
 pub mod ids;
+pub mod log;
 pub mod order;
 pub mod retry;
 pub mod secret;
