@@ -4,8 +4,11 @@
 
 pub mod amount;
 pub mod clock;
+pub mod config;
 pub mod ids;
+pub mod intake;
 pub mod log;
+pub mod metrics;
 pub mod order;
 pub mod retry;
 pub mod secret;
