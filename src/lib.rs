@@ -3,6 +3,7 @@
 //! Words first, then the stages in the way an event takes; `ARCHITECTURE.md` is the map.
 
 pub mod amount;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod ids;
