@@ -1,0 +1,310 @@
+//! One HTTP client for every connector.
+//!
+//! Guarantees: no redirect is followed and nothing is sent twice; `http://` is spoken to
+//! this machine only; a private CA replaces all other roots; no answer is larger than
+//! `body_bytes_max` and none takes longer than `call_ms_max`. When there is no complete
+//! answer, [`Lost`] says whether the request may have left.
+
+use super::{Class, Failure, Fate};
+use crate::clock;
+use reqwest::{Client, Request, Response, header, redirect, retry};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::{ClientConfig, RootCertStore, crypto::ring, pki_types::CertificateDer, version};
+use serde::Deserialize;
+use std::{
+    error::Error as _,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+use thiserror::Error;
+use time::{OffsetDateTime, PrimitiveDateTime, macros::format_description};
+use url::{Host, Url};
+
+/// Idle connections kept for one host; each costs some 20 kB with TLS.
+const IDLE_PER_HOST_MAX: usize = 2;
+
+/// How long an idle connection is kept.
+const IDLE_MAX: Duration = Duration::from_secs(30);
+
+/// The longest `Retry-After` that is believed.
+const RETRY_AFTER_S_MAX: u64 = 86_400;
+
+/// How to reach one destination.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Time to connect, TLS included.
+    pub connect_ms_max: u64,
+    /// Time for the whole call. The gateway before M3 gives up after 60 s (reference/m3.md 1.7).
+    pub call_ms_max: u64,
+    /// Size of an answer.
+    pub body_bytes_max: usize,
+    /// PEM file with the only authorities to trust; without it those of the system.
+    pub ca_file: Option<PathBuf>,
+    /// The way out.
+    pub proxy: Proxy,
+}
+
+/// The way out of the site.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Proxy {
+    /// As the environment says.
+    #[default]
+    System,
+    /// Directly.
+    Off,
+    /// Through this one, such as `http://proxy.site:3128`.
+    Url(String),
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            connect_ms_max: 10_000,
+            call_ms_max: 70_000,
+            body_bytes_max: 10_000_000,
+            ca_file: None,
+            proxy: Proxy::System,
+        }
+    }
+}
+
+/// Why there is no client. The text continues "could not prepare the connection: ".
+#[derive(Debug, Error)]
+pub enum HttpError {
+    /// The address is not one.
+    #[error("{0:?} is not an address")]
+    NotAnAddress(String),
+    /// Plain HTTP to another machine.
+    #[error("{0} is not https, which is allowed for this machine only")]
+    NotHttps(Url),
+    /// The CA file cannot be used.
+    #[error("the CA file {path} cannot be read")]
+    CaUnreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the parser said.
+        source: rustls::pki_types::pem::Error,
+    },
+    /// A certificate cannot be used.
+    #[error("a certificate of {path} cannot be used")]
+    CaUnusable {
+        /// The file.
+        path: PathBuf,
+        /// What the library said.
+        source: rustls::Error,
+    },
+    /// Nothing to trust.
+    #[error("no certificate authority was found {0}")]
+    NoRoots(&'static str),
+    /// The library refused.
+    #[error("the client cannot be built")]
+    Client(#[from] reqwest::Error),
+    /// The TLS library refused.
+    #[error("TLS cannot be set up")]
+    Tls(#[from] rustls::Error),
+}
+
+/// A complete answer, whatever its status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// What `Retry-After` asks for, if it is there and can be read.
+    pub retry_after_s: Option<u64>,
+    /// The body, whole.
+    pub body: Vec<u8>,
+}
+
+/// No complete answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lost {
+    /// Whether the request may have left.
+    pub sent: Sent,
+    /// Unreachable, timed out or broken.
+    pub class: Class,
+    /// For the operator.
+    pub text: String,
+}
+
+/// Whether a request may have left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sent {
+    /// No.
+    No,
+    /// Perhaps.
+    Perhaps,
+}
+
+impl From<Lost> for Failure {
+    fn from(lost: Lost) -> Self {
+        let fate = match lost.sent {
+            Sent::No => Fate::NotDone,
+            Sent::Perhaps => Fate::Unknown,
+        };
+        Self::new(fate, lost.class, &lost.text)
+    }
+}
+
+/// The client. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Http {
+    client: Client,
+    body_bytes_max: usize,
+}
+
+/// Reads the address of a destination; it ends without a slash.
+pub fn address(text: &str) -> Result<Url, HttpError> {
+    let url = Url::parse(text.trim_end_matches('/'))
+        .map_err(|_| HttpError::NotAnAddress(text.to_owned()))?;
+    match url.scheme() {
+        "https" => Ok(url),
+        "http" if is_this_machine(&url) => Ok(url),
+        "http" => Err(HttpError::NotHttps(url)),
+        _ => Err(HttpError::NotAnAddress(text.to_owned())),
+    }
+}
+
+fn is_this_machine(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+impl Http {
+    /// Builds the client for these addresses, which decide whether roots are loaded at all.
+    pub fn new(settings: &Settings, addresses: &[&Url]) -> Result<Self, HttpError> {
+        let encrypted = addresses.iter().any(|url| url.scheme() == "https");
+        let roots = match (&settings.ca_file, encrypted) {
+            (Some(path), true) => roots_of_file(path)?,
+            (None, true) => roots_of_system()?,
+            (_, false) => RootCertStore::empty(),
+        };
+        let builder = Client::builder()
+            .tls_backend_preconfigured(tls(roots)?)
+            .http1_only()
+            .redirect(redirect::Policy::none())
+            .retry(retry::never())
+            .referer(false)
+            .user_agent(concat!("causeway/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(Duration::from_millis(settings.connect_ms_max))
+            .timeout(Duration::from_millis(settings.call_ms_max))
+            .pool_max_idle_per_host(IDLE_PER_HOST_MAX)
+            .pool_idle_timeout(IDLE_MAX);
+        let builder = match &settings.proxy {
+            _ if addresses.iter().all(|url| is_this_machine(url)) => builder.no_proxy(),
+            Proxy::System => builder,
+            Proxy::Off => builder.no_proxy(),
+            Proxy::Url(url) => builder.proxy(reqwest::Proxy::all(url.as_str())?),
+        };
+        Ok(Self { client: builder.build()?, body_bytes_max: settings.body_bytes_max })
+    }
+
+    /// Returns the client, to build requests with.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Sends one request and reads the whole answer.
+    pub async fn send(&self, request: Request) -> Result<Answer, Lost> {
+        let response = self.client.execute(request).await.map_err(|error| lost(&error))?;
+        let status = response.status().as_u16();
+        let retry_after_s = response
+            .headers()
+            .get(header::RETRY_AFTER)
+            .and_then(|value| value.to_str().ok())
+            .and_then(|text| retry_after_s(text, clock::now().wall));
+        let body = self.read(response).await?;
+        Ok(Answer { status, retry_after_s, body })
+    }
+
+    async fn read(&self, mut response: Response) -> Result<Vec<u8>, Lost> {
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| cut(&error))? {
+            if body.len().saturating_add(chunk.len()) > self.body_bytes_max {
+                let text = format!("the answer is larger than {} bytes", self.body_bytes_max);
+                return Err(Lost { sent: Sent::Perhaps, class: Class::Broken, text });
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
+    }
+}
+
+fn tls(roots: RootCertStore) -> Result<ClientConfig, HttpError> {
+    let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_protocol_versions(&[&version::TLS13, &version::TLS12])?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+fn roots_of_file(path: &Path) -> Result<RootCertStore, HttpError> {
+    let unreadable = |source| HttpError::CaUnreadable { path: path.into(), source };
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_file_iter(path).map_err(unreadable)? {
+        let added = roots.add(certificate.map_err(unreadable)?);
+        added.map_err(|source| HttpError::CaUnusable { path: path.into(), source })?;
+    }
+    if roots.is_empty() { Err(HttpError::NoRoots("in the CA file")) } else { Ok(roots) }
+}
+
+fn roots_of_system() -> Result<RootCertStore, HttpError> {
+    let mut roots = RootCertStore::empty();
+    // A system carries a few that cannot be parsed; the others do.
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if roots.is_empty() { Err(HttpError::NoRoots("on this system")) } else { Ok(roots) }
+}
+
+/// Judges a request that got no answer. Only a failure to connect proves that nothing left.
+fn lost(error: &reqwest::Error) -> Lost {
+    let sent = if error.is_connect() || error.is_builder() { Sent::No } else { Sent::Perhaps };
+    let class = match (error.is_connect(), error.is_timeout()) {
+        (true, _) => Class::Unreachable,
+        (false, true) => Class::TimedOut,
+        (false, false) => Class::Unreachable,
+    };
+    Lost { sent, class, text: words(error) }
+}
+
+/// Judges an answer that broke off.
+fn cut(error: &reqwest::Error) -> Lost {
+    let class = if error.is_timeout() { Class::TimedOut } else { Class::Unreachable };
+    Lost { sent: Sent::Perhaps, class, text: words(error) }
+}
+
+/// Returns the causes without the address, which may hold values.
+fn words(error: &reqwest::Error) -> String {
+    let mut words = Vec::new();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        words.push(error.to_string());
+        cause = error.source();
+    }
+    words.dedup();
+    match words.is_empty() {
+        true if error.is_timeout() => "no answer in time".to_owned(),
+        true => "the request failed".to_owned(),
+        false => words.join(": "),
+    }
+}
+
+/// Reads `Retry-After`: seconds, or a date.
+fn retry_after_s(text: &str, now: SystemTime) -> Option<u64> {
+    let text = text.trim();
+    if let Ok(seconds) = text.parse::<u64>() {
+        return Some(seconds.min(RETRY_AFTER_S_MAX));
+    }
+    let format = format_description!(
+        "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
+    );
+    let until = PrimitiveDateTime::parse(text, format).ok()?.assume_utc();
+    let left = (until - OffsetDateTime::from(now)).whole_seconds();
+    Some(u64::try_from(left).unwrap_or(0).min(RETRY_AFTER_S_MAX))
+}
