@@ -8,6 +8,7 @@
 pub mod dedup;
 pub mod listener;
 pub mod reception;
+pub mod shelf;
 pub mod signature;
 pub mod tls;
 pub mod webhook;
