@@ -9,6 +9,8 @@ pub mod gate;
 pub mod http;
 pub mod limiter;
 pub mod m3;
+#[cfg(test)]
+mod stub;
 
 use serde::{Deserialize, Serialize};
 use std::fmt;

@@ -143,6 +143,12 @@ impl Breaker {
 mod tests {
     use super::*;
 
+    const POLICY: Policy = Policy {
+        failures_max: 3,
+        pause_first: Duration::from_secs(5),
+        pause_max: Duration::from_secs(15),
+    };
+
     #[derive(Debug)]
     enum Step {
         Admit(Want),
@@ -163,12 +169,7 @@ mod tests {
         use {Found::*, Standing::*, Step::*, Want::*};
         let start = crate::clock::now().mono;
         let at = |s: u64| start + Duration::from_secs(s);
-        let policy = Policy {
-            failures_max: 3,
-            pause_first: Duration::from_secs(5),
-            pause_max: Duration::from_secs(15),
-        };
-        let mut breaker = Breaker::new(policy);
+        let mut breaker = Breaker::new(POLICY);
         let story = [
             (0, Admit(Go)),
             (0, Back(Nobody)),

@@ -123,7 +123,8 @@ impl Gate {
         };
         self.take_token(deadline).await?;
         let now = clock::now().mono;
-        match self.lock().breaker.admit(now) {
+        let admitted = self.lock().breaker.admit(now);
+        match admitted {
             Admission::Refused(until) => Err(away(until, now)),
             admission @ (Admission::Go | Admission::Probe) => {
                 Ok(Pass { gate: self, admission, _place: place })

@@ -308,3 +308,128 @@ fn retry_after_s(text: &str, now: SystemTime) -> Option<u64> {
     let left = (until - OffsetDateTime::from(now)).whole_seconds();
     Some(u64::try_from(left).unwrap_or(0).min(RETRY_AFTER_S_MAX))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connector::stub::{Reply, Stub};
+    use std::time::UNIX_EPOCH;
+
+    fn http(url: &Url, change: impl FnOnce(&mut Settings)) -> Http {
+        let mut settings = Settings::default();
+        change(&mut settings);
+        Http::new(&settings, &[url]).unwrap()
+    }
+
+    async fn get(http: &Http, url: &str) -> Result<Answer, Lost> {
+        http.send(http.client().get(url).build().unwrap()).await
+    }
+
+    #[test]
+    fn plain_http_is_for_this_machine_only() {
+        let table = [
+            ("https://m3.example:7443/", "https://m3.example:7443/"),
+            ("https://m3.example/a/", "https://m3.example/a"),
+            ("http://127.0.0.1:8080", "http://127.0.0.1:8080/"),
+            ("http://localhost", "http://localhost/"),
+            ("http://[::1]:1", "http://[::1]:1/"),
+            (
+                "http://10.0.0.7",
+                "http://10.0.0.7/ is not https, which is allowed for this machine only",
+            ),
+            (
+                "http://localhost.evil.example",
+                "http://localhost.evil.example/ is not https, which is allowed for this machine only",
+            ),
+            ("ftp://h", "\"ftp://h\" is not an address"),
+            ("m3.example", "\"m3.example\" is not an address"),
+            ("", "\"\" is not an address"),
+        ];
+        for (text, want) in table {
+            let got = address(text).map_or_else(|e| e.to_string(), String::from);
+            assert_eq!(got, want, "{text}");
+        }
+    }
+
+    #[test]
+    fn retry_after_is_read_as_seconds_or_as_a_date() {
+        let now = UNIX_EPOCH + Duration::from_secs(784_111_777);
+        let table = [
+            ("0", Some(0)),
+            (" 120 ", Some(120)),
+            ("99999999", Some(RETRY_AFTER_S_MAX)),
+            ("Sun, 06 Nov 1994 08:49:37 GMT", Some(0)),
+            ("Sun, 06 Nov 1994 08:50:37 GMT", Some(60)),
+            ("Sat, 05 Nov 1994 08:50:37 GMT", Some(0)),
+            ("soon", None),
+            ("-1", None),
+            ("", None),
+        ];
+        for (text, want) in table {
+            assert_eq!(retry_after_s(text, now), want, "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_left_and_what_did_not_is_told_apart() {
+        let stub = Stub::start([
+            Reply::With(200, "retry-after: 7\r\n", "yes".to_owned()),
+            Reply::With(302, "location: /elsewhere\r\n", String::new()),
+            Reply::HangUp,
+            Reply::BreakOff,
+            Reply::With(200, "", "x".repeat(101)),
+            Reply::Silence,
+        ])
+        .await;
+        let url = address(&stub.url()).unwrap();
+        let http = http(&url, |s| {
+            s.body_bytes_max = 100;
+            s.call_ms_max = 500;
+        });
+        let mut told = Vec::new();
+        for _ in 0..6 {
+            told.push(match get(&http, url.as_str()).await {
+                Ok(answer) => format!("{} {:?}", answer.status, answer.retry_after_s),
+                Err(Lost { sent, class, .. }) => format!("{sent:?} {class:?}"),
+            });
+        }
+        let want = [
+            "200 Some(7)",
+            "302 None",
+            "Perhaps Unreachable",
+            "Perhaps Unreachable",
+            "Perhaps Broken",
+            "Perhaps TimedOut",
+        ];
+        assert_eq!(told, want);
+        assert_eq!(stub.asked().len(), 6, "nothing is sent twice, no redirect is followed");
+        drop(stub);
+        let lost = get(&http, url.as_str()).await.unwrap_err();
+        assert_eq!((lost.sent, lost.class), (Sent::No, Class::Unreachable));
+        assert!(!lost.text.is_empty() && !lost.text.contains("http://"), "{}", lost.text);
+    }
+
+    #[test]
+    fn a_private_ca_must_be_readable_and_hold_something() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ca.pem");
+        let url = Url::parse("https://m3.example").unwrap();
+        let key = rcgen::KeyPair::generate().unwrap();
+        let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let pem = params.self_signed(&key).unwrap().pem();
+        let table = [
+            (None, "Err(CaUnreadable"),
+            (Some("words"), "Err(NoRoots"),
+            (Some(pem.as_str()), "Ok("),
+        ];
+        for (text, want) in table {
+            if let Some(text) = text {
+                std::fs::write(&path, text).unwrap();
+            }
+            let settings = Settings { ca_file: Some(path.clone()), ..Settings::default() };
+            let got = format!("{:?}", Http::new(&settings, &[&url]));
+            assert!(got.starts_with(want), "{got}");
+        }
+    }
+}

@@ -43,6 +43,7 @@ pub(crate) fn bulk_url(place: &Place) -> String {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_excessive_bools, reason = "the members are M3's")]
 struct Bulk<'a> {
     program: &'a str,
     cono: u16,
@@ -132,7 +133,7 @@ pub(crate) fn read(answer: &Answer, calls: &[MiCall]) -> Result<Entries, Failure
 fn spread(body: &Body, calls: &[MiCall]) -> Entries {
     let missing = body.missing();
     let refused_first = missing.fate == Fate::Refused && calls.len() > 1;
-    let ran_none = body.count(body.nr_of_successfull_transactions.as_ref()) == Some(0);
+    let ran_none = count(body.nr_of_successfull_transactions.as_ref()) == Some(0);
     let fill = |index: usize| match (refused_first, ran_none) {
         // M3 refused one, says that none succeeded, but not whether the others were tried.
         (true, true) if index > 0 => Failure { fate: Fate::NotDone, ..missing.clone() },
@@ -151,12 +152,8 @@ impl Body {
             || self.failed() > 0
     }
 
-    fn count(&self, text: Option<&Text>) -> Option<u64> {
-        text.and_then(|Text(text)| text.trim().parse().ok())
-    }
-
     fn failed(&self) -> u64 {
-        self.count(self.nr_of_failed_transactions.as_ref()).unwrap_or(0)
+        count(self.nr_of_failed_transactions.as_ref()).unwrap_or(0)
     }
 
     fn was_terminated(&self) -> bool {
@@ -250,6 +247,10 @@ fn doubt(entries: &mut Entries, body: &Body) {
     }
 }
 
+fn count(text: Option<&Text>) -> Option<u64> {
+    text.and_then(|Text(text)| text.trim().parse().ok())
+}
+
 /// Whether this error type is M3's own no, given before or by the transaction.
 fn is_business(kind: &str) -> bool {
     matches!(
@@ -335,117 +336,120 @@ mod tests {
 
     const NOK: &str = r#""errorMessage":"no such item    WIT0103 ITNO","errorType":"ServerReturnedNOK","errorCode":"WIT0103","errorCfg":null,"errorField":"ITNO""#;
 
+    /// Status, body and what one call makes of them.
+    type Rows<'a> = &'a [(u16, &'a str, &'a str)];
+
+    const YES: Rows<'_> = &[
+        (
+            200,
+            r#"{"results":[{"transaction":"AddBatchLine","records":[{"PONR":"1"}]}],"wasTerminated":false}"#,
+            "ok[PONR=1]",
+        ),
+        (
+            200,
+            r#"{"results":[{"transaction":"AddBatchLine","records":[{"PONR":1,"SAPR":19.90}]}]}"#,
+            "ok[PONR=1,SAPR=19.90]",
+        ),
+        (
+            200,
+            r#"{"results":[{"records":{"PONR":"1"}}],"wasTerminated":"false","nrOfFailedTransactions":"0"}"#,
+            "ok[PONR=1]",
+        ),
+        (200, r#"{"results":{"records":[{"PONR":"1"}]},"unknown":[{}]}"#, "ok[PONR=1]"),
+        (200, r#"{"results":[{"transaction":"AddBatchLine"}],"nrOfFailedTransactions":0}"#, "ok[]"),
+        (200, r#"{"results":[{"records":[]}]}"#, "ok[]"),
+        (200, r#"{"results":[{"records":[{}]}]}"#, "ok[]"),
+        (
+            200,
+            r#"{"results":[{"records":null,"errorMessage":null,"errorCode":"","errorType":""}]}"#,
+            "ok[]",
+        ),
+    ];
+
+    const NO: Rows<'_> = &[
+        (
+            200,
+            r#"{"results":[{"errorMessage":"Locked","errorCode":"XUP0001"}]}"#,
+            "Refused Locked XUP0001 -",
+        ),
+        (
+            200,
+            r#"{"results":[{"errorMessage":"free words","errorType":"ServerReturnedNOK"}]}"#,
+            "Refused Unclassified ServerReturnedNOK -",
+        ),
+        (
+            400,
+            r#"{"errorMessage":"Transaction not found","errorType":"TransactionNotFound"}"#,
+            "Refused Config TransactionNotFound -",
+        ),
+        (
+            400,
+            r#"{"errorMessage":"CUNO is missing","errorType":"MandatoryInputFieldNotFound","errorField":"CUNO"}"#,
+            "Refused Data MandatoryInputFieldNotFound CUNO",
+        ),
+        (
+            400,
+            r#"{"wasTerminated":true,"terminationReason":"too long","terminationErrorType":"InputFieldTooLong"}"#,
+            "Refused Data InputFieldTooLong -",
+        ),
+        (200, r#"{"results":[{"notProcessed":true}],"wasTerminated":true}"#, "NotDone Broken  -"),
+    ];
+
+    const TERMINATED: Rows<'_> = &[
+        (
+            400,
+            r#"{"wasTerminated":true,"terminationReason":"connection lost","terminationErrorType":"CommunicationError"}"#,
+            "Unknown Broken CommunicationError -",
+        ),
+        (
+            200,
+            r#"{"results":[],"wasTerminated":true,"terminationReason":"connection lost","nrOfFailedTransactions":1}"#,
+            "Unknown Broken  -",
+        ),
+        (200, r#"{"results":[],"wasTerminated":"true"}"#, "Unknown Broken  -"),
+        (
+            200,
+            r#"{"results":[{"records":[{"PONR":"1"}]}],"nrOfFailedTransactions":1}"#,
+            "Unknown Broken  -",
+        ),
+        (200, r#"{"results":[],"wasTerminated":false}"#, "Unknown Broken  -"),
+        (200, r#"{"results":[{"transaction":"GetHead","records":[]}]}"#, "all: Unknown Broken  -"),
+        (200, r#"{"results":[{"records":[]},{"records":[]}]}"#, "all: Unknown Broken  -"),
+    ];
+
+    const UNREADABLE: Rows<'_> = &[
+        (200, "{}", "all: Unknown Broken HTTP 200 -"),
+        (200, "", "all: Unknown Broken HTTP 200 -"),
+        (200, "<html><body>Log in</body></html>", "all: Unknown Broken HTTP 200 -"),
+        (200, r#"{"results":[{"records":[{"PONR":"1"}"#, "all: Unknown Broken HTTP 200 -"),
+        (200, "[1,2]", "all: Unknown Broken HTTP 200 -"),
+        (200, "<miResult/>", "all: Unknown Broken HTTP 200 -"),
+        (400, "<html>Bad</html>", "all: Refused Unclassified HTTP 400 -"),
+        (400, "", "all: Refused Unclassified HTTP 400 -"),
+        (400, r#"{"error":"bad"}"#, "all: Refused Unclassified HTTP 400 -"),
+        (500, r#"{"errorMessage":"crash"}"#, "all: Unknown Broken HTTP 500 -"),
+        (503, "<html>Soon</html>", "all: Unknown Unavailable HTTP 503 -"),
+        (504, "", "all: Unknown TimedOut HTTP 504 -"),
+        (429, "", "all: NotDone RateLimited HTTP 429 -"),
+    ];
+
     #[test]
-    fn one_call_reads_the_same_in_every_form_of_answer() {
-        let nok200 = format!(
+    fn one_call_is_read_in_every_form_of_answer() {
+        for (status, body, want) in [YES, NO, TERMINATED, UNREADABLE].concat() {
+            assert_eq!(shown(status, body, 1), want, "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_reads_the_same_with_results_and_at_top_level() {
+        let inside = format!(
             r#"{{"results":[{{"transaction":"AddBatchLine",{NOK}}}],"wasTerminated":false,"nrOfSuccessfullTransactions":0,"nrOfFailedTransactions":1}}"#
         );
-        let nok400 = format!(r#"{{{NOK},"wasTerminated":true,"nrOfFailedTransactions":1}}"#);
-        let html = "<html><body>Bad Gateway</body></html>";
-        let table = [
-            // status, body, want
-            (
-                200,
-                r#"{"results":[{"transaction":"AddBatchLine","records":[{"PONR":"1"}]}],"wasTerminated":false}"#,
-                "ok[PONR=1]",
-            ),
-            (
-                200,
-                r#"{"results":[{"transaction":"AddBatchLine","records":[{"PONR":1,"SAPR":19.90}]}]}"#,
-                "ok[PONR=1,SAPR=19.90]",
-            ),
-            (
-                200,
-                r#"{"results":[{"records":{"PONR":"1"}}],"wasTerminated":"false","nrOfFailedTransactions":"0"}"#,
-                "ok[PONR=1]",
-            ),
-            (200, r#"{"results":{"records":[{"PONR":"1"}]},"unknown":[{}]}"#, "ok[PONR=1]"),
-            (
-                200,
-                r#"{"results":[{"transaction":"AddBatchLine"}],"nrOfFailedTransactions":0}"#,
-                "ok[]",
-            ),
-            (200, r#"{"results":[{"records":[]}]}"#, "ok[]"),
-            (200, r#"{"results":[{"records":[{}]}]}"#, "ok[]"),
-            (
-                200,
-                r#"{"results":[{"records":null,"errorMessage":null,"errorCode":"","errorType":""}]}"#,
-                "ok[]",
-            ),
-            (200, nok200.as_str(), "Refused Data WIT0103 ITNO"),
-            (400, nok200.as_str(), "Refused Data WIT0103 ITNO"),
-            (400, nok400.as_str(), "Refused Data WIT0103 ITNO"),
-            (200, nok400.as_str(), "Refused Data WIT0103 ITNO"),
-            (
-                200,
-                r#"{"results":[{"errorMessage":"Locked","errorCode":"XUP0001"}]}"#,
-                "Refused Locked XUP0001 -",
-            ),
-            (
-                200,
-                r#"{"results":[{"errorMessage":"free words","errorType":"ServerReturnedNOK"}]}"#,
-                "Refused Unclassified ServerReturnedNOK -",
-            ),
-            (
-                400,
-                r#"{"errorMessage":"Transaction not found","errorType":"TransactionNotFound"}"#,
-                "Refused Config TransactionNotFound -",
-            ),
-            (
-                400,
-                r#"{"errorMessage":"CUNO is missing","errorType":"MandatoryInputFieldNotFound","errorField":"CUNO"}"#,
-                "Refused Data MandatoryInputFieldNotFound CUNO",
-            ),
-            (
-                400,
-                r#"{"wasTerminated":true,"terminationReason":"gone","terminationErrorType":"InputFieldTooLong"}"#,
-                "Refused Data InputFieldTooLong -",
-            ),
-            (
-                400,
-                r#"{"wasTerminated":true,"terminationReason":"connection lost","terminationErrorType":"CommunicationError"}"#,
-                "Unknown Broken CommunicationError -",
-            ),
-            (
-                200,
-                r#"{"results":[],"wasTerminated":true,"terminationReason":"connection lost","nrOfFailedTransactions":1}"#,
-                "Unknown Broken  -",
-            ),
-            (200, r#"{"results":[],"wasTerminated":"true"}"#, "Unknown Broken  -"),
-            (
-                200,
-                r#"{"results":[{"notProcessed":true}],"wasTerminated":true}"#,
-                "NotDone Broken  -",
-            ),
-            (
-                200,
-                r#"{"results":[{"records":[{"PONR":"1"}]}],"nrOfFailedTransactions":1}"#,
-                "Unknown Broken  -",
-            ),
-            (200, r#"{"results":[],"wasTerminated":false}"#, "Unknown Broken  -"),
-            (
-                200,
-                r#"{"results":[{"transaction":"GetHead","records":[]}]}"#,
-                "all: Unknown Broken  -",
-            ),
-            (200, r#"{"results":[{"records":[]},{"records":[]}]}"#, "all: Unknown Broken  -"),
-            (200, "{}", "all: Unknown Broken HTTP 200 -"),
-            (200, "", "all: Unknown Broken HTTP 200 -"),
-            (200, html, "all: Unknown Broken HTTP 200 -"),
-            (200, r#"{"results":[{"records":[{"PONR":"1"}"#, "all: Unknown Broken HTTP 200 -"),
-            (200, r#"[1,2]"#, "all: Unknown Broken HTTP 200 -"),
-            (200, "<miResult/>", "all: Unknown Broken HTTP 200 -"),
-            (400, html, "all: Refused Unclassified HTTP 400 -"),
-            (400, "", "all: Refused Unclassified HTTP 400 -"),
-            (400, r#"{"error":"bad"}"#, "all: Refused Unclassified HTTP 400 -"),
-            (500, nok400.as_str(), "all: Unknown Broken HTTP 500 -"),
-            (503, html, "all: Unknown Unavailable HTTP 503 -"),
-            (504, "", "all: Unknown TimedOut HTTP 504 -"),
-            (429, "", "all: NotDone RateLimited HTTP 429 -"),
-        ];
-        for (status, body, want) in table {
-            let got = shown(status, body, 1);
-            assert_eq!(got, want, "{status} {body}");
+        let on_top = format!(r#"{{{NOK},"wasTerminated":true,"nrOfFailedTransactions":1}}"#);
+        for status in [200, 400] {
+            for body in [&inside, &on_top] {
+                assert_eq!(shown(status, body, 1), "Refused Data WIT0103 ITNO", "{status} {body}");
+            }
         }
     }
 

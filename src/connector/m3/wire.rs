@@ -107,7 +107,7 @@ pub(crate) struct Refusal<'a> {
 
 impl Refusal<'_> {
     /// Turns M3's no into a failure. The message loses the code and field that M3 glues to its end.
-    pub fn failure(&self) -> Failure {
+    pub(crate) fn failure(&self) -> Failure {
         let (code, kind, field) = (self.code.trim(), self.kind.trim(), self.field.trim());
         let code = if code.is_empty() { kind } else { code };
         let class = Class::of_m3_code(code);
@@ -128,7 +128,11 @@ fn unglued<'a>(message: &'a str, code: &str, field: &str) -> &'a str {
 
 /// Judges an answer that is no MI outcome, by its status.
 pub(crate) fn transport(answer: &Answer) -> Failure {
-    use {Class::*, Fate::*};
+    use Class::{
+        Broken, Config, Data, Forbidden, RateLimited, TimedOut, Unauthorized, Unavailable,
+        Unclassified,
+    };
+    use Fate::{NotDone, Refused, Unknown};
     let (fate, class) = match answer.status {
         200..=299 => (Unknown, Broken),
         300..=399 => (NotDone, Config),
