@@ -136,6 +136,11 @@ impl OrderKey {
 pub struct KeyPrefix(String);
 
 impl KeyPrefix {
+    /// Makes a prefix that is written in the program.
+    pub(crate) fn fixed(text: &'static str) -> Self {
+        Self(text.to_owned())
+    }
+
     /// Returns the prefix as text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -5,6 +5,8 @@
 pub mod amount;
 pub mod clock;
 pub mod connector;
+pub mod dates;
+pub mod flow;
 pub mod ids;
 pub mod order;
 pub mod retry;

@@ -4,10 +4,13 @@
 //! second time only after a 401, which proves that it was not run; a read never has an
 //! unknown fate; a write that may have been run is never reported as not done.
 
+pub mod customer;
+pub mod follow;
 pub mod ionapi;
 pub mod mi;
 mod mi_v1;
 mod mi_v2;
+pub mod order;
 pub mod token;
 mod wire;
 

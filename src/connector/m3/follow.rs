@@ -1,0 +1,147 @@
+//! A confirmed order in M3's words: value, lines, deliveries, invoices. Pure.
+//!
+//! Source: reference/m3.md 3.2, 4.4 and 4.5. What has not come about yet is not
+//! asked for: deliveries only after a delivered quantity, invoices only after an
+//! invoiced one.
+
+use super::{
+    mi::{MiCall, MiRecord},
+    order::{Answers, amount, fixed, line, list, number, one},
+};
+use crate::{
+    connector::Failure,
+    flow::{
+        follow::{Invoice, LineProgress, Progress},
+        run::Real,
+    },
+    ids::{Cuno, OrderKey, Orno},
+};
+
+/// RORC of a customer order (reference/m3.md 4.4).
+const CUSTOMER_ORDER: &str = "3";
+/// RECO of a settled invoice (reference/m3.md 4.5).
+const SETTLED: &str = "9";
+
+/// Reads a real order for the comparison with the shop's.
+pub fn read_real(orno: &Orno, cuno: &Cuno) -> Vec<MiCall> {
+    let ask = |transaction: &str| MiCall::new("OIS100MI", transaction).with("ORNO", orno.as_str());
+    vec![
+        ask("GetOrderValue").columns(&["TOPY", "CUCD"]),
+        ask("LstLine").columns(&["ITNO", "ORQT", "SAPR", "CUPO"]),
+        MiCall::new("OIS100MI", "LstHead").with("CUNO", cuno.as_str()).columns(&["ORNO", "CUOR"]),
+    ]
+}
+
+/// Understands it.
+pub fn real_read(answers: Answers, orno: &Orno, key: &OrderKey) -> Result<Real, Failure> {
+    let [value, lines, heads] = fixed::<3>(answers)?;
+    let value = value?.into_iter().next().unwrap_or_default();
+    let lines = list(lines)?.iter().map(line).collect::<Result<_, _>>()?;
+    let ours = list(heads)?.into_iter().filter(|head| head.text("CUOR") == key.as_str());
+    let mut ornos = ours.map(|head| number(&head, "ORNO")).collect::<Result<Vec<_>, _>>()?;
+    ornos.push(orno.clone());
+    ornos.sort();
+    ornos.dedup();
+    let currency = value.text("CUCD").to_owned();
+    Ok(Real { ornos, total: amount(&value, "TOPY")?, currency, lines })
+}
+
+/// Asks how far an order is.
+pub fn progress(orno: &Orno) -> Vec<MiCall> {
+    let ask = |transaction: &str| MiCall::new("OIS100MI", transaction).with("ORNO", orno.as_str());
+    vec![
+        ask("GetHead").columns(&["ORSL", "ORST"]),
+        ask("LstLine").columns(&["ORQT", "DLQT", "IVQT", "ORST"]),
+    ]
+}
+
+/// Understands it; an order that is gone has no lowest status.
+pub fn progressed(answers: Answers) -> Result<Progress, Failure> {
+    let [head, lines] = fixed::<2>(answers)?;
+    let Some(head) = one(head)? else { return Ok(Progress::default()) };
+    let lines = list(lines)?.iter().map(line_progress).collect::<Result<_, _>>()?;
+    Ok(Progress {
+        lowest: head.text("ORSL").trim().to_owned(),
+        highest: head.text("ORST").trim().to_owned(),
+        lines,
+        tracking: Vec::new(),
+        invoices: Vec::new(),
+    })
+}
+
+fn line_progress(record: &MiRecord) -> Result<LineProgress, Failure> {
+    Ok(LineProgress {
+        ordered: amount(record, "ORQT")?,
+        delivered: amount(record, "DLQT")?,
+        invoiced: amount(record, "IVQT")?,
+    })
+}
+
+/// Lists the delivery lines of an order.
+pub fn deliveries(orno: &Orno) -> MiCall {
+    let call = MiCall::new("MWS411MI", "LstDelLnByOrd").with("RORC", CUSTOMER_ORDER);
+    call.with("RIDN", orno.as_str()).columns(&["DLIX", "RIDN"])
+}
+
+/// Reads the head of each delivery among them.
+pub fn delivery_heads(rows: &[MiRecord], orno: &Orno) -> Vec<MiCall> {
+    let ours = rows.iter().filter(|row| row.text("RIDN").trim() == orno.as_str());
+    let mut indexes: Vec<&str> = ours.map(|row| row.text("DLIX").trim()).collect();
+    indexes.sort_unstable();
+    indexes.dedup();
+    let ask = |dlix: &str| {
+        MiCall::new("MWS410MI", "GetHead").with("DLIX", dlix).columns(&["DLIX", "ETRN", "PGRS"])
+    };
+    indexes.into_iter().filter(|dlix| !dlix.is_empty()).map(ask).collect()
+}
+
+/// Reads the tracking numbers; a delivery that is gone has none.
+pub fn tracking(answers: Answers) -> Result<Vec<String>, Failure> {
+    let mut numbers = Vec::new();
+    for answer in answers {
+        let number = one(answer)?.map(|head| head.text("ETRN").trim().to_owned());
+        numbers.extend(number.filter(|number| !number.is_empty()));
+    }
+    numbers.dedup();
+    Ok(numbers)
+}
+
+/// Lists the invoices of an order.
+pub fn invoices(orno: &Orno) -> MiCall {
+    let call = MiCall::new("OIS350MI", "LstAllInvByCO").with("ORNO", orno.as_str());
+    call.columns(&["IVNO", "EXIN", "YEA4", "PYNO", "CUNO"])
+}
+
+/// Asks accounts receivable for each of them.
+pub fn receivables(rows: &[MiRecord]) -> Vec<MiCall> {
+    let ask = |row: &MiRecord| {
+        let call = MiCall::new("ARS200MI", "GetInvTotInfo").with("PYNO", row.text("PYNO").trim());
+        call.with("CINO", invoice_number(row))
+            .with("INYR", row.text("YEA4").trim())
+            .with("CUNO", row.text("CUNO").trim())
+            .columns(&["CINO", "RECO"])
+    };
+    rows.iter().map(ask).collect()
+}
+
+/// Says which are posted and which are settled.
+pub fn posted(rows: &[MiRecord], answers: Answers) -> Result<Vec<Invoice>, Failure> {
+    let mut invoices = Vec::new();
+    for (row, answer) in rows.iter().zip(answers) {
+        let record = one(answer)?;
+        invoices.push(Invoice {
+            number: invoice_number(row).to_owned(),
+            posted: record.is_some(),
+            settled: record.is_some_and(|record| record.text("RECO").trim() == SETTLED),
+        });
+    }
+    Ok(invoices)
+}
+
+/// EXIN, or IVNO where there is none.
+fn invoice_number(row: &MiRecord) -> &str {
+    match row.text("EXIN").trim() {
+        "" => row.text("IVNO").trim(),
+        number => number,
+    }
+}

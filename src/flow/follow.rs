@@ -1,0 +1,299 @@
+//! What the shop is told while M3 delivers and invoices an order. Pure.
+//!
+//! Status writes are idempotent (reference/xcart.md 3.3) and simply repeated; a
+//! tracking number is written only when the shop's list does not have it.
+//! Whether all is shipped is decided by quantities, not by status alone
+//! (reference/m3.md 5.1).
+
+use super::{
+    cause::{Cause, CauseKind},
+    rules::{PaidWhen, StatusRules},
+};
+use crate::amount::Amount;
+use serde::{Deserialize, Serialize};
+
+/// Deleted (reference/m3.md 5.1).
+const STATUS_DELETED: &str = "90";
+/// Closed with a remaining quantity.
+const STATUS_CLOSED: &str = "99";
+/// Tracking numbers of one order that are written to the shop.
+const TRACKING_MAX: usize = 50;
+
+/// An order as M3 has it now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// ORSL, lowest line status; empty when the order is gone.
+    pub lowest: String,
+    /// ORST, highest line status.
+    pub highest: String,
+    /// Quantities of each line.
+    pub lines: Vec<LineProgress>,
+    /// Tracking numbers (ETRN) of its deliveries.
+    pub tracking: Vec<String>,
+    /// Its invoices.
+    pub invoices: Vec<Invoice>,
+}
+
+/// Quantities of one line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LineProgress {
+    /// ORQT.
+    pub ordered: Amount,
+    /// DLQT.
+    pub delivered: Amount,
+    /// IVQT.
+    pub invoiced: Amount,
+}
+
+/// One invoice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invoice {
+    /// EXIN, or IVNO where there is none.
+    pub number: String,
+    /// Whether accounts receivable has it.
+    pub posted: bool,
+    /// Whether it is settled: RECO 9.
+    pub settled: bool,
+}
+
+/// A write to the shop.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Tell {
+    /// `PUT .../shipping_status`.
+    Shipping(String),
+    /// `PUT .../payment_status`.
+    Payment(String),
+    /// A tracking number by the optional extension.
+    Tracking(String),
+}
+
+/// What the shop has been told and how far M3 has come.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Follow {
+    /// Shipping status last written.
+    pub shipping: String,
+    /// Payment status last written.
+    pub payment: String,
+    /// Tracking numbers the shop has, or cannot take.
+    pub tracking: Vec<String>,
+    /// Writes that are due, in this sequence.
+    pub due: Vec<Tell>,
+    /// Looks at M3 without news.
+    pub idle: u32,
+    /// `ORSL-ORST` at the last look.
+    pub seen: String,
+    /// Whether M3 has nothing more to do.
+    pub complete: bool,
+}
+
+impl Follow {
+    /// Begins with the first status after the confirmation.
+    pub fn new(rules: &StatusRules) -> Self {
+        let mut follow = Self::default();
+        follow.want_shipping(&rules.confirmed);
+        follow
+    }
+
+    /// Returns the next write, if one is due.
+    pub fn next(&self) -> Option<&Tell> {
+        self.due.first()
+    }
+
+    /// The shop has it, or has said that it does not take it.
+    pub fn told(&mut self) {
+        if self.due.is_empty() {
+            return;
+        }
+        match self.due.remove(0) {
+            Tell::Shipping(code) => self.shipping = code,
+            Tell::Payment(code) => self.payment = code,
+            Tell::Tracking(number) => self.tracking.push(number),
+        }
+    }
+
+    /// Takes in what the shop itself says of the order, so that nothing is written twice.
+    pub fn shop_has(&mut self, tracking: &[String]) {
+        self.due
+            .retain(|tell| !matches!(tell, Tell::Tracking(number) if tracking.contains(number)));
+        for number in tracking {
+            if !self.tracking.contains(number) {
+                self.tracking.push(number.clone());
+            }
+        }
+    }
+
+    /// Takes in M3's progress; `Some` when a person is needed.
+    pub fn on(&mut self, now: &Progress, shop_payment: &str, rules: &StatusRules) -> Option<Cause> {
+        let seen = format!("{}-{}", now.lowest, now.highest);
+        if now.lowest.is_empty() || now.lowest == STATUS_DELETED {
+            let text = format!("M3 has the order no more (status {seen})");
+            return Some(Cause::new(CauseKind::OrderDeletedInM3, text));
+        }
+        self.idle = if self.seen == seen { self.idle.saturating_add(1) } else { 0 };
+        self.seen = seen;
+        for number in now.tracking.iter().take(TRACKING_MAX) {
+            self.want_tracking(number);
+        }
+        if now.all_delivered() {
+            self.want_shipping(&rules.shipped);
+        } else if now.highest == STATUS_CLOSED && now.lowest == STATUS_CLOSED {
+            let text = "M3 closed the order with a quantity that was not delivered";
+            return Some(Cause::new(CauseKind::OrderDeletedInM3, text));
+        } else if now.some_delivered() {
+            self.want_shipping(&rules.partly_shipped);
+        }
+        let paid = now.paid(rules.paid_when);
+        if paid && !rules.paid_already.iter().any(|code| code == shop_payment) {
+            self.want_payment(&rules.paid);
+        }
+        let nothing_to_pay = rules.paid_when == PaidWhen::Never
+            || rules.paid_already.iter().any(|code| code == shop_payment);
+        self.complete = now.all_invoiced() && now.all_posted() && (paid || nothing_to_pay);
+        None
+    }
+
+    fn want_shipping(&mut self, code: &str) {
+        self.due.retain(|tell| !matches!(tell, Tell::Shipping(_)));
+        if !code.is_empty() && self.shipping != code {
+            self.due.push(Tell::Shipping(code.to_owned()));
+        }
+    }
+
+    fn want_payment(&mut self, code: &str) {
+        self.due.retain(|tell| !matches!(tell, Tell::Payment(_)));
+        if !code.is_empty() && self.payment != code {
+            self.due.push(Tell::Payment(code.to_owned()));
+        }
+    }
+
+    /// Tracking goes before the status, so that the shop's mail has it (reference/xcart.md 3.3).
+    fn want_tracking(&mut self, number: &str) {
+        let tell = Tell::Tracking(number.to_owned());
+        if number.is_empty()
+            || self.tracking.iter().any(|n| n == number)
+            || self.due.contains(&tell)
+        {
+            return;
+        }
+        self.due.insert(0, tell);
+    }
+}
+
+impl Progress {
+    fn all_delivered(&self) -> bool {
+        !self.lines.is_empty() && self.lines.iter().all(|line| line.delivered >= line.ordered)
+    }
+
+    fn some_delivered(&self) -> bool {
+        self.lines.iter().any(|line| !line.delivered.is_zero())
+    }
+
+    fn all_invoiced(&self) -> bool {
+        !self.lines.is_empty() && self.lines.iter().all(|line| line.invoiced >= line.ordered)
+    }
+
+    fn all_posted(&self) -> bool {
+        !self.invoices.is_empty() && self.invoices.iter().all(|invoice| invoice.posted)
+    }
+
+    fn paid(&self, when: PaidWhen) -> bool {
+        let enough = match when {
+            PaidWhen::Settled => self.invoices.iter().all(|invoice| invoice.settled),
+            PaidWhen::Posted => self.invoices.iter().all(|invoice| invoice.posted),
+            PaidWhen::Never => false,
+        };
+        enough && self.all_invoiced() && !self.invoices.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn progress(lowest: &str, highest: &str, quantities: [(i64, i64, i64); 2]) -> Progress {
+        let amount = |n: i64| Amount(n.into());
+        let lines = quantities.map(|(ordered, delivered, invoiced)| LineProgress {
+            ordered: amount(ordered),
+            delivered: amount(delivered),
+            invoiced: amount(invoiced),
+        });
+        Progress {
+            lowest: lowest.into(),
+            highest: highest.into(),
+            lines: lines.into(),
+            ..Progress::default()
+        }
+    }
+
+    fn drain(follow: &mut Follow) -> Vec<Tell> {
+        let mut told = Vec::new();
+        while let Some(tell) = follow.next().cloned() {
+            told.push(tell);
+            follow.told();
+        }
+        told
+    }
+
+    #[test]
+    fn the_shop_is_told_each_thing_once_and_tracking_before_the_status() {
+        let rules = StatusRules::default();
+        let mut follow = Follow::new(&rules);
+        assert_eq!(drain(&mut follow), vec![Tell::Shipping("P".into())]);
+        let allocated = progress("33", "33", [(2, 0, 0), (1, 0, 0)]);
+        let mut partly = progress("23", "66", [(2, 2, 0), (1, 0, 0)]);
+        partly.tracking = vec!["T1".into()];
+        let mut shipped = progress("66", "66", [(2, 2, 0), (1, 1, 0)]);
+        shipped.tracking = vec!["T1".into(), "T2".into()];
+        let invoice = |settled| Invoice { number: "1".into(), posted: true, settled };
+        let mut invoiced = progress("77", "77", [(2, 2, 2), (1, 1, 1)]);
+        invoiced.tracking = shipped.tracking.clone();
+        invoiced.invoices = vec![invoice(false)];
+        let settled = Progress { invoices: vec![invoice(true)], ..invoiced.clone() };
+        let story = [
+            (allocated, vec![], false),
+            (partly, vec![Tell::Tracking("T1".into())], false),
+            (shipped.clone(), vec![Tell::Tracking("T2".into()), Tell::Shipping("S".into())], false),
+            (shipped, vec![], false),
+            (invoiced, vec![], false),
+            (settled, vec![Tell::Payment("P".into())], true),
+        ];
+        for (now, want, complete) in story {
+            assert_eq!(follow.on(&now, "Q", &rules), None);
+            assert_eq!(drain(&mut follow), want, "{now:?}");
+            assert_eq!(follow.complete, complete, "{now:?}");
+        }
+    }
+
+    #[test]
+    fn an_order_that_is_paid_already_is_complete_with_its_posted_invoice() {
+        let rules = StatusRules::default();
+        let mut follow = Follow::new(&rules);
+        drain(&mut follow);
+        let mut now = progress("77", "77", [(2, 2, 2), (1, 1, 1)]);
+        now.invoices = vec![Invoice { number: "1".into(), posted: true, settled: false }];
+        follow.on(&now, "P", &rules);
+        assert_eq!(drain(&mut follow), vec![Tell::Shipping("S".into())]);
+        assert!(follow.complete);
+    }
+
+    #[test]
+    fn an_order_that_is_deleted_or_closed_short_needs_a_person() {
+        let rules = StatusRules::default();
+        for (lowest, highest) in [("90", "90"), ("", ""), ("99", "99")] {
+            let now = progress(lowest, highest, [(2, 1, 1), (1, 0, 0)]);
+            let cause = Follow::new(&rules).on(&now, "Q", &rules).unwrap();
+            assert_eq!(cause.kind, CauseKind::OrderDeletedInM3, "{lowest}");
+        }
+    }
+
+    #[test]
+    fn a_tracking_number_that_the_shop_has_is_not_written_again() {
+        let rules = StatusRules::default();
+        let mut follow = Follow::new(&rules);
+        let mut now = progress("66", "66", [(2, 2, 0), (1, 1, 0)]);
+        now.tracking = vec!["T1".into()];
+        follow.on(&now, "Q", &rules);
+        follow.shop_has(&["T1".to_owned()]);
+        assert_eq!(drain(&mut follow), vec![Tell::Shipping("S".into())]);
+    }
+}

@@ -1,0 +1,464 @@
+//! Brings exactly one M3 order about for one shop order. Pure.
+//!
+//! M3 has no idempotency key; the commit point is `Confirm` (design section 5,
+//! reference/m3.md 9.2). What this machine guarantees, whatever is lost, late,
+//! repeated or restarted, provided that its state is durable before each write it
+//! asks for and that no lost call runs longer than the quiescence time:
+//! 1. At most one temporary order of a key is ever confirmed, unless the earlier
+//!    one is proven gone and no real order carries the key.
+//! 2. A temporary order is confirmed only when its lines equal the plan.
+//! 3. Only heads with a token of ours are deleted, and never a real order.
+
+mod answers;
+
+pub use answers::Verdict;
+
+use super::{
+    cause::{Cause, CauseKind},
+    plan::{Comparison, LineInM3, Plan},
+};
+use crate::{
+    connector::{Class, Failure, Fate},
+    ids::{OrderKey, Orno, short_hash},
+};
+use serde::{Deserialize, Serialize};
+
+/// Begins every OREF that Causeway writes.
+const TOKEN_PREFIX: &str = "CW";
+/// Status of a temporary order that has become a real one (reference/m3.md 5.4).
+pub const STAT_CREATED: &str = "90";
+/// Looks at a temporary order within one quiescence time after its confirmation was lost.
+const LOOKS_PER_QUIESCENCE: u64 = 8;
+
+/// One order on its way to being confirmed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Placing {
+    /// Attempts at a head so far.
+    pub n: u32,
+    /// OREF of every attempt; a head with another one is not ours.
+    pub tokens: Vec<String>,
+    /// Whether a confirmation may have been carried out: too late to cancel in silence.
+    pub confirming: bool,
+    /// Where it stands.
+    pub at: Place,
+}
+
+/// Where the placing stands. `sent` marks an intent: the request was or may have been sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Place {
+    /// Looks for orders with our key before creating anything.
+    Look {
+        /// When the outcome of the last attempt at a head, or of a confirmation, was lost.
+        lost_ms: Option<u64>,
+        /// Not to be asked earlier.
+        from_ms: u64,
+    },
+    /// Opens a temporary order.
+    AddHead {
+        /// Whether it is an intent.
+        sent: bool,
+    },
+    /// Adds address, texts and charges.
+    AddDetails {
+        /// The temporary order.
+        tmp: Orno,
+        /// Whether it is an intent.
+        sent: bool,
+    },
+    /// Adds lines.
+    AddLines {
+        /// The temporary order.
+        tmp: Orno,
+        /// CUPO of the lines that are wanted.
+        cupos: Vec<u16>,
+        /// Whether it is an intent.
+        sent: bool,
+    },
+    /// Lists the lines after an answer was lost.
+    ListLines {
+        /// The temporary order.
+        tmp: Orno,
+        /// Not to be asked earlier: the lost call may still be adding lines.
+        from_ms: u64,
+    },
+    /// Reads head and lines back before the confirmation.
+    ReadBack {
+        /// The temporary order.
+        tmp: Orno,
+    },
+    /// Makes it a real order.
+    Confirm {
+        /// The only temporary order that may be confirmed.
+        tmp: Orno,
+        /// Whether it is an intent.
+        sent: bool,
+    },
+    /// Finds out what became of a confirmation.
+    ReadConfirm {
+        /// The temporary order.
+        tmp: Orno,
+        /// When the confirmation ended without a yes.
+        lost_ms: u64,
+        /// M3's no, if it said one.
+        refused: Option<String>,
+        /// Not to be asked earlier.
+        from_ms: u64,
+    },
+    /// Removes a temporary order of ours.
+    Delete {
+        /// The temporary order.
+        tmp: Orno,
+        /// Whether it is an intent.
+        sent: bool,
+        /// What comes next.
+        then: Then,
+    },
+    /// There is a real order.
+    Confirmed {
+        /// Its number.
+        orno: Orno,
+    },
+    /// The shop's order was cancelled in time.
+    Cancelled,
+}
+
+/// What follows the removal of a temporary order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Then {
+    /// Another attempt.
+    Again,
+    /// A person must look.
+    Park(Cause),
+    /// Nothing: the shop does not want the order any more.
+    Cancelled,
+}
+
+/// What the placing wants next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// An answer from M3.
+    Ask(Ask),
+    /// Time to pass.
+    Wait {
+        /// Until when.
+        until_ms: u64,
+        /// Why, for the operator.
+        reason: &'static str,
+    },
+    /// A person.
+    Park(Cause),
+    /// Nothing: there is a real order.
+    Confirmed(Orno),
+    /// Nothing: cancelled.
+    Cancelled,
+}
+
+/// A question or command to M3.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Ask {
+    /// Lists temporary and real orders with our key.
+    Look,
+    /// Opens a temporary order.
+    AddHead {
+        /// Our token.
+        oref: String,
+    },
+    /// Adds address, texts and charges.
+    AddDetails {
+        /// The temporary order.
+        tmp: Orno,
+    },
+    /// Adds lines.
+    AddLines {
+        /// The temporary order.
+        tmp: Orno,
+        /// CUPO of the lines wanted.
+        cupos: Vec<u16>,
+    },
+    /// Reads head and lines.
+    ReadBatch {
+        /// The temporary order.
+        tmp: Orno,
+    },
+    /// Confirms.
+    Confirm {
+        /// The temporary order.
+        tmp: Orno,
+    },
+    /// Reads what became of a confirmation.
+    ReadConfirm {
+        /// The temporary order.
+        tmp: Orno,
+    },
+    /// Deletes a temporary order.
+    Delete {
+        /// The temporary order.
+        tmp: Orno,
+    },
+}
+
+impl Ask {
+    /// Whether it changes M3, so that the intent must be durable first.
+    pub const fn is_write(&self) -> bool {
+        match self {
+            Self::Look | Self::ReadBatch { .. } | Self::ReadConfirm { .. } => false,
+            Self::AddHead { .. } | Self::AddDetails { .. } | Self::AddLines { .. } => true,
+            Self::Confirm { .. } | Self::Delete { .. } => true,
+        }
+    }
+}
+
+/// What M3 said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// Orders with our key.
+    Heads(Found),
+    /// The number of the new temporary order.
+    Head(Orno),
+    /// All of it was added.
+    Added,
+    /// Head and lines of a temporary order; no head when there is none.
+    Batch {
+        /// The head.
+        head: Option<BatchHead>,
+        /// The lines.
+        lines: Vec<LineInM3>,
+    },
+    /// The confirmation's answer.
+    Confirmed {
+        /// The real number, if M3 gave one.
+        orno: Option<Orno>,
+        /// STAT of the temporary order.
+        stat: String,
+    },
+    /// What became of a confirmation; the texts are M3's own errors.
+    Outcome {
+        /// The head; none when there is none.
+        head: Option<BatchHead>,
+        /// `LstErrMsgOrder`.
+        errors: Vec<String>,
+    },
+    /// It is deleted.
+    Deleted,
+}
+
+/// Orders that carry our key.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// Real ones.
+    pub real: Vec<Orno>,
+    /// Temporary ones.
+    pub batch: Vec<BatchHead>,
+}
+
+/// The head of a temporary order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BatchHead {
+    /// The temporary number.
+    pub tmp: Orno,
+    /// OREF.
+    pub oref: String,
+    /// CUOR.
+    pub cuor: String,
+    /// CUCD; empty where the answer has none.
+    pub currency: String,
+    /// STAT.
+    pub stat: String,
+    /// ORNR, the real order it became.
+    pub orno: Option<Orno>,
+}
+
+/// What the machine is told about its surroundings.
+#[derive(Clone, Copy, Debug)]
+pub struct Around<'a> {
+    /// The order's key.
+    pub key: &'a OrderKey,
+    /// What is to be placed.
+    pub plan: &'a Plan,
+    /// How long a lost call may still run.
+    pub quiescence_ms: u64,
+    /// How many heads may be tried.
+    pub heads_max: u32,
+    /// This start of the gateway.
+    pub epoch: u64,
+    /// Milliseconds since 1970.
+    pub now_ms: u64,
+}
+
+impl Placing {
+    /// Begins.
+    pub fn new() -> Self {
+        Self {
+            n: 0,
+            tokens: Vec::new(),
+            confirming: false,
+            at: Place::Look { lost_ms: None, from_ms: 0 },
+        }
+    }
+
+    /// Says what is wanted. A write that is asked for has become an intent: the
+    /// caller makes the state durable before it sends anything.
+    pub fn next(&mut self, around: &Around<'_>) -> Step {
+        match &mut self.at {
+            Place::Look { from_ms, .. } if around.now_ms < *from_ms => Step::Wait {
+                until_ms: *from_ms,
+                reason: "a call to M3 was lost; it may still be running",
+            },
+            Place::Look { .. } => Step::Ask(Ask::Look),
+            Place::AddHead { .. } => self.begin_head(around),
+            Place::AddDetails { tmp, .. } if around.plan.details.is_empty() => {
+                self.at = all_lines(tmp.clone(), around.plan);
+                self.next(around)
+            }
+            Place::AddDetails { tmp, sent } => {
+                *sent = true;
+                Step::Ask(Ask::AddDetails { tmp: tmp.clone() })
+            }
+            Place::AddLines { tmp, cupos, sent } => {
+                *sent = true;
+                Step::Ask(Ask::AddLines { tmp: tmp.clone(), cupos: cupos.clone() })
+            }
+            Place::ListLines { from_ms, .. } if around.now_ms < *from_ms => Step::Wait {
+                until_ms: *from_ms,
+                reason: "a call that adds lines was lost; it may still be running",
+            },
+            Place::ListLines { tmp, .. } | Place::ReadBack { tmp } => {
+                Step::Ask(Ask::ReadBatch { tmp: tmp.clone() })
+            }
+            Place::Confirm { tmp, sent } => {
+                *sent = true;
+                self.confirming = true;
+                Step::Ask(Ask::Confirm { tmp: tmp.clone() })
+            }
+            Place::ReadConfirm { from_ms, .. } if around.now_ms < *from_ms => Step::Wait {
+                until_ms: *from_ms,
+                reason: "the answer to the confirmation was lost; M3 may still be working on it",
+            },
+            Place::ReadConfirm { tmp, .. } => Step::Ask(Ask::ReadConfirm { tmp: tmp.clone() }),
+            Place::Delete { tmp, sent, .. } => {
+                *sent = true;
+                Step::Ask(Ask::Delete { tmp: tmp.clone() })
+            }
+            Place::Confirmed { orno } => Step::Confirmed(orno.clone()),
+            Place::Cancelled => Step::Cancelled,
+        }
+    }
+
+    fn begin_head(&mut self, around: &Around<'_>) -> Step {
+        if self.n >= around.heads_max {
+            let text = format!("{} temporary orders were begun and none held", self.n);
+            self.n = 0;
+            return Step::Park(Cause::new(CauseKind::KeepsFailing, text));
+        }
+        self.n = self.n.saturating_add(1);
+        let serial = u32::try_from(self.tokens.len()).unwrap_or(u32::MAX);
+        let oref = token(around.key, around.epoch, serial);
+        self.tokens.push(oref.clone());
+        self.confirming = false;
+        self.at = Place::AddHead { sent: true };
+        Step::Ask(Ask::AddHead { oref })
+    }
+
+    /// Whether a real order exists or may come to exist: then it is too late to cancel.
+    pub fn past_confirm(&self) -> bool {
+        self.confirming || matches!(self.at, Place::Confirmed { .. })
+    }
+
+    /// Whether a write is an intent whose outcome is not known yet.
+    pub fn in_flight(&self) -> bool {
+        match &self.at {
+            Place::AddHead { sent }
+            | Place::AddDetails { sent, .. }
+            | Place::AddLines { sent, .. }
+            | Place::Confirm { sent, .. }
+            | Place::Delete { sent, .. } => *sent,
+            Place::Look { .. } | Place::ListLines { .. } | Place::ReadBack { .. } => false,
+            Place::ReadConfirm { .. } | Place::Confirmed { .. } | Place::Cancelled => false,
+        }
+    }
+
+    /// Whether a temporary order may have to be taken back first.
+    pub fn holds_a_head(&self) -> bool {
+        !matches!(self.at, Place::Look { .. } | Place::AddHead { sent: false } | Place::Cancelled)
+    }
+
+    /// Gives the temporary order up, before the confirmation only; afterwards nothing happens.
+    pub fn give_up(&mut self, then: Then) {
+        if self.past_confirm() {
+            return;
+        }
+        self.at = match &self.at {
+            Place::AddDetails { tmp, .. }
+            | Place::AddLines { tmp, .. }
+            | Place::ListLines { tmp, .. }
+            | Place::ReadBack { tmp }
+            | Place::Confirm { tmp, .. } => Place::Delete { tmp: tmp.clone(), sent: false, then },
+            Place::Delete { tmp, sent, .. } => {
+                Place::Delete { tmp: tmp.clone(), sent: *sent, then }
+            }
+            Place::Look { .. } | Place::AddHead { .. } => match then {
+                Then::Cancelled => Place::Cancelled,
+                Then::Again | Then::Park(_) => return,
+            },
+            Place::ReadConfirm { .. } | Place::Confirmed { .. } | Place::Cancelled => return,
+        };
+    }
+
+    /// Takes a state that was read from disk: whatever was an intent has an unknown outcome.
+    pub fn recover(&mut self, now_ms: u64, around_quiescence_ms: u64) {
+        if self.in_flight() {
+            self.lose(now_ms, around_quiescence_ms);
+        }
+    }
+
+    /// The outcome of the write under way is unknown.
+    fn lose(&mut self, now_ms: u64, quiescence_ms: u64) {
+        self.at = match std::mem::replace(&mut self.at, Place::Cancelled) {
+            Place::AddHead { .. } => Place::Look { lost_ms: Some(now_ms), from_ms: 0 },
+            Place::AddDetails { tmp, .. } => Place::Delete { tmp, sent: false, then: Then::Again },
+            Place::AddLines { tmp, .. } => {
+                Place::ListLines { tmp, from_ms: now_ms.saturating_add(quiescence_ms) }
+            }
+            Place::Confirm { tmp, .. } => {
+                Place::ReadConfirm { tmp, lost_ms: now_ms, refused: None, from_ms: 0 }
+            }
+            Place::Delete { tmp, then, .. } => Place::Delete { tmp, sent: false, then },
+            same => same,
+        };
+    }
+
+    /// The call was certainly not carried out; the same may be asked again.
+    pub fn not_done(&mut self) {
+        match &mut self.at {
+            Place::AddHead { sent } => {
+                *sent = false;
+                self.n = self.n.saturating_sub(1);
+                self.tokens.pop();
+            }
+            Place::AddDetails { sent, .. }
+            | Place::AddLines { sent, .. }
+            | Place::Confirm { sent, .. }
+            | Place::Delete { sent, .. } => *sent = false,
+            Place::Look { .. } | Place::ListLines { .. } | Place::ReadBack { .. } => {}
+            Place::ReadConfirm { .. } | Place::Confirmed { .. } | Place::Cancelled => {}
+        }
+    }
+}
+
+impl Default for Placing {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Everything of the plan is wanted.
+fn all_lines(tmp: Orno, plan: &Plan) -> Place {
+    let cupos = plan.lines.iter().map(|line| line.cupo).collect();
+    Place::AddLines { tmp, cupos, sent: false }
+}
+
+/// Makes the token of one attempt: at most 30 characters, different for each key, start and attempt.
+fn token(key: &OrderKey, epoch: u64, serial: u32) -> String {
+    let parts: [&[u8]; 3] = [key.as_str().as_bytes(), &epoch.to_be_bytes(), &serial.to_be_bytes()];
+    format!("{TOKEN_PREFIX}{}", short_hash(&parts, 20))
+}

@@ -1,0 +1,252 @@
+//! What a case makes of the outcomes of its effects. Pure.
+
+use super::{Case, Context, Outcome, Real, Stage, Wait, around};
+use crate::{
+    clock,
+    connector::{Class, Failure, Fate},
+    dates::yyyymmdd,
+    flow::{
+        cause::{Cause, CauseKind},
+        follow::{Follow, Progress, Tell},
+        mapping,
+        place::{Told, Verdict},
+        plan::Comparison,
+    },
+    ids::Itno,
+};
+use std::collections::BTreeMap;
+
+impl Case {
+    /// Takes in what came of the effect that was asked for last.
+    pub fn on(&mut self, outcome: Outcome, context: &Context<'_>) {
+        let now_ms = context.now_ms;
+        let failure = match outcome {
+            Outcome::Failed(failure) => failure,
+            Outcome::Stopped(cause) => return self.run.park(cause, now_ms),
+            answer => {
+                self.run.failed = 0;
+                self.run.wait = None;
+                return self.answered(answer, context);
+            }
+        };
+        if failure.fate == Fate::Unknown && self.tells_tracking() {
+            // The shop's list decides whether the number is written again.
+            self.run.reread = true;
+        }
+        match self.run.stage {
+            Stage::Place | Stage::Withdraw if !self.run.reread_is_next() => {
+                self.placing_failed(&failure, context);
+            }
+            _ if self.run.sweeps() && failure.fate == Fate::Refused && !self.tells() => {
+                self.run.sweep.orphan_settled();
+            }
+            _ => self.failed(&failure, context),
+        }
+    }
+
+    fn answered(&mut self, answer: Outcome, context: &Context<'_>) {
+        match answer {
+            Outcome::Order(order) => self.on_order(*order, context),
+            Outcome::Customer(cuno) => {
+                self.run.mark(context.now_ms, format!("customer {cuno}"));
+                self.run.cuno = Some(cuno);
+                self.run.stage = Stage::Items;
+            }
+            Outcome::Items(items) => self.on_items(items, context),
+            Outcome::Told(told) if self.run.sweeps() => self.on_swept(told, context),
+            Outcome::Told(told) => self.on_told(told, context),
+            Outcome::Real(real) => self.on_real(&real, context),
+            Outcome::Progress(progress) => self.on_progress(&progress, context),
+            Outcome::Done => self.on_told_shop(context),
+            Outcome::Failed(_) | Outcome::Stopped(_) => {}
+        }
+    }
+
+    fn on_items(&mut self, items: BTreeMap<String, Option<Itno>>, context: &Context<'_>) {
+        let unknown: Vec<&str> =
+            items.iter().filter(|(_, itno)| itno.is_none()).map(|(sku, _)| sku.as_str()).collect();
+        if !unknown.is_empty() {
+            let text = format!("M3 has neither item nor alias for SKU {}", unknown.join(", "));
+            return self.run.park(Cause::new(CauseKind::UnknownSku, text), context.now_ms);
+        }
+        let known = items.into_iter().filter_map(|(sku, itno)| Some((sku, itno?))).collect();
+        let (Some(order), Some(key), Some(cuno)) = (&self.order, &self.run.key, &self.run.cuno)
+        else {
+            self.run.stage = Stage::Read;
+            return;
+        };
+        let today = i64::try_from(context.now_ms / 1_000).ok().and_then(yyyymmdd);
+        let today = today.unwrap_or_else(|| "19700101".to_owned());
+        match mapping::plan(order, (key, cuno), &known, context.rules, &today) {
+            Ok(plan) => {
+                self.plan = Some(plan);
+                self.run.stage = Stage::Place;
+            }
+            Err(cause) => self.run.park(cause, context.now_ms),
+        }
+    }
+
+    fn on_told(&mut self, told: Told, context: &Context<'_>) {
+        match &told {
+            Told::Head(tmp) => self.run.mark(context.now_ms, format!("temporary order {tmp}")),
+            Told::Heads(_) | Told::Added | Told::Batch { .. } | Told::Confirmed { .. } => {}
+            Told::Outcome { .. } | Told::Deleted => {}
+        }
+        let (Some(key), Some(plan)) = (&self.run.key, &self.plan) else { return };
+        let around = around(key, plan, context);
+        if let Some(cause) = self.run.placing.on(told, &around) {
+            self.run.park(cause, context.now_ms);
+        }
+    }
+
+    fn on_swept(&mut self, told: Told, context: &Context<'_>) {
+        let cause = match told {
+            Told::Heads(found) => self.run.on_sweep(found, context.now_ms),
+            Told::Deleted => {
+                self.run.sweep.orphan_settled();
+                None
+            }
+            Told::Head(_) | Told::Added | Told::Batch { .. } => None,
+            Told::Confirmed { .. } | Told::Outcome { .. } => None,
+        };
+        if let Some(cause) = cause {
+            self.run.park(cause, context.now_ms);
+        }
+    }
+
+    /// Compares the real order with the shop's: a difference alarms and changes nothing.
+    fn on_real(&mut self, real: &Real, context: &Context<'_>) {
+        let follow = Follow::new(&context.rules.statuses);
+        let look_ms = context.now_ms.saturating_add(context.rules.follow_s.0.saturating_mul(1_000));
+        self.run.stage = Stage::Follow { follow, look_ms };
+        if real.ornos.len() > 1 {
+            let ornos = real.ornos.iter().map(crate::ids::Orno::as_str).collect::<Vec<_>>();
+            let text = format!("real orders {}", ornos.join(", "));
+            return self.run.park(Cause::new(CauseKind::TwoRealOrders, text), context.now_ms);
+        }
+        let Some(plan) = &self.plan else { return };
+        let off = plan.total.minus(real.total).map(crate::amount::Amount::magnitude);
+        let total_differs = off.is_none_or(|off| off > context.rules.total_tolerance)
+            || plan.currency != real.currency;
+        let difference = match plan.compare(&real.lines) {
+            Comparison::Unequal(text) => Some(text),
+            Comparison::Missing(cupos) => Some(format!("lines {cupos:?} are missing")),
+            Comparison::Equal if total_differs => Some(format!(
+                "the shop's total is {} {}, M3's is {} {}",
+                plan.total, plan.currency, real.total, real.currency
+            )),
+            Comparison::Equal => None,
+        };
+        if let Some(text) = difference {
+            self.run.mark(context.now_ms, "differs from the shop's order");
+            self.run.attention = Some(Cause::new(CauseKind::Unequal, text));
+        }
+    }
+
+    fn on_progress(&mut self, progress: &Progress, context: &Context<'_>) {
+        let payment = self.order.as_ref().and_then(|order| order.payment_status.clone());
+        let Stage::Follow { follow, look_ms } = &mut self.run.stage else { return };
+        let before = follow.seen.clone();
+        let cause =
+            follow.on(progress, payment.as_deref().unwrap_or_default(), &context.rules.statuses);
+        let (first, cap) = context.rules.follow_s;
+        let pause_s = first.saturating_mul(1 << follow.idle.min(20)).min(cap);
+        *look_ms = context.now_ms.saturating_add(pause_s.saturating_mul(1_000));
+        let seen = follow.seen.clone();
+        if seen != before {
+            self.run.mark(context.now_ms, format!("M3 status {seen}"));
+        }
+        if let Some(cause) = cause {
+            self.run.park(cause, context.now_ms);
+        }
+    }
+
+    fn on_told_shop(&mut self, context: &Context<'_>) {
+        let Stage::Follow { follow, .. } = &mut self.run.stage else { return };
+        let what = match follow.next() {
+            Some(Tell::Shipping(code)) => format!("shop told: shipping {code}"),
+            Some(Tell::Payment(code)) => format!("shop told: payment {code}"),
+            Some(Tell::Tracking(_)) => "shop told: tracking number".to_owned(),
+            None => return,
+        };
+        follow.told();
+        self.run.mark(context.now_ms, what);
+    }
+
+    fn placing_failed(&mut self, failure: &Failure, context: &Context<'_>) {
+        let (Some(key), Some(plan)) = (&self.run.key, &self.plan) else { return };
+        let around = around(key, plan, context);
+        match self.run.placing.on_failure(failure, &around) {
+            Verdict::Moved if failure.fate == Fate::Unknown => self.pause(failure, context),
+            Verdict::Moved => self.run.failed = 0,
+            Verdict::Again => self.failed(failure, context),
+            Verdict::Park(cause) => self.run.park(cause, context.now_ms),
+        }
+    }
+
+    /// Waits, or parks what will not mend itself.
+    fn failed(&mut self, failure: &Failure, context: &Context<'_>) {
+        match failure.class {
+            Class::Unreachable | Class::TimedOut | Class::RateLimited => {
+                self.pause(failure, context)
+            }
+            Class::Unavailable | Class::Unauthorized => self.pause(failure, context),
+            Class::Broken | Class::Locked => self.count(failure, context),
+            Class::Unclassified if failure.fate != Fate::Refused => self.count(failure, context),
+            Class::Config | Class::Forbidden | Class::NotFound | Class::Exists => {
+                self.stop(failure, context);
+            }
+            Class::Data | Class::State | Class::Unclassified => self.stop(failure, context),
+        }
+    }
+
+    /// The other side is away: it is waited for, however long that takes.
+    fn pause(&mut self, failure: &Failure, context: &Context<'_>) {
+        self.run.failed = self.run.failed.saturating_add(1);
+        let pause = context.rules.retry.wait_however_long(self.run.failed, context.jitter);
+        let asked_ms = failure.retry_after_s.unwrap_or(0).saturating_mul(1_000);
+        let until_ms = context.now_ms.saturating_add(clock::millis(pause).max(asked_ms));
+        self.run.wait = Some(Wait { until_ms, reason: failure.to_string() });
+    }
+
+    fn count(&mut self, failure: &Failure, context: &Context<'_>) {
+        let failed = self.run.failed.saturating_add(1);
+        if context.rules.retry.wait_after(failed, context.jitter).is_some() {
+            return self.pause(failure, context);
+        }
+        let text = format!("failed {failed} times: {failure}");
+        self.run.park(Cause::new(CauseKind::KeepsFailing, text), context.now_ms);
+    }
+
+    fn stop(&mut self, failure: &Failure, context: &Context<'_>) {
+        let (kind, doing) = match &self.run.stage {
+            _ if self.run.reread_is_next() => {
+                (CauseKind::OrderGone, "reading the order from the shop")
+            }
+            Stage::Read => (CauseKind::OrderGone, "reading the order from the shop"),
+            Stage::Customer => (CauseKind::CustomerRefused, "finding or making the customer"),
+            Stage::Items => (CauseKind::UnknownSku, "finding the items"),
+            Stage::Place | Stage::Withdraw => (CauseKind::HeadRefused, "creating the order"),
+            Stage::Check => (CauseKind::OrderDeletedInM3, "reading the order back"),
+            Stage::Follow { .. } if self.tells() => (CauseKind::ShopRefused, "telling the shop"),
+            Stage::Follow { .. } | Stage::Done(_) | Stage::Parked { .. } => {
+                (CauseKind::OrderDeletedInM3, "asking how far the order is")
+            }
+        };
+        self.run.park(Cause::of_refusal(kind, doing, failure), context.now_ms);
+    }
+
+    /// Whether the effect under way writes a tracking number.
+    fn tells_tracking(&self) -> bool {
+        match &self.run.stage {
+            Stage::Follow { follow, .. } => matches!(follow.next(), Some(Tell::Tracking(_))),
+            Stage::Read | Stage::Customer | Stage::Items | Stage::Place | Stage::Withdraw => false,
+            Stage::Check | Stage::Done(_) | Stage::Parked { .. } => false,
+        }
+    }
+
+    /// Whether the effect under way is a write to the shop.
+    fn tells(&self) -> bool {
+        matches!(&self.run.stage, Stage::Follow { follow, .. } if follow.next().is_some())
+    }
+}
