@@ -12,7 +12,6 @@ use crate::{
         rules::Rules,
         run::{Context, Effect, Next},
     },
-    metrics::Stage as Shown,
     retry::Jitter,
 };
 use std::sync::Arc;
@@ -37,8 +36,8 @@ pub(super) struct Finished {
 /// From which stage to which; none where the case was not or is no more.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Moved {
-    pub from: Option<Shown>,
-    pub to: Option<Shown>,
+    pub from: Option<&'static str>,
+    pub to: Option<&'static str>,
 }
 
 /// Works on a case until it rests, waits or the gateway stops.
@@ -52,18 +51,19 @@ async fn lead(tools: &Tools, key: &CaseKey, due_ms: u64) -> Result<Moved, CaseEr
         tools.cases.forget_due(key, due_ms).await?;
         return Ok(Moved::default());
     };
-    let from = held.is_known().then(|| shown(&held));
+    let from = held.is_known().then(|| held.case.run.stage.name());
     held.case.recover(&tools.context());
     loop {
         if tools.stop.is_cancelled() {
             tools.cases.save(&mut held, Some(due_ms)).await?;
             break;
         }
+        let before = held.case.run.placing.clone();
         let due = match held.case.next(&tools.context()) {
             Next::Do(effect) => {
                 if effect.is_write() && !tools.cases.save(&mut held, Some(due_ms)).await? {
                     // An event came first: the intent was not sent, so it is none.
-                    held.case.run.placing.not_done();
+                    held.case.run.placing = before;
                     continue;
                 }
                 if tools.carry_out(&effect, &mut held).await? {
@@ -78,7 +78,7 @@ async fn lead(tools: &Tools, key: &CaseKey, due_ms: u64) -> Result<Moved, CaseEr
             break;
         }
     }
-    Ok(Moved { from, to: Some(shown(&held)) })
+    Ok(Moved { from, to: Some(held.case.run.stage.name()) })
 }
 
 impl Tools {
@@ -129,8 +129,4 @@ impl Effect {
             Self::ReadReal(_) | Self::ReadProgress(_) => false,
         }
     }
-}
-
-fn shown(held: &Held) -> Shown {
-    Shown::of(&held.case.run.stage)
 }
