@@ -89,8 +89,9 @@ async fn a_run_of_two_thousand_orders_keeps_its_memory() {
             for step in 0..10_u8 {
                 let mut batch = Batch::new();
                 let key = format!("run/{number}");
-                let request = stored.first().unwrap().body.get(..700).unwrap();
-                batch.put(key, [&[step], request].concat());
+                let body = stored.first().unwrap().body.iter().copied();
+                let request: Vec<u8> = body.take(700).collect();
+                batch.put(key, [vec![step], request].concat());
                 state.commit(batch).await.unwrap();
             }
         });
