@@ -4,10 +4,25 @@
 
 pub mod amount;
 pub mod clock;
-pub mod connector;
 pub mod dates;
-pub mod flow;
 pub mod ids;
 pub mod order;
 pub mod retry;
 pub mod secret;
+
+pub mod journal;
+pub mod state;
+
+pub mod intake;
+
+pub mod flow;
+
+pub mod delivery;
+
+pub mod connector;
+
+pub mod cli;
+pub mod config;
+pub mod log;
+pub mod metrics;
+pub mod supervise;

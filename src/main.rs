@@ -1,2 +1,14 @@
-//! Starts causeway and turns its end into an exit status systemd can act on.
-fn main() {}
+//! Starts the gateway and turns its end into an exit status systemd can act on.
+
+use causeway::cli;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match cli::run(std::env::args_os()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(fault) => {
+            cli::explain(&fault);
+            fault.exit_code()
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! The command line: what can be asked of the program, and how it ends.
+//!
+//! What this module guarantees:
+//! 1. Every command that reads the configuration reads it with the code of a start.
+//! 2. The exit status says whether starting again can help: 64 usage, 78
+//!    configuration (it cannot), 70 a part gave up (it can), 1 `doctor` found something.
+//! 3. `run` never ends the process; a caller in the same process gets a [`Fault`].
+
+mod check;
+mod doctor;
+mod fault;
+mod notify;
+pub mod parked;
+pub mod probe;
+pub mod report;
+pub mod serve;
+
+pub use fault::{Fault, explain};
+
+use crate::config;
+use clap::{Args, Parser, Subcommand, error::ErrorKind};
+use parked::Parked;
+use std::{
+    ffi::OsString,
+    io::{self, Write},
+    path::PathBuf,
+};
+
+/// Joins an X-Cart shop to an Infor M3 ERP.
+#[derive(Debug, Parser)]
+#[command(name = "causeway", version, arg_required_else_help = true)]
+struct Line {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the gateway until it is told to stop.
+    Gateway(ConfigFile),
+    /// Read the configuration and the credentials as a start would, and say what would run.
+    Check(ConfigFile),
+    /// Try each connection layer by layer, and say what to do about what fails.
+    Doctor(ConfigFile),
+    /// Look after what was set aside for a person.
+    Parked(Parked),
+    /// Print the version.
+    Version,
+}
+
+/// Where the configuration is.
+#[derive(Clone, Debug, Args)]
+pub struct ConfigFile {
+    /// The configuration file.
+    #[arg(long = "config", value_name = "FILE", default_value = "/etc/causeway/causeway.toml")]
+    pub path: PathBuf,
+}
+
+/// Does what the command line asks, and returns when it is done.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> Result<(), Fault> {
+    let line = match Line::try_parse_from(args) {
+        Ok(line) => line,
+        Err(error) => return not_a_command(error),
+    };
+    match line.command {
+        Command::Gateway(file) => serve::run(config::load(&file.path)?),
+        Command::Check(file) => say(&check::told(&config::load(&file.path)?.config)),
+        Command::Doctor(file) => doctor::run(&config::load(&file.path)?),
+        Command::Parked(parked) => parked::run(&parked),
+        Command::Version => say(&format!("causeway {}\n", env!("CARGO_PKG_VERSION"))),
+    }
+}
+
+/// Help and version come out of clap as errors; they are not.
+fn not_a_command(error: clap::Error) -> Result<(), Fault> {
+    let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+    if asked { say(&error.to_string()) } else { Err(Fault::Usage(error)) }
+}
+
+fn say(text: &str) -> Result<(), Fault> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(Fault::Unsaid)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+    use std::process::ExitCode;
+
+    fn fault(args: &[&str]) -> Fault {
+        run(args.iter().map(Into::into)).unwrap_err()
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Line::command().debug_assert();
+    }
+
+    #[test]
+    fn what_cannot_work_ends_with_its_own_status() {
+        let broken = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(broken.path(), "nonsense = 1\n").unwrap();
+        let file = broken.path().to_str().unwrap();
+        let table: [(&[&str], u8); 7] = [
+            (&["causeway"], 64),
+            (&["causeway", "dance"], 64),
+            (&["causeway", "gateway", "--colour", "red"], 64),
+            (&["causeway", "parked", "replay"], 64),
+            (&["causeway", "gateway", "--config", "/nowhere"], 78),
+            (&["causeway", "check", "--config", file], 78),
+            (&["causeway", "doctor", "--config", file], 78),
+        ];
+        for (args, status) in table {
+            let got = fault(args).exit_code();
+            // `ExitCode` has no equality, only a form to print.
+            assert_eq!(format!("{got:?}"), format!("{:?}", ExitCode::from(status)), "{args:?}");
+        }
+    }
+
+    #[test]
+    fn each_command_is_understood() {
+        let table: [&[&str]; 9] = [
+            &["gateway", "--config", "f"],
+            &["check"],
+            &["doctor", "--config", "f"],
+            &["parked", "list"],
+            &["parked", "show", "17"],
+            &["parked", "replay", "17", "18"],
+            &["parked", "replay", "--all"],
+            &["parked", "discard", "17", "--reason", "a test order"],
+            &["version"],
+        ];
+        for args in table {
+            let parsed = Line::try_parse_from(std::iter::once(&"causeway").chain(args));
+            assert!(parsed.is_ok(), "{args:?}: {parsed:?}");
+        }
+    }
+}

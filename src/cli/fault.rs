@@ -1,0 +1,76 @@
+//! Why the program ends, and what systemd is told about it.
+//!
+//! Guarantees: each reason has one exit status; `RestartPreventExitStatus=78` in
+//! the unit keeps systemd from restarting into a broken configuration for ever.
+
+use crate::{config::ConfigError, log::LogError, supervise::StillRunning};
+use std::{
+    error::Error,
+    io::{self, Write},
+    process::ExitCode,
+};
+
+/// Why the program ends.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// The command line asks for nothing we do.
+    #[error("the command line is not usable")]
+    Usage(#[source] clap::Error),
+    /// Starting again changes nothing until somebody edits the file.
+    #[error("the configuration is not usable")]
+    Config(#[from] ConfigError),
+    /// Log lines have nowhere to go.
+    #[error("logging cannot be started")]
+    Log(#[from] LogError),
+    /// A part could not begin.
+    #[error("{part} cannot be started")]
+    NoStart {
+        /// Which part.
+        part: &'static str,
+        /// Why.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// A part fell too often.
+    #[error("{0} kept failing")]
+    GaveUp(String),
+    /// The end had to be forced.
+    #[error("the gateway did not stop in time")]
+    StillRunning(#[from] StillRunning),
+    /// `doctor` found something.
+    #[error("{0} of the checks failed; the table says what to do")]
+    Unwell(usize),
+    /// Nobody is there to read the answer.
+    #[error("the answer cannot be written")]
+    Unsaid(#[source] io::Error),
+    /// The command needs a part this program was built without.
+    #[error("this program was built without {0}")]
+    Without(&'static str),
+}
+
+impl Fault {
+    /// Returns the exit status, as `sysexits.h` numbers them.
+    pub fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Usage(_) => ExitCode::from(64),
+            Self::Config(_) => ExitCode::from(78),
+            Self::Log(_) => ExitCode::from(70),
+            Self::NoStart { .. } => ExitCode::from(70),
+            Self::GaveUp(_) => ExitCode::from(70),
+            Self::StillRunning(_) => ExitCode::from(70),
+            Self::Unwell(_) => ExitCode::from(1),
+            Self::Unsaid(_) => ExitCode::from(74),
+            Self::Without(_) => ExitCode::from(69),
+        }
+    }
+}
+
+/// Prints the fault and every cause below it, one per line.
+pub fn explain(fault: &Fault) {
+    let mut err = io::stderr().lock();
+    let mut cause: Option<&dyn Error> = Some(fault);
+    while let Some(error) = cause {
+        // Nobody is left to tell if stderr is gone.
+        let _ = writeln!(err, "causeway: {error}");
+        cause = error.source();
+    }
+}

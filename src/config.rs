@@ -1,0 +1,271 @@
+//! The whole configuration, read once, refused whole if any of it is wrong.
+//!
+//! What this module guarantees:
+//! 1. An unknown key is an error, with file, line, key and reason.
+//! 2. What the grammar cannot see (a path that is not one, a credential that is
+//!    not there) is collected completely: an operator is told everything at once.
+//! 3. `check` and a start run the same code, [`load`].
+//!
+//! Each part declares its own config beside the code that uses it; this file
+//! only puts them together. An absent table switches its part off.
+
+mod credentials;
+mod place;
+mod problems;
+
+pub use credentials::{CredentialError, CredentialName, Credentials};
+pub use problems::{Problem, Problems};
+
+use crate::{intake, log, metrics};
+use serde::Deserialize;
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+use thiserror::Error;
+
+/// Size in bytes above which a file is not taken for a configuration.
+const FILE_BYTES_MAX: u64 = 1024 * 1024;
+
+/// Everything an operator may set.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The folder for everything the gateway keeps. Absolute.
+    pub state_dir: PathBuf,
+    /// The folder with the secrets; absent: systemd's, else `credentials` beside this file.
+    pub credentials_dir: Option<PathBuf>,
+    /// How much is logged, and where.
+    #[serde(default = "log::Config::house")]
+    pub log: log::Config,
+    /// Where webhooks come in; absent: the gateway only polls.
+    pub intake: Option<intake::Config>,
+    /// The page with the numbers; absent: none.
+    pub metrics: Option<metrics::Config>,
+}
+
+impl Config {
+    /// Adds what is wrong beyond the grammar. Each part checks itself.
+    fn check(&self, problems: &mut Problems) {
+        absolute("state_dir", &self.state_dir, problems);
+        if let Some(folder) = &self.credentials_dir {
+            absolute("credentials_dir", folder, problems);
+        }
+        if let Some(intake) = &self.intake {
+            intake.check("intake", problems);
+        }
+    }
+
+    /// Names every credential this configuration needs, with the key that names it.
+    pub fn credentials(&self) -> Vec<(String, &CredentialName)> {
+        let intake = self.intake.iter().flat_map(|intake| intake.credentials("intake"));
+        intake.collect()
+    }
+}
+
+/// A configuration that was read and found good.
+#[derive(Debug)]
+pub struct Loaded {
+    /// Everything the operator set.
+    pub config: Config,
+    /// Where the secrets are; each one the configuration names was found readable.
+    pub credentials: Credentials,
+}
+
+/// Why the gateway would not start with this file. Continues "could not start: ".
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    /// The file could not be read.
+    #[error("cannot read {}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The file says something we do not understand.
+    #[error("cannot accept {}, line {line}, key `{key}`: {reason}", path.display())]
+    Unacceptable {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// The key, with the tables it stands in.
+        key: String,
+        /// What the parser said.
+        reason: String,
+    },
+    /// The file is understood, but cannot work.
+    #[error("{} cannot work:\n{problems}", path.display())]
+    Wrong {
+        /// The file.
+        path: PathBuf,
+        /// Everything that is wrong with it.
+        problems: Problems,
+    },
+}
+
+/// Reads `path`, checks all of it, and looks at every credential it names.
+pub fn load(path: &Path) -> Result<Loaded, ConfigError> {
+    let text =
+        read(path).map_err(|source| ConfigError::Unreadable { path: path.into(), source })?;
+    let config = parse(path, &text)?;
+    let credentials = Credentials::locate(config.credentials_dir.as_deref(), path);
+    let mut problems = Problems::default();
+    config.check(&mut problems);
+    for (key, name) in config.credentials() {
+        if let Err(error) = credentials.get(name) {
+            problems.add(key, error.to_string(), error.advice());
+        }
+    }
+    if problems.is_empty() {
+        Ok(Loaded { config, credentials })
+    } else {
+        Err(ConfigError::Wrong { path: path.into(), problems })
+    }
+}
+
+fn read(path: &Path) -> io::Result<String> {
+    if fs::metadata(path)?.len() > FILE_BYTES_MAX {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "larger than 1 MiB"));
+    }
+    fs::read_to_string(path)
+}
+
+fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
+    toml::from_str(text).map_err(|error| {
+        let at = error.span().map_or(0, |span| span.start);
+        let (line, key) = place::of(text, at);
+        let reason = error.message().replace('\n', ", ");
+        ConfigError::Unacceptable { path: path.into(), line, key, reason }
+    })
+}
+
+fn absolute(key: &str, path: &Path, problems: &mut Problems) {
+    if !path.is_absolute() {
+        problems.add(
+            key,
+            format!("{} is not an absolute path", path.display()),
+            "begin with a slash: the working directory of a service is not yours",
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    const GOOD: &str = r#"
+state_dir = "/var/lib/causeway"
+
+[log]
+level = "info"
+
+[intake]
+listen = "127.0.0.1:8443"
+
+[[intake.sources]]
+name = "shop"
+path = "/hooks/shop"
+event = { header = "X-Event" }
+order_id = "/order_id"
+[intake.sources.signature.hmac]
+header = "X-Signature"
+encoding = "hex"
+secret = "hook"
+
+[metrics]
+"#;
+
+    fn written(text: &str, secret_mode: Option<u32>) -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("causeway.toml");
+        fs::write(&path, text).unwrap();
+        fs::create_dir(folder.path().join("credentials")).unwrap();
+        if let Some(mode) = secret_mode {
+            let secret = folder.path().join("credentials/hook");
+            fs::write(&secret, "sesame\n").unwrap();
+            fs::set_permissions(&secret, fs::Permissions::from_mode(mode)).unwrap();
+        }
+        (folder, path)
+    }
+
+    /// The chain as a person would read it.
+    fn refusal(text: &str, secret_mode: Option<u32>) -> String {
+        let (_folder, path) = written(text, secret_mode);
+        load(&path).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_good_file_is_read_with_its_credentials() {
+        let (_folder, path) = written(GOOD, Some(0o600));
+        let loaded = load(&path).unwrap();
+        let intake = loaded.config.intake.unwrap();
+        assert_eq!(intake.listen.port(), 8443);
+        assert_eq!(loaded.config.metrics.unwrap().listen.port(), 9464);
+        let name = CredentialName::try_from("hook".to_owned()).unwrap();
+        assert_eq!(loaded.credentials.get(&name).unwrap().reveal(), "sesame");
+    }
+
+    #[test]
+    fn what_is_not_understood_is_refused_with_line_key_and_reason() {
+        let table = [
+            ("[log]", "[logg]", "line 4, key `logg`", "unknown field `logg`"),
+            ("level =", "levle =", "line 5, key `log.levle`", "unknown field `levle`"),
+            ("\"info\"", "\"loud\"", "line 5, key `log.level`", "unknown variant `loud`"),
+            (
+                "127.0.0.1:8443",
+                "localhost",
+                "line 8, key `intake.listen`",
+                "invalid socket address",
+            ),
+            ("name = \"shop\"\n", "", "key `intake.sources[0]`", "missing field `name`"),
+            ("\"hex\"", "\"hax\"", "intake.sources[0].signature.hmac.encoding", "`hax`"),
+            ("\"hook\"", "\"../hook\"", "intake.sources[0].signature.hmac.secret", "`../hook`"),
+            ("[metrics]", "[metrics", "line 20", "unclosed table"),
+            ("state_dir = \"/var/lib/causeway\"", "", "key ``", "missing field `state_dir`"),
+        ];
+        for (from, to, place, reason) in table {
+            let told = refusal(&GOOD.replace(from, to), Some(0o600));
+            assert!(told.contains(place) && told.contains(reason), "{from} -> {to}: {told}");
+        }
+    }
+
+    #[test]
+    fn everything_that_cannot_work_is_told_at_once() {
+        let text = GOOD
+            .replace("\"/var/lib/causeway\"", "\"var\"")
+            .replace("\"/hooks/shop\"", "\"shop\"")
+            .replace("\"X-Event\"", "\"X Event\"");
+        let told = refusal(&text, None);
+        let wanted = [
+            ("state_dir", "not an absolute path"),
+            ("intake.sources[0].path", "is not a path"),
+            ("intake.sources[0].event.header", "cannot be the name of a header"),
+            ("intake.sources[0].signature.hmac.secret", "there is no credential `hook`"),
+        ];
+        for (key, reason) in wanted {
+            let line = told.lines().find(|line| line.contains(key)).unwrap_or_default();
+            assert!(line.contains(reason), "{key}: {told}");
+        }
+    }
+
+    #[test]
+    fn a_credential_others_may_read_is_refused() {
+        for (mode, good) in [(0o600, true), (0o400, true), (0o640, false), (0o604, false)] {
+            let (_folder, path) = written(GOOD, Some(mode));
+            let told = load(&path).map(|_| ()).map_err(|error| error.to_string());
+            assert_eq!(told.is_ok(), good, "{mode:o}: {told:?}");
+            if let Err(told) = told {
+                assert!(told.contains("chmod 600"), "{told}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_named() {
+        let told = load(Path::new("/nowhere/causeway.toml")).unwrap_err().to_string();
+        assert_eq!(told, "cannot read /nowhere/causeway.toml");
+    }
+}

@@ -1,0 +1,193 @@
+//! What there is to see, and the page that shows it. Pure.
+//!
+//! Guarantees: every text is escaped; the page needs nothing but itself.
+
+use std::fmt::{self, Write};
+
+/// What the page and the metrics can show. Published by its owner, never locked.
+#[derive(Clone, Debug, Default)]
+pub struct Picture {
+    /// Whether the gateway works.
+    pub health: Health,
+    /// What the journal holds.
+    pub journal: JournalPicture,
+    /// How many runs are in each stage.
+    pub stages: Vec<(String, u64)>,
+    /// Runs a person must look at.
+    pub parked: u64,
+    /// Age of the oldest run that waits; 0 when none does.
+    pub oldest_waiting_s: u64,
+    /// The systems we call.
+    pub destinations: Vec<Destination>,
+}
+
+/// Whether the gateway works.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Health {
+    /// It is not ready yet.
+    #[default]
+    Starting,
+    /// It works.
+    Well,
+    /// It does not, and this is why.
+    Ill(String),
+}
+
+impl fmt::Display for Health {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Starting => f.write_str("starting"),
+            Self::Well => f.write_str("ok"),
+            Self::Ill(why) => write!(f, "not well: {why}"),
+        }
+    }
+}
+
+/// What the journal holds.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct JournalPicture {
+    /// The oldest sequence number kept.
+    pub first: u64,
+    /// The next sequence number.
+    pub next: u64,
+    /// Its size on disk.
+    pub bytes: u64,
+}
+
+/// A system we call.
+#[derive(Clone, Debug)]
+pub struct Destination {
+    /// Its name.
+    pub name: String,
+    /// Whether calls go through.
+    pub breaker: Breaker,
+}
+
+/// Whether calls go through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Breaker {
+    /// They do.
+    Closed,
+    /// One is being tried.
+    Trying,
+    /// They do not.
+    Open,
+}
+
+impl Breaker {
+    /// Returns the number the metrics show.
+    pub const fn number(self) -> i64 {
+        match self {
+            Self::Closed => 0,
+            Self::Trying => 1,
+            Self::Open => 2,
+        }
+    }
+
+    const fn told(self) -> &'static str {
+        match self {
+            Self::Closed => "reachable",
+            Self::Trying => "being tried",
+            Self::Open => "away",
+        }
+    }
+}
+
+/// Writes the overview as one page of HTML.
+pub fn overview(picture: &Picture) -> Result<String, fmt::Error> {
+    let mut html = String::from(concat!(
+        "<!doctype html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\">",
+        "<meta http-equiv=\"refresh\" content=\"10\"><title>Causeway</title></head>\n<body>\n",
+        "<h1>Causeway</h1>\n",
+    ));
+    let Picture { health, journal, stages, parked, oldest_waiting_s, destinations } = picture;
+    writeln!(html, "<p>State: <strong>{}</strong></p>", escaped(&health.to_string()))?;
+    let mut sums: Vec<(String, String)> = vec![
+        ("Parked for a person".to_owned(), parked.to_string()),
+        ("Oldest waiting".to_owned(), span(*oldest_waiting_s)),
+        ("Journal, oldest event".to_owned(), journal.first.to_string()),
+        ("Journal, next event".to_owned(), journal.next.to_string()),
+        ("Journal, bytes".to_owned(), journal.bytes.to_string()),
+    ];
+    table(&mut html, "Now", sums.drain(..))?;
+    let rows = stages.iter().map(|(stage, count)| (stage.clone(), count.to_string()));
+    table(&mut html, "Runs by stage", rows)?;
+    let rows = destinations.iter().map(|d| (d.name.clone(), d.breaker.told().to_owned()));
+    table(&mut html, "Destinations", rows)?;
+    html.push_str("</body>\n</html>\n");
+    Ok(html)
+}
+
+fn table(
+    html: &mut String,
+    caption: &str,
+    rows: impl Iterator<Item = (String, String)>,
+) -> fmt::Result {
+    writeln!(html, "<table>\n<caption>{caption}</caption>")?;
+    for (name, value) in rows {
+        let (name, value) = (escaped(&name), escaped(&value));
+        writeln!(html, "<tr><th scope=\"row\">{name}</th><td>{value}</td></tr>")?;
+    }
+    html.push_str("</table>\n");
+    Ok(())
+}
+
+fn span(seconds: u64) -> String {
+    match (seconds / 3_600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, s) => format!("{s} s"),
+        (0, m, s) => format!("{m} min {s} s"),
+        (h, m, _) => format!("{h} h {m} min"),
+    }
+}
+
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            other => out.push(other),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_shows_what_there_is_and_escapes_it() {
+        let picture = Picture {
+            health: Health::Ill("<disk> & \"dust\"".to_owned()),
+            stages: vec![("lines".to_owned(), 3)],
+            parked: 2,
+            oldest_waiting_s: 3_725,
+            destinations: vec![Destination { name: "m3".to_owned(), breaker: Breaker::Open }],
+            ..Picture::default()
+        };
+        let html = overview(&picture).unwrap();
+        let wanted = [
+            "not well: &lt;disk&gt; &amp; &quot;dust&quot;",
+            "<th scope=\"row\">lines</th><td>3</td>",
+            "<th scope=\"row\">Parked for a person</th><td>2</td>",
+            "<td>1 h 2 min</td>",
+            "<th scope=\"row\">m3</th><td>away</td>",
+        ];
+        for part in wanted {
+            assert!(html.contains(part), "{part}\n{html}");
+        }
+        assert!(!html.contains("<script") && !html.contains("http://"), "{html}");
+    }
+
+    #[test]
+    fn a_span_is_said_in_the_two_largest_units() {
+        let table = [(0, "0 s"), (59, "59 s"), (61, "1 min 1 s"), (3_600, "1 h 0 min")];
+        for (seconds, want) in table {
+            assert_eq!(span(seconds), want);
+        }
+    }
+}
