@@ -24,8 +24,9 @@ use url::{Host, Url};
 /// Idle connections kept for one host; each costs some 20 kB with TLS.
 const IDLE_PER_HOST_MAX: usize = 2;
 
-/// How long an idle connection is kept.
-const IDLE_MAX: Duration = Duration::from_secs(30);
+/// How long an idle connection is kept: short, because a write that meets the other
+/// side's hanging up has an unknown fate.
+const IDLE_MAX: Duration = Duration::from_secs(15);
 
 /// The longest `Retry-After` that is believed.
 const RETRY_AFTER_S_MAX: u64 = 86_400;
@@ -407,6 +408,61 @@ mod tests {
         let lost = get(&http, url.as_str()).await.unwrap_err();
         assert_eq!((lost.sent, lost.class), (Sent::No, Class::Unreachable));
         assert!(!lost.text.is_empty() && !lost.text.contains("http://"), "{}", lost.text);
+    }
+
+    /// An authority, and a certificate for `localhost` that it signed.
+    fn authority() -> (String, rustls::ServerConfig) {
+        let ca_key = rcgen::KeyPair::generate().unwrap();
+        let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let pem = params.self_signed(&ca_key).unwrap().pem();
+        let issuer = rcgen::Issuer::new(params, ca_key);
+        let key = rcgen::KeyPair::generate().unwrap();
+        let params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        let certificate = params.signed_by(&key, &issuer).unwrap();
+        let der = rustls::pki_types::PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+        let provider = Arc::new(ring::default_provider());
+        let server = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], der);
+        (pem, server.unwrap())
+    }
+
+    /// Answers one request over TLS, if the client accepts the certificate.
+    async fn answer_once(listener: tokio::net::TcpListener, server: rustls::ServerConfig) {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(server));
+        let (socket, _) = listener.accept().await.unwrap();
+        let Ok(mut socket) = acceptor.accept(socket).await else { return };
+        let _ = socket.read(&mut [0; 4_096]).await;
+        let _ = socket.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi").await;
+        let _ = socket.shutdown().await;
+    }
+
+    #[tokio::test]
+    async fn only_the_private_ca_is_trusted_and_a_stranger_is_told_nothing() {
+        let (pem, own) = authority();
+        let (_, stranger) = authority();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ca.pem");
+        std::fs::write(&path, pem).unwrap();
+        for (server, trusted) in [(own, true), (stranger, false)] {
+            let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+            let port = listener.local_addr().unwrap().port();
+            let url = address(&format!("https://localhost:{port}")).unwrap();
+            let http = http(&url, |s| s.ca_file = Some(path.clone()));
+            let (got, ()) = tokio::join!(get(&http, url.as_str()), answer_once(listener, server));
+            match got {
+                Ok(answer) => assert!(trusted && answer.body == b"hi", "{answer:?}"),
+                Err(lost) => {
+                    assert!(!trusted, "{lost:?}");
+                    assert_eq!((lost.sent, lost.class), (Sent::No, Class::Unreachable));
+                    assert!(lost.text.contains("certificate"), "{}", lost.text);
+                }
+            }
+        }
     }
 
     #[test]

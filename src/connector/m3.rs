@@ -110,6 +110,9 @@ pub enum M3Error {
     /// The connection cannot be prepared.
     #[error("the connection cannot be prepared")]
     Http(#[from] HttpError),
+    /// Company 0 is M3's word for "the user's own".
+    #[error("company {0} is not between 1 and 999")]
+    Company(u16),
 }
 
 impl Login {
@@ -153,6 +156,9 @@ impl M3 {
     /// Prepares to call; nothing is sent. `credential` is what [`Login::credential`] names.
     pub fn new(settings: Settings, credential: &Secret) -> Result<Self, M3Error> {
         let Settings { login, company, division, api, calls_per_bulk_max, http, gate } = settings;
+        if !(1..=999).contains(&company) {
+            return Err(M3Error::Company(company));
+        }
         let (base, access, http) = match login {
             Login::Ion { credential: _, suite, token } => {
                 let app = IonApi::parse(credential.reveal())?;

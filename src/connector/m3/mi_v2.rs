@@ -177,7 +177,9 @@ impl Body {
         let mut entries: Entries = results.into_iter().map(Entry::outcome).collect();
         let complained = entries.iter().filter(|entry| entry.is_err()).count();
         let unnamed = self.failed() > u64::try_from(complained).unwrap_or(u64::MAX);
-        if unnamed && entries.len() == calls.len() {
+        // Terminated without a word about where: a list may have lost its end.
+        let unplaced = self.was_terminated() && complained == 0;
+        if (unnamed || unplaced) && entries.len() == calls.len() {
             doubt(&mut entries, &self);
         }
         let missing = self.missing();
@@ -241,12 +243,12 @@ impl Entry {
     }
 }
 
-/// The counters say that more failed than the entries admit: believe no yes.
+/// The answer as a whole says that more failed than its entries admit: believe no yes.
 fn doubt(entries: &mut Entries, body: &Body) {
     let only = entries.len() == 1;
     for entry in entries.iter_mut().filter(|entry| entry.is_ok()) {
         let missing = body.missing();
-        let doubtful = garbled("M3 counts a failure that it does not name");
+        let doubtful = garbled("M3 tells of a failure that it does not name");
         *entry = Err(if only && missing.fate == Fate::Refused { missing } else { doubtful });
     }
 }
@@ -275,6 +277,7 @@ fn garbled(text: &str) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn place() -> Place {
         let base = "https://gw.example/ACME_PRD/M3/m3api-rest".to_owned();
@@ -416,6 +419,11 @@ mod tests {
             r#"{"results":[{"records":[{"PONR":"1"}]}],"nrOfFailedTransactions":1}"#,
             "Unknown Broken  -",
         ),
+        (
+            200,
+            r#"{"results":[{"records":[{"PONR":"1"}]}],"wasTerminated":true}"#,
+            "Unknown Broken  -",
+        ),
         (200, r#"{"results":[],"wasTerminated":false}"#, "Unknown Broken  -"),
         (200, r#"{"results":[{"transaction":"GetHead","records":[]}]}"#, "all: Unknown Broken  -"),
         (200, r#"{"results":[{"records":[]},{"records":[]}]}"#, "all: Unknown Broken  -"),
@@ -505,6 +513,22 @@ mod tests {
         ];
         for (body, want) in whole {
             assert_eq!(shown(400, &body, 2), want, "{body}");
+        }
+    }
+
+    const WHOLE: &str = r#"{"results":[{"transaction":"AddBatchLine","records":[{"PONR":"1"},{"PONR":"2"}]}],"wasTerminated":false,"nrOfSuccessfullTransactions":1}"#;
+
+    proptest! {
+        #[test]
+        fn an_answer_that_was_cut_is_neither_a_yes_nor_a_certain_no(at in 0..WHOLE.len()) {
+            let cut = &WHOLE[..at];
+            prop_assert_eq!(shown(200, cut, 1), "all: Unknown Broken HTTP 200 -");
+        }
+
+        #[test]
+        fn no_body_makes_a_write_certainly_not_done(status in prop::sample::select(vec![200_u16, 400, 500]), body in ".{0,60}") {
+            prop_assert!(!shown(status, &body, 1).contains("NotDone"));
+            prop_assert!(!shown(status, &body, 1).starts_with("ok"));
         }
     }
 }
