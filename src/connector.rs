@@ -8,9 +8,11 @@ pub mod breaker;
 pub mod gate;
 pub mod http;
 pub mod limiter;
+mod loose;
 pub mod m3;
 #[cfg(test)]
 mod stub;
+pub mod xcart;
 
 use serde::{Deserialize, Serialize};
 use std::fmt;

@@ -3,17 +3,26 @@
 //! Words first, then the stages in the way an event takes; `ARCHITECTURE.md` is the map.
 
 pub mod amount;
-pub mod cli;
 pub mod clock;
-pub mod config;
-pub mod connector;
 pub mod dates;
-pub mod flow;
 pub mod ids;
-pub mod intake;
-pub mod log;
-pub mod metrics;
 pub mod order;
 pub mod retry;
 pub mod secret;
+
+pub mod journal;
+pub mod state;
+
+pub mod intake;
+
+pub mod flow;
+
+pub mod delivery;
+
+pub mod connector;
+
+pub mod cli;
+pub mod config;
+pub mod log;
+pub mod metrics;
 pub mod supervise;

@@ -18,12 +18,13 @@ use self::{
     ionapi::{IonApi, IonApiError},
     mi::{BadCall, MiCall, MiRecord},
     token::Tokens,
-    wire::{Place, transport},
+    wire::Place,
 };
 use super::{
     Class, Failure, Fate, Kind,
     gate::{self, Gate},
     http::{self, Answer, Http, HttpError},
+    loose::transport,
 };
 use crate::{clock, secret::Secret};
 use reqwest::{Method, Request, header};

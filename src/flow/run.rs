@@ -197,6 +197,8 @@ pub enum Outcome {
     Progress(Progress),
     /// The shop has it.
     Done,
+    /// The shop has no way to take it.
+    NotOffered,
     /// The call gave no answer.
     Failed(Failure),
     /// A person must look.
@@ -285,7 +287,7 @@ impl Run {
         self.reread = true;
         self.failed = 0;
         self.wait = None;
-        self.mark(now_ms, "replayed by a person");
+        self.mark(now_ms, "replayed");
         true
     }
 
@@ -327,14 +329,14 @@ impl Case {
 
     /// Says what is to be done.
     pub fn next(&mut self, context: &Context<'_>) -> Next {
-        if matches!(self.run.stage, Stage::Parked { .. }) {
-            return Next::Rest;
-        }
         if self.run.reread && self.may_reread() {
             return match self.waiting(context) {
                 Some(wait) if self.run.failed > 0 => Next::Wait(wait),
                 Some(_) | None => Next::Do(Effect::ReadOrder(self.run.reference.clone())),
             };
+        }
+        if matches!(self.run.stage, Stage::Parked { .. }) {
+            return Next::Rest;
         }
         if let Some(wait) = self.waiting(context) {
             return Next::Wait(wait);

@@ -4,9 +4,13 @@
 
 use super::{
     mi::{MiCall, MiRecord},
-    wire::{Many, Place, Refusal, Text, encode, query, transport},
+    wire::{Place, Refusal, query},
 };
-use crate::connector::{Failure, http::Answer};
+use crate::connector::{
+    Failure,
+    http::Answer,
+    loose::{Many, Text, encode, transport},
+};
 use serde::Deserialize;
 
 /// Writes the address of one transaction; version 1 knows no other way, for writes either.

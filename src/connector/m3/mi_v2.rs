@@ -6,9 +6,13 @@
 
 use super::{
     mi::{MiCall, MiRecord},
-    wire::{Flag, Many, Place, Refusal, Text, encode, query, transport},
+    wire::{Place, Refusal, query},
 };
-use crate::connector::{Class, Failure, Fate, http::Answer};
+use crate::connector::{
+    Class, Failure, Fate,
+    http::Answer,
+    loose::{Flag, Many, Text, encode, transport},
+};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 

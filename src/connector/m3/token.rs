@@ -4,15 +4,13 @@
 //! at 80 % of its life; a token that still lives is used while the token server is away;
 //! a server that said no is not asked again for a while. A call that got no token was not sent.
 
-use super::{
-    ionapi::{IonApi, IonApiError, ServiceAccount},
-    wire::{Text, excerpt, transport},
-};
+use super::ionapi::{IonApi, IonApiError, ServiceAccount};
 use crate::{
     clock,
     connector::{
         Class, Failure, Fate,
         http::{Answer, Http},
+        loose::{Text, excerpt, transport},
     },
     secret::Secret,
 };

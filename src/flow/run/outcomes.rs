@@ -57,7 +57,8 @@ impl Case {
             Outcome::Told(told) => self.on_told(told, context),
             Outcome::Real(real) => self.on_real(&real, context),
             Outcome::Progress(progress) => self.on_progress(&progress, context),
-            Outcome::Done => self.on_told_shop(context),
+            Outcome::Done => self.on_told_shop(true, context),
+            Outcome::NotOffered => self.on_told_shop(false, context),
             Outcome::Failed(_) | Outcome::Stopped(_) => {}
         }
     }
@@ -161,12 +162,15 @@ impl Case {
         }
     }
 
-    fn on_told_shop(&mut self, context: &Context<'_>) {
+    fn on_told_shop(&mut self, taken: bool, context: &Context<'_>) {
         let Stage::Follow { follow, .. } = &mut self.run.stage else { return };
         let what = match follow.next() {
             Some(Tell::Shipping(code)) => format!("shop told: shipping {code}"),
             Some(Tell::Payment(code)) => format!("shop told: payment {code}"),
-            Some(Tell::Tracking(_)) => "shop told: tracking number".to_owned(),
+            Some(Tell::Tracking(_)) if taken => "shop told: tracking number".to_owned(),
+            Some(Tell::Tracking(_)) => {
+                "tracking not written: the shop has no extension for it".to_owned()
+            }
             None => return,
         };
         follow.told();
@@ -248,5 +252,15 @@ impl Case {
     /// Whether the effect under way is a write to the shop.
     fn tells(&self) -> bool {
         matches!(&self.run.stage, Stage::Follow { follow, .. } if follow.next().is_some())
+    }
+}
+
+/// Whether the same call would fail again.
+fn is_final(failure: &Failure) -> bool {
+    match failure.class {
+        Class::Unreachable | Class::TimedOut | Class::RateLimited | Class::Unavailable => false,
+        Class::Unauthorized | Class::Broken | Class::Locked => false,
+        Class::Forbidden | Class::NotFound | Class::Exists | Class::Data | Class::Config => true,
+        Class::State | Class::Unclassified => true,
     }
 }

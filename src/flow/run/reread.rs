@@ -3,7 +3,7 @@
 //! Before the confirmation the order is taken back and planned anew, or given up.
 //! After it M3 is not touched: a person decides (compensation is a flow of its own).
 
-use super::{Case, Context, Ending, Run, Stage};
+use super::{Case, Context, Ending, ReplayFrom, Run, Stage};
 use crate::{
     flow::{
         cause::{Cause, CauseKind},
@@ -31,7 +31,9 @@ impl Run {
             Stage::Place | Stage::Withdraw => {
                 !self.placing.past_confirm() && !self.placing.in_flight()
             }
-            Stage::Check | Stage::Parked { .. } => false,
+            // What a person was asked about may have been mended in the shop.
+            Stage::Parked { .. } => !self.placing.past_confirm() && !self.placing.in_flight(),
+            Stage::Check => false,
         }
     }
 }
@@ -45,6 +47,7 @@ impl Case {
     pub(super) fn on_order(&mut self, order: Order, context: &Context<'_>) {
         self.run.reread = false;
         let hash = order.content_hash();
+        let first = self.run.content.is_none();
         let changed = self.run.content.as_ref().is_some_and(|known| *known != hash);
         let cancelled = context.rules.is_cancelled(&order);
         self.run.key = Some(OrderKey::of(&context.rules.shop_prefix, &order.number));
@@ -74,6 +77,10 @@ impl Case {
             }
             Stage::Follow { .. } | Stage::Done(Ending::Completed) => {
                 self.judge_late(cancelled, changed, context);
+            }
+            Stage::Parked { .. } if cancelled || changed || first => {
+                self.run.replay(ReplayFrom::Start, context.now_ms);
+                self.run.reread = false;
             }
             Stage::Customer | Stage::Items | Stage::Place | Stage::Withdraw => {}
             Stage::Check | Stage::Done(_) | Stage::Parked { .. } => {}

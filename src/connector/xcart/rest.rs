@@ -1,0 +1,295 @@
+//! Calls to the shop's REST API (reference/xcart.md 2 and 3).
+//!
+//! Guarantees: a call is sent once; the token is in a header, never in an address; an
+//! answer that is not the API's own (a login page, a maintenance page) is a failure, never
+//! an empty list.
+
+use super::{
+    Settings,
+    docs::Probe,
+    problem::{self, Missing},
+    wire::{self, OrderOnPage},
+};
+use crate::{
+    clock,
+    connector::{
+        Class, Failure, Fate, Kind,
+        gate::{self, Gate},
+        http::{self, Answer, Http, HttpError},
+        loose::encode,
+    },
+    order::Order,
+    secret::Secret,
+};
+use reqwest::{Method, header};
+use serde::Serialize;
+use std::sync::Arc;
+use thiserror::Error;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+/// Orders on one page; the shop gives no more.
+pub const PAGE_LEN: usize = 100;
+
+/// The shop, ready to be called. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Shop(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    http: Http,
+    gate: Gate,
+    base: String,
+    token: Secret,
+    fields: super::AddressFields,
+}
+
+/// Why the shop cannot be called at all. The text continues "could not prepare the shop: ".
+#[derive(Debug, Error)]
+pub enum ShopError {
+    /// The connection cannot be prepared.
+    #[error("the connection cannot be prepared")]
+    Http(#[from] HttpError),
+}
+
+/// Which orders, and in what order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OrdersQuery {
+    /// The watermark in seconds since 1970. An old shop ignores it: check what comes back.
+    pub after_s: i64,
+    /// Whether the shop is asked to leave older ones out.
+    pub filter: Filter,
+    /// By the time of the last change.
+    pub sort: Sort,
+    /// From 1.
+    pub page: u32,
+}
+
+/// Whether the shop is asked to leave older orders out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Filter {
+    /// By the time of the last change; 5.5.1 and newer.
+    LastRenewDate,
+    /// No: all orders.
+    None,
+}
+
+/// By the time of the last change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sort {
+    /// The longest unchanged first.
+    OldestFirst,
+    /// The last changed first.
+    NewestFirst,
+}
+
+/// What became of a tracking number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TrackingWritten {
+    /// The shop has it.
+    Written,
+    /// The shop has no way to take it (reference/xcart.md 3.4).
+    NotOffered,
+}
+
+#[derive(Serialize)]
+struct Status<'a> {
+    code: &'a str,
+}
+
+#[derive(Serialize)]
+struct Tracking<'a> {
+    value: &'a str,
+}
+
+impl Shop {
+    /// Prepares to call; nothing is sent. `token` is what the settings' credential names.
+    pub fn new(settings: Settings, token: &Secret) -> Result<Self, ShopError> {
+        let Settings { base_url, credential: _, address_fields: fields, http, gate } = settings;
+        let url = http::address(&base_url)?;
+        let http = Http::new(&http, &[&url])?;
+        let base = format!("{}/api", url.as_str().trim_end_matches('/'));
+        let gate = Gate::new(&gate);
+        Ok(Self(Arc::new(Inner { http, gate, base, token: token.clone(), fields })))
+    }
+
+    /// Reads an order by X-Cart's internal id.
+    pub async fn order_by_id(&self, id: u64) -> Result<Order, Failure> {
+        let answer = self.get(&format!("/orders/{id}")).await?;
+        self.0.order(&answer)
+    }
+
+    /// Reads an order by the number the buyer knows. Shops before 5.5.0.10 answer
+    /// `NotFound` for every number (reference/xcart.md 3.1).
+    pub async fn order_by_number(&self, number: &str) -> Result<Order, Failure> {
+        let target = format!("/orders/by_number/{}", encode(number));
+        let answer = self.send(Method::GET, &target, None::<&()>).await;
+        let answer = answer.and_then(|answer| match answer.status {
+            404 if problem::missing(&answer) == Missing::Path => {
+                let failure = problem::failure(&answer);
+                Err(Failure { fate: Fate::Refused, class: Class::NotFound, ..failure })
+            }
+            _ => success(answer),
+        });
+        self.0.order(&answer.map_err(|failure| failure.of_kind(Kind::Read))?)
+    }
+
+    /// Reads one page of orders. It is the last one when it is shorter than [`PAGE_LEN`].
+    pub async fn orders_changed(&self, query: OrdersQuery) -> Result<Vec<OrderOnPage>, Failure> {
+        let answer = self.get(&orders_target(&query, PAGE_LEN, query.page)).await?;
+        wire::page(&answer.body, &self.0.fields).map_err(|why| unreadable(&answer, &why))
+    }
+
+    /// Reads the same page in a hundred calls, for a shop that fails with 500 because of
+    /// one order on it (reference/xcart.md 12). Such an order comes back as unreadable.
+    pub async fn orders_one_by_one(&self, query: OrdersQuery) -> Result<Vec<OrderOnPage>, Failure> {
+        let mut orders = Vec::new();
+        let len = u32::try_from(PAGE_LEN).unwrap_or(u32::MAX);
+        let before = query.page.saturating_sub(1).saturating_mul(len);
+        for place in 1..=len {
+            let target = orders_target(&query, 1, before.saturating_add(place));
+            match self.get(&target).await {
+                Ok(answer) => {
+                    let found = wire::page(&answer.body, &self.0.fields);
+                    let found = found.map_err(|why| unreadable(&answer, &why))?;
+                    if found.is_empty() {
+                        break;
+                    }
+                    orders.extend(found);
+                }
+                Err(failure) if failure.code == "HTTP 500" => {
+                    let why = failure.to_string();
+                    orders.push(OrderOnPage::Unreadable { id: None, updated_s: None, why });
+                }
+                Err(failure) => return Err(failure),
+            }
+        }
+        Ok(orders)
+    }
+
+    /// Sets the fulfilment status; setting the one it has changes nothing.
+    pub async fn set_shipping_status(&self, order_id: u64, code: &str) -> Result<(), Failure> {
+        self.put(&format!("/orders/{order_id}/shipping_status"), &Status { code }).await
+    }
+
+    /// Sets the payment status; setting the one it has changes nothing.
+    pub async fn set_payment_status(&self, order_id: u64, code: &str) -> Result<(), Failure> {
+        self.put(&format!("/orders/{order_id}/payment_status"), &Status { code }).await
+    }
+
+    /// Adds a tracking number where the shop has our extension. Not idempotent: after an
+    /// unknown fate read the order's tracking numbers first.
+    pub async fn add_tracking(
+        &self,
+        order_id: u64,
+        value: &str,
+    ) -> Result<TrackingWritten, Failure> {
+        let target = format!("/orders/{order_id}/tracking_numbers");
+        let answer = self.send(Method::POST, &target, Some(&Tracking { value })).await?;
+        match answer.status {
+            404 if problem::missing(&answer) == Missing::Path => Ok(TrackingWritten::NotOffered),
+            405 => Ok(TrackingWritten::NotOffered),
+            _ => success(answer).map(|_| TrackingWritten::Written),
+        }
+    }
+
+    /// Asks the shop what its API can do.
+    pub async fn probe(&self) -> Result<Probe, Failure> {
+        let answer = self.get("/docs.json").await?;
+        Probe::read(&answer.body).map_err(|why| unreadable(&answer, &why))
+    }
+
+    /// Returns what the gate looks like, for metrics and the doctor.
+    pub fn gate_state(&self) -> gate::State {
+        self.0.gate.state()
+    }
+
+    async fn get(&self, target: &str) -> Result<Answer, Failure> {
+        let answer = self.send(Method::GET, target, None::<&()>).await;
+        answer.and_then(success).map_err(|failure| failure.of_kind(Kind::Read))
+    }
+
+    async fn put(&self, target: &str, body: &impl Serialize) -> Result<(), Failure> {
+        self.send(Method::PUT, target, Some(body)).await.and_then(success).map(|_| ())
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        target: &str,
+        body: Option<&impl Serialize>,
+    ) -> Result<Answer, Failure> {
+        let Inner { http, gate, base, token, fields: _ } = &*self.0;
+        let request = http
+            .client()
+            .request(method.clone(), format!("{base}{target}"))
+            .header("x-auth-token", token.reveal())
+            .header(header::ACCEPT, "application/json");
+        let bytes = body.map(serde_json::to_vec).transpose();
+        let request = match bytes.map_err(|e| unsendable(&e.to_string()))? {
+            Some(bytes) => request.header(header::CONTENT_TYPE, "application/json").body(bytes),
+            None => request,
+        };
+        let request = request.build().map_err(|e| unsendable(&e.without_url().to_string()))?;
+        let pass = gate.enter().await?;
+        let begun = clock::now().mono;
+        let answer = http.send(request).await.map_err(Failure::from);
+        let failure = match &answer {
+            Ok(answer) if answer.status < 300 => None,
+            Ok(answer) => Some(problem::failure(answer)),
+            Err(failure) => Some(failure.clone()),
+        };
+        pass.done(failure.as_ref());
+        let ms = clock::millis(clock::now().mono.duration_since(begun));
+        let class = failure.map(|failure| failure.class);
+        tracing::debug!(%method, target, ms, ?class, "shop call");
+        answer
+    }
+}
+
+impl Inner {
+    fn order(&self, answer: &Answer) -> Result<Order, Failure> {
+        let text = str::from_utf8(&answer.body).map_err(|e| unreadable(answer, &e.to_string()))?;
+        wire::order(text, &self.fields).map_err(|why| unreadable(answer, &why))
+    }
+}
+
+fn orders_target(query: &OrdersQuery, len: usize, page: u32) -> String {
+    let OrdersQuery { after_s, filter, sort, page: _ } = query;
+    let direction = match sort {
+        Sort::OldestFirst => "asc",
+        Sort::NewestFirst => "desc",
+    };
+    let after = match filter {
+        Filter::LastRenewDate => format!("&lastRenewDate%5Bafter%5D={}", encode(&date(*after_s))),
+        Filter::None => String::new(),
+    };
+    format!("/orders?itemsPerPage={len}&page={page}&order%5BlastRenewDate%5D={direction}{after}")
+}
+
+/// Writes a date with its offset: a date that the shop cannot read is ignored in silence.
+fn date(seconds: i64) -> String {
+    let at = OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    at.format(&Rfc3339).unwrap_or_default()
+}
+
+/// Lets an answer of the API through: 2xx with JSON, or without any body after a write.
+fn success(answer: Answer) -> Result<Answer, Failure> {
+    let json = matches!(answer.body.trim_ascii().first(), Some(b'{' | b'[' | b'"'));
+    match answer.status {
+        204 => Ok(answer),
+        200..=299 if json => Ok(answer),
+        _ => Err(problem::failure(&answer)),
+    }
+}
+
+fn unreadable(answer: &Answer, why: &str) -> Failure {
+    let text = format!("the shop's answer cannot be read: {why}");
+    Failure::new(Fate::NotDone, Class::Broken, &text).with_code(format!("HTTP {}", answer.status))
+}
+
+fn unsendable(why: &str) -> Failure {
+    Failure::new(Fate::NotDone, Class::Config, &format!("the request cannot be built: {why}"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,169 @@
+//! What the shop's callers see, against a server that plays replies.
+
+use super::*;
+use crate::connector::stub::{Asked, Reply, Stub};
+
+const ORDER: &str = r#"{"id":42,"order_number":"1042","total":10,"sub_total":10,"items":[],"currency":"EUR","update_date":"2024-05-01T12:34:56+0000"}"#;
+const NOT_THERE: &str = r#"{"type":"https://tools.ietf.org/html/rfc2616#section-10","title":"An error occurred","detail":"Not Found"}"#;
+const CATCH_ALL: &str = r#"{"title":"An error occurred","detail":"Not found"}"#;
+const HTML: &str = "<html><body>Log in</body></html>";
+
+fn shop(stub: &Stub) -> Shop {
+    let text = format!(
+        "base_url = \"{}/store/\"\ncredential = \"shop\"\nhttp = {{ call_ms_max = 300 }}",
+        stub.url()
+    );
+    Shop::new(toml::from_str(&text).unwrap(), &Secret::new("s3cret")).unwrap()
+}
+
+fn told<T: std::fmt::Debug>(answer: Result<T, Failure>) -> String {
+    match answer {
+        Ok(value) => format!("{value:?}"),
+        Err(Failure { fate, class, .. }) => format!("{fate:?} {class:?}"),
+    }
+}
+
+#[tokio::test]
+async fn an_order_is_read_by_id_and_by_number() {
+    let stub = Stub::start(vec![Reply::json(200, ORDER); 2]).await;
+    let shop = shop(&stub);
+    assert_eq!(shop.order_by_id(42).await.unwrap().id, 42);
+    assert_eq!(shop.order_by_number("10/42").await.unwrap().id, 42);
+    let asked = stub.asked();
+    let lines: Vec<_> = asked.iter().map(|asked| asked.line.as_str()).collect();
+    let want = ["GET /store/api/orders/42", "GET /store/api/orders/by_number/10%2F42"];
+    assert_eq!(lines, want);
+    for Asked { line, head, .. } in &asked {
+        assert!(head.contains("x-auth-token: s3cret"), "{head}");
+        assert!(head.contains("accept: application/json"), "{head}");
+        assert!(!line.contains("s3cret"), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn each_way_a_call_can_end_has_one_meaning() {
+    let table = [
+        // the reply, reading an order by id, by number, writing a status, adding a tracking number
+        (Reply::json(404, NOT_THERE), ["Refused NotFound"; 4]),
+        (
+            Reply::json(404, CATCH_ALL),
+            ["NotDone Config", "Refused NotFound", "NotDone Config", "NotOffered"],
+        ),
+        (Reply::json(404, HTML), ["NotDone Config"; 4]),
+        (Reply::json(401, r#"{"message":"Invalid credentials."}"#), ["NotDone Unauthorized"; 4]),
+        (
+            Reply::json(200, HTML),
+            ["NotDone Broken", "NotDone Broken", "Unknown Broken", "Unknown Broken"],
+        ),
+        (
+            Reply::json(503, HTML),
+            [
+                "NotDone Unavailable",
+                "NotDone Unavailable",
+                "Unknown Unavailable",
+                "Unknown Unavailable",
+            ],
+        ),
+        (
+            Reply::HangUp,
+            [
+                "NotDone Unreachable",
+                "NotDone Unreachable",
+                "Unknown Unreachable",
+                "Unknown Unreachable",
+            ],
+        ),
+        (
+            Reply::Silence,
+            ["NotDone TimedOut", "NotDone TimedOut", "Unknown TimedOut", "Unknown TimedOut"],
+        ),
+        (Reply::json(200, r#"{"id":1}"#), ["NotDone Broken", "NotDone Broken", "()", "Written"]),
+    ];
+    for (reply, want) in table {
+        let stub = Stub::start(vec![reply.clone(); 4]).await;
+        let shop = shop(&stub);
+        let got = [
+            told(shop.order_by_id(1).await),
+            told(shop.order_by_number("1").await),
+            told(shop.set_shipping_status(1, "S").await),
+            told(shop.add_tracking(1, "T").await),
+        ];
+        assert_eq!(got, want, "{reply:?}");
+        assert_eq!(stub.asked().len(), 4, "{reply:?} is not asked for twice");
+    }
+}
+
+#[tokio::test]
+async fn writes_send_what_the_shop_expects() {
+    let replies = [Reply::json(200, "{}"), Reply::json(200, "{}"), Reply::json(201, "{}")];
+    let stub = Stub::start(replies).await;
+    let shop = shop(&stub);
+    shop.set_shipping_status(42, "S").await.unwrap();
+    shop.set_payment_status(42, "P").await.unwrap();
+    assert_eq!(shop.add_tracking(42, "00\"340").await, Ok(TrackingWritten::Written));
+    let asked: Vec<_> =
+        stub.asked().into_iter().map(|a| format!("{} {}", a.line, a.body)).collect();
+    let want = [
+        r#"PUT /store/api/orders/42/shipping_status {"code":"S"}"#,
+        r#"PUT /store/api/orders/42/payment_status {"code":"P"}"#,
+        r#"POST /store/api/orders/42/tracking_numbers {"value":"00\"340"}"#,
+    ];
+    assert_eq!(asked, want);
+}
+
+#[tokio::test]
+async fn a_page_of_changes_is_asked_for_by_the_watermark() {
+    let page = format!("[{ORDER},{{\"id\":43}}]");
+    let stub =
+        Stub::start([Reply::json(200, &page), Reply::json(200, "[]"), Reply::json(200, HTML)])
+            .await;
+    let shop = shop(&stub);
+    let query = OrdersQuery {
+        after_s: 1_714_566_896,
+        filter: Filter::LastRenewDate,
+        sort: Sort::OldestFirst,
+        page: 1,
+    };
+    assert_eq!(shop.orders_changed(query).await.unwrap().len(), 2);
+    let rest = OrdersQuery { filter: Filter::None, sort: Sort::NewestFirst, page: 2, ..query };
+    assert_eq!(shop.orders_changed(rest).await, Ok(Vec::new()));
+    assert_eq!(told(shop.orders_changed(rest).await), "NotDone Broken", "a page is no empty list");
+    let asked = stub.asked();
+    let want = [
+        "GET /store/api/orders?itemsPerPage=100&page=1&order%5BlastRenewDate%5D=asc\
+         &lastRenewDate%5Bafter%5D=2024-05-01T12%3A34%3A56Z",
+        "GET /store/api/orders?itemsPerPage=100&page=2&order%5BlastRenewDate%5D=desc",
+    ];
+    assert_eq!([asked[0].line.as_str(), asked[1].line.as_str()], want);
+}
+
+#[tokio::test]
+async fn an_order_that_breaks_the_shop_is_stepped_over() {
+    let one = format!("[{ORDER}]");
+    let replies = [
+        Reply::json(200, &one),
+        Reply::json(500, HTML),
+        Reply::json(200, &one),
+        Reply::json(200, "[]"),
+    ];
+    let stub = Stub::start(replies).await;
+    let query = OrdersQuery { after_s: 0, filter: Filter::None, sort: Sort::OldestFirst, page: 2 };
+    let orders = shop(&stub).orders_one_by_one(query).await.unwrap();
+    let read: Vec<_> = orders.iter().map(|o| matches!(o, OrderOnPage::Order(_))).collect();
+    assert_eq!(read, [true, false, true]);
+    let pages = stub.asked();
+    assert!(pages[0].line.contains("itemsPerPage=1&page=101&"), "{}", pages[0].line);
+    assert!(pages[3].line.contains("itemsPerPage=1&page=104&"), "{}", pages[3].line);
+}
+
+#[tokio::test]
+async fn the_shop_tells_what_it_can_do() {
+    let docs = r#"{"info":{"title":"X-Cart","version":"5.5.1"},"paths":{"/api/orders":{"get":{"parameters":[{"name":"lastRenewDate[after]"}]}}}}"#;
+    let stub = Stub::start([Reply::json(200, docs), Reply::json(200, "{}")]).await;
+    let shop = shop(&stub);
+    let probe = shop.probe().await.unwrap();
+    assert!(probe.can(super::super::docs::Ability::FilterByChange), "{probe:?}");
+    assert_eq!(told(shop.probe().await), "NotDone Broken");
+    assert_eq!(stub.asked()[0].line, "GET /store/api/docs.json");
+    assert_eq!(shop.gate_state().in_flight, 0);
+}

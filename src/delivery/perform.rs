@@ -1,0 +1,306 @@
+//! Carries out one effect of a case: the calls to M3 and to the shop.
+//!
+//! Holds no decision: what is asked comes from `flow`, what it means goes back there.
+
+use super::{
+    cases::CaseError,
+    people::Turns,
+    rows::{self, BadRow},
+};
+use crate::{
+    connector::{
+        Class, Failure, Fate, Kind,
+        m3::{M3, customer as mi_customer, follow as mi_follow, mi::MiCall, order as mi_order},
+        xcart::rest::{Shop, TrackingWritten},
+    },
+    flow::{
+        cause::Cause,
+        customer::{self, Ensuring, Person},
+        follow::Tell,
+        place::{Ask, Told},
+        rules::Rules,
+        run::{Case, Effect, Outcome},
+    },
+    ids::{Cuno, Itno, OrderKey, Orno},
+    order::OrderRef,
+    state::{Batch, State, StateError},
+};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+/// SKUs whose item number is remembered.
+const ITEMS_REMEMBERED_MAX: usize = 10_000;
+
+/// The two systems and what is remembered of them.
+#[derive(Debug)]
+pub struct Performer {
+    shop: Shop,
+    m3: M3,
+    state: State,
+    rules: Arc<Rules>,
+    items: Mutex<BTreeMap<String, Itno>>,
+    people: Turns,
+}
+
+/// Why an effect has no answer.
+#[derive(Debug)]
+enum Trouble {
+    Failed(Failure),
+    Stopped(Cause),
+}
+
+impl From<Failure> for Trouble {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+impl From<Cause> for Trouble {
+    fn from(cause: Cause) -> Self {
+        Self::Stopped(cause)
+    }
+}
+
+impl From<StateError> for Trouble {
+    fn from(fault: StateError) -> Self {
+        Self::Failed(own_fault(&fault))
+    }
+}
+
+impl From<BadRow> for Trouble {
+    fn from(fault: BadRow) -> Self {
+        Self::Failed(own_fault(&fault))
+    }
+}
+
+/// Our own disk failed: nothing was asked of anybody.
+fn own_fault(fault: &dyn std::error::Error) -> Failure {
+    Failure::new(Fate::NotDone, Class::Unavailable, &format!("the state store: {fault}"))
+}
+
+impl Performer {
+    /// Takes the two systems and the store of customers.
+    pub fn new(shop: Shop, m3: M3, state: State, rules: Arc<Rules>) -> Self {
+        let (items, people) = (Mutex::default(), Turns::default());
+        Self { shop, m3, state, rules, items, people }
+    }
+
+    /// Carries an effect out. The case is durable already if the effect writes.
+    pub async fn perform(&self, effect: &Effect, case: &Case) -> Outcome {
+        match self.outcome(effect, case).await {
+            Ok(outcome) => outcome,
+            Err(Trouble::Failed(failure)) => Outcome::Failed(failure),
+            Err(Trouble::Stopped(cause)) => Outcome::Stopped(cause),
+        }
+    }
+
+    async fn outcome(&self, effect: &Effect, case: &Case) -> Result<Outcome, Trouble> {
+        match effect {
+            Effect::ReadOrder(reference) => {
+                let order = match reference {
+                    OrderRef::Id(id) => self.shop.order_by_id(*id).await?,
+                    OrderRef::Number(number) => self.shop.order_by_number(number.as_str()).await?,
+                };
+                Ok(Outcome::Order(Box::new(order)))
+            }
+            Effect::EnsureCustomer => Box::pin(self.ensure_customer(case)).await.map(Outcome::Customer),
+            Effect::FindItems(skus) => Ok(Outcome::Items(self.find_items(skus).await?)),
+            Effect::Place(ask) => Ok(Outcome::Told(self.place(ask, case).await?)),
+            Effect::ReadReal(orno) => {
+                let (key, cuno) = key_and_cuno(case)?;
+                let answers = self.m3.bulk(&mi_follow::read_real(orno, cuno), Kind::Read).await?;
+                Ok(Outcome::Real(mi_follow::real_read(answers, orno, key)?))
+            }
+            Effect::ReadProgress(orno) => Box::pin(self.progress(orno)).await,
+            Effect::Tell { order_id, tell } => self.tell(*order_id, tell).await,
+        }
+    }
+
+    async fn place(&self, ask: &Ask, case: &Case) -> Result<Told, Trouble> {
+        let names = &self.rules.transactions;
+        let plan = || case.plan.as_ref().ok_or_else(|| lacks("plan"));
+        Ok(match ask {
+            Ask::Look => {
+                let (key, cuno) = key_and_cuno(case)?;
+                let answers = self.m3.bulk(&mi_order::look(cuno), Kind::Read).await?;
+                let found = mi_order::looked(answers, key)?;
+                let marks = self.read(&mi_order::marks(&found)).await?;
+                Told::Heads(mi_order::marked(found, marks)?)
+            }
+            Ask::AddHead { oref } => {
+                let call = mi_order::add_head(plan()?, oref, names);
+                mi_order::head_added(&self.m3.call(&call, Kind::Write).await?)?
+            }
+            Ask::AddDetails { tmp } => self.add(&mi_order::add_details(plan()?, tmp)).await?,
+            Ask::AddLines { tmp, cupos } => {
+                self.add(&mi_order::add_lines(plan()?, tmp, cupos, names)).await?
+            }
+            Ask::ReadBatch { tmp } => {
+                mi_order::batch_read(self.read(&mi_order::read_batch(tmp)).await?)?
+            }
+            Ask::Confirm { tmp } => {
+                mi_order::confirmed(&self.m3.call(&mi_order::confirm(tmp), Kind::Write).await?)
+            }
+            Ask::ReadConfirm { tmp } => {
+                mi_order::confirm_read(self.read(&mi_order::read_confirm(tmp)).await?, tmp)?
+            }
+            Ask::Delete { tmp } => {
+                self.m3.call(&mi_order::delete(tmp), Kind::Write).await?;
+                Told::Deleted
+            }
+        })
+    }
+
+    async fn add(&self, calls: &[MiCall]) -> Result<Told, Failure> {
+        if calls.is_empty() {
+            return Ok(Told::Added);
+        }
+        mi_order::all_added(self.m3.bulk(calls, Kind::Write).await?)
+    }
+
+    async fn read(&self, calls: &[MiCall]) -> Result<mi_order::Answers, Failure> {
+        if calls.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.m3.bulk(calls, Kind::Read).await
+    }
+
+    async fn find_items(&self, skus: &[String]) -> Result<BTreeMap<String, Option<Itno>>, Trouble> {
+        let mut found = self.remembered(skus);
+        let left = |found: &BTreeMap<String, Itno>| -> Vec<String> {
+            skus.iter().filter(|sku| !found.contains_key(*sku)).cloned().collect()
+        };
+        let calls = mi_customer::items(&left(&found));
+        found.extend(mi_customer::items_found(&calls, self.read(&calls).await?)?);
+        let calls = mi_customer::aliases(&left(&found), &self.rules.items.alias_categories);
+        found.extend(mi_customer::aliases_found(&calls, self.read(&calls).await?)?);
+        self.remember(&found);
+        Ok(skus.iter().map(|sku| (sku.clone(), found.get(sku).cloned())).collect())
+    }
+
+    fn remembered(&self, skus: &[String]) -> BTreeMap<String, Itno> {
+        let items = self.items.lock().unwrap_or_else(PoisonError::into_inner);
+        skus.iter().filter_map(|sku| Some((sku.clone(), items.get(sku)?.clone()))).collect()
+    }
+
+    fn remember(&self, found: &BTreeMap<String, Itno>) {
+        let mut items = self.items.lock().unwrap_or_else(PoisonError::into_inner);
+        if items.len().saturating_add(found.len()) > ITEMS_REMEMBERED_MAX {
+            items.clear();
+        }
+        items.extend(found.iter().map(|(sku, itno)| (sku.clone(), itno.clone())));
+    }
+
+    async fn progress(&self, orno: &Orno) -> Result<Outcome, Trouble> {
+        let mut progress = mi_follow::progressed(self.read(&mi_follow::progress(orno)).await?)?;
+        if progress.lines.iter().any(|line| !line.delivered.is_zero()) {
+            let rows = mi_order::rows(self.m3.call(&mi_follow::deliveries(orno), Kind::Read).await)?;
+            let heads = self.read(&mi_follow::delivery_heads(&rows, orno)).await?;
+            progress.tracking = mi_follow::tracking(heads)?;
+        }
+        if progress.lines.iter().any(|line| !line.invoiced.is_zero()) {
+            let rows = mi_order::rows(self.m3.call(&mi_follow::invoices(orno), Kind::Read).await)?;
+            let receivables = self.read(&mi_follow::receivables(&rows)).await?;
+            progress.invoices = mi_follow::posted(&rows, receivables)?;
+        }
+        Ok(Outcome::Progress(progress))
+    }
+
+    async fn tell(&self, order_id: u64, tell: &Tell) -> Result<Outcome, Trouble> {
+        match tell {
+            Tell::Shipping(code) => self.shop.set_shipping_status(order_id, code).await?,
+            Tell::Payment(code) => self.shop.set_payment_status(order_id, code).await?,
+            Tell::Tracking(number) => match self.shop.add_tracking(order_id, number).await? {
+                TrackingWritten::Written => {}
+                TrackingWritten::NotOffered => return Ok(Outcome::NotOffered),
+            },
+        }
+        Ok(Outcome::Done)
+    }
+
+    /// Finds or makes the customer; two orders of one person take turns.
+    async fn ensure_customer(&self, case: &Case) -> Result<Cuno, Trouble> {
+        let order = case.order.as_ref().ok_or_else(|| lacks("order"))?;
+        let rules = &self.rules.customer;
+        let person = Person::of(order, rules)?;
+        let by_email = format!("e:{}", person.email);
+        let shared = rules.match_by_email && !person.email.is_empty();
+        let _turn = self.people.take(if shared { &by_email } else { &person.identity }).await;
+        for identity in [Some(&person.identity), shared.then_some(&by_email)].into_iter().flatten() {
+            if let Some(cuno) = self.state.get(&rows::link(identity))? {
+                return Ok(rows::read(&cuno)?);
+            }
+        }
+        let cuno = self.make_customer(&person).await?;
+        let mut batch = Batch::new();
+        batch.delete(rows::ensuring(&person.identity));
+        batch.put(rows::link(&person.identity), rows::write(&cuno)?);
+        if shared {
+            batch.put(rows::link(&by_email), rows::write(&cuno)?);
+        }
+        self.state.commit(batch).await?;
+        Ok(cuno)
+    }
+
+    async fn make_customer(&self, person: &Person) -> Result<Cuno, Trouble> {
+        let kept = self.state.get(&rows::ensuring(&person.identity))?;
+        let mut ensuring: Ensuring = kept.as_deref().map(rows::read).transpose()?.unwrap_or_default();
+        ensuring.recover();
+        loop {
+            let answer = match ensuring.next(person) {
+                customer::Ask::Ready(cuno) => return Ok(cuno),
+                customer::Ask::Get(cuno) => {
+                    let answer = self.m3.call(&mi_customer::get(&cuno), Kind::Read).await;
+                    mi_customer::got(answer).map(customer::Told::Record)
+                }
+                customer::Ask::Search(email) => {
+                    let answer = self.m3.call(&mi_customer::search(&email), Kind::Read).await;
+                    mi_customer::found(answer).map(customer::Told::Cunos)
+                }
+                customer::Ask::Add => {
+                    self.keep(person, &ensuring).await?;
+                    let answer = self.m3.call(&mi_customer::add(person), Kind::Write).await;
+                    answer.map(|_| customer::Told::Added)
+                }
+            };
+            match answer {
+                Ok(told) => ensuring.on(told, person, &self.rules.customer)?,
+                Err(failure) if ensuring.on_failure(&failure) => {}
+                Err(failure) => {
+                    self.keep(person, &ensuring).await?;
+                    return Err(failure.into());
+                }
+            }
+        }
+    }
+
+    async fn keep(&self, person: &Person, ensuring: &Ensuring) -> Result<(), Trouble> {
+        let mut batch = Batch::new();
+        batch.put(rows::ensuring(&person.identity), rows::write(ensuring)?);
+        Ok(self.state.commit(batch).await?)
+    }
+
+    /// M3 refused the customer: the next attempt looks for it anew.
+    pub async fn forget_customer(&self, case: &Case) -> Result<(), CaseError> {
+        let person = case.order.as_ref().and_then(|o| Person::of(o, &self.rules.customer).ok());
+        let Some(person) = person else { return Ok(()) };
+        let mut batch = Batch::new();
+        batch.delete(rows::link(&person.identity));
+        batch.delete(rows::link(&format!("e:{}", person.email)));
+        Ok(self.state.commit(batch).await?)
+    }
+}
+
+fn key_and_cuno(case: &Case) -> Result<(&OrderKey, &Cuno), Failure> {
+    match (&case.run.key, &case.run.cuno) {
+        (Some(key), Some(cuno)) => Ok((key, cuno)),
+        (None, _) | (_, None) => Err(lacks("key or customer")),
+    }
+}
+
+/// A promise of our own is broken: the case lacks what its stage has given it.
+fn lacks(what: &str) -> Failure {
+    Failure::new(Fate::NotDone, Class::Broken, &format!("the case has no {what}"))
+}

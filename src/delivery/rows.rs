@@ -1,0 +1,238 @@
+//! How cases lie in the state store: keys and the form of values. Pure.
+//!
+//! | key | value |
+//! |---|---|
+//! | `r/<case>` | the run and when it is due |
+//! | `o/<case>`, `p/<case>` | the shop's order; the plan |
+//! | `w/<case>` | an event that the case has not seen |
+//! | `d/<ms, 8 bytes><case>` | nothing: the case is due then |
+//! | `k/<case>` | why it is parked, or needs attention |
+//! | `l/<identity>`, `e/<identity>` | M3's customer; one that is being made |
+//! | `i/<order id>` | the case of an order id |
+//! | `c/<name>` | a cursor |
+//!
+//! A value begins with the version of its form; every released one stays readable.
+
+use crate::{
+    flow::{cause::Cause, run::Run},
+    ids::OrderKey,
+    order::OrderRef,
+};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::{fmt, ops::Range};
+use thiserror::Error;
+
+/// The form that this program writes.
+const VERSION: u8 = 1;
+
+/// Names a case: the order's key, or `~#<order id>` while only the id is known.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CaseKey(String);
+
+impl CaseKey {
+    /// The case of an order whose number is known.
+    pub fn of_order(key: &OrderKey) -> Self {
+        Self(key.as_str().to_owned())
+    }
+
+    /// The case that only finds out which order an id is.
+    pub fn of_id(id: u64) -> Self {
+        Self(format!("~#{id}"))
+    }
+
+    /// Whether it only finds out which order an id is.
+    pub fn is_of_id(&self) -> bool {
+        self.0.starts_with("~#")
+    }
+
+    /// Takes a key as an operator types it.
+    pub fn typed(text: &str) -> Self {
+        Self(text.trim().to_owned())
+    }
+
+    /// Returns it as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn row(&self, table: &str) -> Vec<u8> {
+        format!("{table}/{}", self.0).into_bytes()
+    }
+
+    /// Key of the run.
+    pub fn run(&self) -> Vec<u8> {
+        self.row("r")
+    }
+
+    /// Key of the shop's order.
+    pub fn order(&self) -> Vec<u8> {
+        self.row("o")
+    }
+
+    /// Key of the plan.
+    pub fn plan(&self) -> Vec<u8> {
+        self.row("p")
+    }
+
+    /// Key of the wake-up.
+    pub fn wake(&self) -> Vec<u8> {
+        self.row("w")
+    }
+
+    /// Key of the parked entry.
+    pub fn parked(&self) -> Vec<u8> {
+        self.row("k")
+    }
+
+    /// Key of the entry in the list of what is due.
+    pub fn due(&self, at_ms: u64) -> Vec<u8> {
+        let mut key = b"d/".to_vec();
+        key.extend_from_slice(&at_ms.to_be_bytes());
+        key.extend_from_slice(self.0.as_bytes());
+        key
+    }
+
+    /// Reads an entry of the list of what is due.
+    pub fn from_due(row: &[u8]) -> Option<(u64, Self)> {
+        let rest = row.strip_prefix(b"d/")?;
+        let (at_ms, key) = rest.split_first_chunk::<8>()?;
+        let key = std::str::from_utf8(key).ok()?;
+        Some((u64::from_be_bytes(*at_ms), Self(key.to_owned())))
+    }
+
+    /// Reads the case out of a key of another table.
+    pub fn from_row(row: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(row).ok()?;
+        text.split_once('/').map(|(_, key)| Self(key.to_owned()))
+    }
+}
+
+impl fmt::Display for CaseKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Every key of a table.
+pub fn table(name: &str) -> Range<Vec<u8>> {
+    format!("{name}/").into_bytes()..format!("{name}0").into_bytes()
+}
+
+/// Keys of a table behind one.
+pub fn table_after(name: &str, key: &[u8]) -> Range<Vec<u8>> {
+    let mut from = key.to_vec();
+    from.push(0);
+    from..format!("{name}0").into_bytes()
+}
+
+/// Every entry of the list of what is due up to a time, inclusive.
+pub fn due_until(now_ms: u64) -> Range<Vec<u8>> {
+    let mut to = b"d/".to_vec();
+    to.extend_from_slice(&now_ms.saturating_add(1).to_be_bytes());
+    b"d/".to_vec()..to
+}
+
+/// Key of a customer's number in M3.
+pub fn link(identity: &str) -> Vec<u8> {
+    format!("l/{identity}").into_bytes()
+}
+
+/// Key of a customer that is being made.
+pub fn ensuring(identity: &str) -> Vec<u8> {
+    format!("e/{identity}").into_bytes()
+}
+
+/// Key of the case of an order id.
+pub fn by_id(id: u64) -> Vec<u8> {
+    format!("i/{id}").into_bytes()
+}
+
+/// Key of a cursor.
+pub fn cursor(name: &str) -> Vec<u8> {
+    format!("c/{name}").into_bytes()
+}
+
+/// A run with its place in the list of what is due.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RunRow {
+    /// The run.
+    pub run: Run,
+    /// When it is due; none when it rests.
+    pub due_ms: Option<u64>,
+}
+
+/// An event that a case has not seen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WakeRow {
+    /// How the event names the order.
+    pub reference: OrderRef,
+    /// Its place in the journal.
+    pub seq: u64,
+    /// Which entry of the list of what is due belongs to it.
+    pub due_ms: u64,
+}
+
+/// A case in the list of those that need a person.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ParkedRow {
+    /// Why.
+    pub cause: Cause,
+    /// Since when.
+    pub since_ms: u64,
+    /// Whether it stands still; else it goes on and only a difference was found.
+    pub stands_still: bool,
+}
+
+/// A stored value cannot be read.
+#[derive(Debug, Error)]
+pub enum BadRow {
+    /// It was written by a newer program.
+    #[error("a state row has form {0}; this program reads up to {VERSION}")]
+    Newer(u8),
+    /// It is damaged.
+    #[error("a state row cannot be read")]
+    Damaged(#[source] postcard::Error),
+    /// There is nothing in it.
+    #[error("a state row is empty")]
+    Empty,
+}
+
+/// Writes a value.
+pub fn write<T: Serialize>(value: &T) -> Result<Vec<u8>, BadRow> {
+    let mut bytes = vec![VERSION];
+    bytes.extend(postcard::to_stdvec(value).map_err(BadRow::Damaged)?);
+    Ok(bytes)
+}
+
+/// Reads a value.
+pub fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, BadRow> {
+    match bytes.split_first() {
+        Some((&VERSION, rest)) => postcard::from_bytes(rest).map_err(BadRow::Damaged),
+        Some((version, _)) => Err(BadRow::Newer(*version)),
+        None => Err(BadRow::Empty),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_due_lies_in_the_order_of_time() {
+        let (early, late) = (CaseKey::typed("B"), CaseKey::typed("A"));
+        assert!(early.due(5) < late.due(300));
+        assert_eq!(CaseKey::from_due(&late.due(300)), Some((300, late.clone())));
+        assert!(due_until(300).contains(&late.due(300)));
+        assert!(!due_until(299).contains(&late.due(300)));
+        assert!(table("d").contains(&late.due(u64::MAX)));
+    }
+
+    #[test]
+    fn a_row_of_a_newer_form_is_refused_by_its_number() {
+        let bytes = write(&7_u32).unwrap();
+        assert_eq!(read::<u32>(&bytes).unwrap(), 7);
+        let newer = read::<u32>(&[9, 7]).unwrap_err();
+        assert!(newer.to_string().contains("form 9"), "{newer}");
+        assert!(read::<u32>(&[]).is_err());
+    }
+}

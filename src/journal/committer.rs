@@ -1,0 +1,267 @@
+//! One thread that writes, in one go, what queued while it was syncing the last.
+//!
+//! Guarantees: every entry is answered after its group was written and never before; entries are
+//! written in the order they were accepted; what was accepted before `stop` is written before `stop`
+//! returns. There is no timer: a lone entry is written at once.
+
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+        mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
+    },
+    thread::{self, JoinHandle},
+};
+use tokio::sync::oneshot;
+
+/// What a committer writes to.
+pub(crate) trait Sink: Send + 'static {
+    /// What is written.
+    type Entry: Send + 'static;
+    /// What the sender is told.
+    type Answer: Send + 'static;
+
+    /// Writes a group durably; returns one answer for each entry, in order.
+    fn write(&mut self, group: Vec<Self::Entry>) -> Vec<Self::Answer>;
+
+    /// Does what nobody waits for. Called after each group and each wake.
+    fn tidy(&mut self);
+
+    /// Lets go of everything. Called once, last.
+    fn close(&mut self);
+}
+
+/// How much may wait, and how much is written in one go.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_field_names, reason = "a limit is named as in the configuration")]
+pub(crate) struct Limits {
+    pub(crate) batch_entries_max: usize,
+    pub(crate) batch_bytes_max: usize,
+    pub(crate) queue_len_max: usize,
+    pub(crate) queue_bytes_max: usize,
+}
+
+/// How large an entry is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Weight {
+    pub(crate) entries: usize,
+    pub(crate) bytes: usize,
+}
+
+/// Why an entry was not accepted, or not answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// The queue is full.
+    Full,
+    /// The committer has stopped.
+    Closed,
+}
+
+struct Work<S: Sink> {
+    entry: S::Entry,
+    weight: Weight,
+    answer: oneshot::Sender<S::Answer>,
+    held: Held,
+}
+
+enum Job<S: Sink> {
+    Write(Work<S>),
+    Wake,
+}
+
+#[derive(Debug, Default)]
+struct Gauge {
+    queued_bytes: AtomicUsize,
+    stopping: AtomicBool,
+}
+
+/// A share of the queue's bytes, given back when dropped.
+#[derive(Debug)]
+struct Held(Arc<Gauge>, usize);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.queued_bytes.fetch_sub(self.1, Ordering::AcqRel);
+    }
+}
+
+/// The way in.
+pub(crate) struct Queue<S: Sink> {
+    jobs: SyncSender<Job<S>>,
+    gauge: Arc<Gauge>,
+    limits: Limits,
+}
+
+impl<S: Sink> Clone for Queue<S> {
+    fn clone(&self) -> Self {
+        Self { jobs: self.jobs.clone(), gauge: Arc::clone(&self.gauge), limits: self.limits }
+    }
+}
+
+impl<S: Sink> std::fmt::Debug for Queue<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Queue").field("gauge", &self.gauge).finish_non_exhaustive()
+    }
+}
+
+impl<S: Sink> Queue<S> {
+    /// Hands in an entry and waits until it is written.
+    ///
+    /// An entry whose sender stops waiting is written all the same.
+    pub(crate) async fn submit(
+        &self,
+        entry: S::Entry,
+        weight: Weight,
+    ) -> Result<S::Answer, Refused> {
+        let (answer, answered) = oneshot::channel();
+        let held = self.hold(weight.bytes)?;
+        self.send(Job::Write(Work { entry, weight, answer, held }))?;
+        answered.await.map_err(|_| Refused::Closed)
+    }
+
+    /// Asks for a tidy-up; one that is already due is enough.
+    pub(crate) fn wake(&self) {
+        // A full queue means that the thread is at work and will tidy up after it.
+        let _ = self.jobs.try_send(Job::Wake);
+    }
+
+    fn send(&self, job: Job<S>) -> Result<(), Refused> {
+        if self.gauge.stopping.load(Ordering::Acquire) {
+            return Err(Refused::Closed);
+        }
+        self.jobs.try_send(job).map_err(|error| match error {
+            TrySendError::Full(_) => Refused::Full,
+            TrySendError::Disconnected(_) => Refused::Closed,
+        })
+    }
+
+    fn hold(&self, bytes: usize) -> Result<Held, Refused> {
+        let add = |queued: usize| {
+            queued.checked_add(bytes).filter(|total| *total <= self.limits.queue_bytes_max)
+        };
+        let queued = &self.gauge.queued_bytes;
+        match queued.fetch_update(Ordering::AcqRel, Ordering::Acquire, add) {
+            Ok(_) => Ok(Held(Arc::clone(&self.gauge), bytes)),
+            Err(_) => Err(Refused::Full),
+        }
+    }
+}
+
+/// Owns the thread that writes. Dropping it is stopping it.
+#[must_use = "dropping it stops the thread"]
+pub struct Committer {
+    thread: Option<JoinHandle<()>>,
+    ask: Box<dyn Fn() + Send + Sync>,
+}
+
+impl std::fmt::Debug for Committer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Committer").field("thread", &self.thread).finish_non_exhaustive()
+    }
+}
+
+impl Committer {
+    /// Writes what is queued, lets go of the files and ends the thread. Blocks until then.
+    pub fn stop(mut self) {
+        self.end();
+    }
+
+    /// Returns whether the thread still runs.
+    pub fn is_alive(&self) -> bool {
+        self.thread.as_ref().is_some_and(|thread| !thread.is_finished())
+    }
+
+    fn end(&mut self) {
+        (self.ask)();
+        if let Some(thread) = self.thread.take() {
+            // A thread that fell has told the panic hook already.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Committer {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// Starts the thread.
+pub(crate) fn start<S: Sink>(
+    name: &str,
+    mut sink: S,
+    limits: Limits,
+) -> io::Result<(Queue<S>, Committer)> {
+    let (jobs, arrivals) = sync_channel(limits.queue_len_max);
+    let queue = Queue { jobs, gauge: Arc::default(), limits };
+    let gauge = Arc::clone(&queue.gauge);
+    let thread = thread::Builder::new().name(name.to_owned()).spawn(move || {
+        run(&mut sink, &arrivals, &gauge, limits);
+        sink.close();
+    })?;
+    let asked = queue.clone();
+    let ask = Box::new(move || {
+        asked.gauge.stopping.store(true, Ordering::Release);
+        asked.wake();
+    });
+    Ok((queue, Committer { thread: Some(thread), ask }))
+}
+
+fn run<S: Sink>(sink: &mut S, arrivals: &Receiver<Job<S>>, gauge: &Gauge, limits: Limits) {
+    let mut carried = None;
+    loop {
+        let job = match carried.take() {
+            Some(work) => Job::Write(work),
+            None if gauge.stopping.load(Ordering::Acquire) => match arrivals.try_recv() {
+                Ok(job) => job,
+                Err(_) => return,
+            },
+            None => match arrivals.recv() {
+                Ok(job) => job,
+                Err(_) => return,
+            },
+        };
+        if let Job::Write(first) = job {
+            let group = gather(first, arrivals, limits, &mut carried);
+            write(sink, group);
+        }
+        sink.tidy();
+    }
+}
+
+/// Takes what already waits, up to the limits; what does not fit is carried to the next group.
+fn gather<S: Sink>(
+    first: Work<S>,
+    arrivals: &Receiver<Job<S>>,
+    limits: Limits,
+    carried: &mut Option<Work<S>>,
+) -> Vec<Work<S>> {
+    let Weight { mut entries, mut bytes } = first.weight;
+    let mut group = vec![first];
+    while let Ok(job) = arrivals.try_recv() {
+        let Job::Write(work) = job else { continue };
+        entries = entries.saturating_add(work.weight.entries);
+        bytes = bytes.saturating_add(work.weight.bytes);
+        if entries > limits.batch_entries_max || bytes > limits.batch_bytes_max {
+            *carried = Some(work);
+            break;
+        }
+        group.push(work);
+    }
+    group
+}
+
+fn write<S: Sink>(sink: &mut S, group: Vec<Work<S>>) {
+    let mut entries = Vec::with_capacity(group.len());
+    let mut senders = Vec::with_capacity(group.len());
+    for Work { entry, answer, weight: _, held } in group {
+        entries.push(entry);
+        senders.push((answer, held));
+    }
+    for ((sender, held), answer) in senders.into_iter().zip(sink.write(entries)) {
+        // Who no longer waits is not told.
+        let _ = sender.send(answer);
+        drop(held);
+    }
+}

@@ -1,0 +1,315 @@
+//! One small sled database. The only file that names sled.
+//!
+//! Guarantees: after `sync` everything applied before is on the disk, also after a power cut; a
+//! database that was created is there whole or not at all; no value is long enough to leave the log
+//! (docs/adr/0001-sled.md has the measurements behind each call).
+//! It does not guarantee to stay usable after an error: then drop it and open another.
+
+use super::{durable, record::VALUE_BYTES_MAX};
+use std::{
+    fs::{self, File},
+    io,
+    ops::{ControlFlow, Range},
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+use thiserror::Error;
+
+/// The longest key: with the longest value it keeps a leaf of 20 entries below the blob limit.
+pub(crate) const KEY_BYTES_MAX: usize = 300;
+
+/// What sled is told; the memory of a handle is bounded by reopening it, not by this.
+const CACHE_BYTES_MAX: u64 = 1024 * 1024;
+
+/// A dropped handle lets go of its lock when sled's own threads have finished with it.
+const LOCK_TRIES_MAX: u32 = 400;
+const LOCK_PAUSE: Duration = Duration::from_millis(5);
+
+/// Why the store did not do what it was asked.
+#[derive(Clone, Debug, Error)]
+pub enum StoreError {
+    /// Another handle or process has the database.
+    #[error("another process uses it")]
+    Locked,
+    /// The system refused.
+    #[error("could not {doing}")]
+    Io {
+        /// What was being done.
+        doing: &'static str,
+        /// What the system said.
+        source: Arc<io::Error>,
+    },
+    /// The database refused.
+    #[error("could not {doing}")]
+    Refused {
+        /// What was being done.
+        doing: &'static str,
+        /// What it said.
+        source: Arc<dyn std::error::Error + Send + Sync>,
+    },
+    /// The database fell over; its files are damaged or its promises broken.
+    #[error("the database fell while asked to {doing}")]
+    Fell {
+        /// What was being done.
+        doing: &'static str,
+    },
+    /// A key or value is longer than a row may be.
+    #[error("a row is too long")]
+    RowTooLong,
+}
+
+impl StoreError {
+    pub(crate) fn io(doing: &'static str) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io { doing, source: Arc::new(source) }
+    }
+}
+
+/// A change to one row.
+#[derive(Clone, Debug)]
+pub(crate) enum Row {
+    Put(Vec<u8>, Vec<u8>),
+    Delete(Vec<u8>),
+}
+
+/// A handle to one database; clones share it.
+#[derive(Clone, Debug)]
+pub(crate) struct Store {
+    db: sled::Db,
+    file: Arc<File>,
+    folder: PathBuf,
+    touched_bytes: Arc<AtomicU64>,
+    #[cfg(test)]
+    broken: Arc<std::sync::atomic::AtomicBool>,
+}
+
+impl Store {
+    /// Creates the database `name` in `parent`, durably, and opens it.
+    pub(crate) fn create(parent: &Path, name: &str) -> Result<Self, StoreError> {
+        let unfinished = format!("{}{name}", durable::UNFINISHED);
+        let folder = parent.join(&unfinished);
+        if folder.exists() {
+            fs::remove_dir_all(&folder).map_err(StoreError::io("remove an unfinished database"))?;
+        }
+        drop(Self::open(&folder)?);
+        for part in ["conf", "db", "blobs", ""] {
+            durable::sync_folder(&folder.join(part)).map_err(StoreError::io("sync a database"))?;
+        }
+        durable::publish(parent, &unfinished, name).map_err(StoreError::io("name a database"))?;
+        Self::open(&parent.join(name))
+    }
+
+    /// Opens a database.
+    pub(crate) fn open(folder: &Path) -> Result<Self, StoreError> {
+        clear_generating(folder).map_err(StoreError::io("clear a snapshot"))?;
+        let config = sled::Config::new()
+            .path(folder)
+            .cache_capacity(CACHE_BYTES_MAX)
+            .mode(sled::Mode::LowSpace)
+            .use_compression(false)
+            .flush_every_ms(None);
+        let mut tries: u32 = 0;
+        let db = loop {
+            match guard("open a database", || config.open()) {
+                Err(StoreError::Locked) if tries < LOCK_TRIES_MAX => {
+                    tries = tries.saturating_add(1);
+                }
+                opened => break opened?,
+            }
+            thread::sleep(LOCK_PAUSE);
+        };
+        // Opening may have replaced the snapshot, and a missing one loses data in silence.
+        durable::sync_folder(folder).map_err(StoreError::io("sync a database"))?;
+        let file = File::open(folder.join("db")).map_err(StoreError::io("open a database"))?;
+        warn_of_blobs(folder);
+        Ok(Self {
+            db,
+            file: Arc::new(file),
+            folder: folder.to_path_buf(),
+            touched_bytes: Arc::default(),
+            #[cfg(test)]
+            broken: Arc::default(),
+        })
+    }
+
+    /// Applies rows, all or none; they are on disk after the next [`Store::sync`].
+    pub(crate) fn apply(&self, rows: Vec<Row>) -> Result<(), StoreError> {
+        let mut batch = sled::Batch::default();
+        let mut bytes: usize = 0;
+        for row in rows {
+            let (key, value) = match row {
+                Row::Put(key, value) => (key, Some(value)),
+                Row::Delete(key) => (key, None),
+            };
+            let value_bytes = value.as_ref().map_or(0, Vec::len);
+            if key.len() > KEY_BYTES_MAX || value_bytes > VALUE_BYTES_MAX {
+                return Err(StoreError::RowTooLong);
+            }
+            bytes = bytes.saturating_add(key.len()).saturating_add(value_bytes);
+            match value {
+                Some(value) => batch.insert(key, value),
+                None => batch.remove(key),
+            }
+        }
+        self.touch(bytes);
+        guard("write a batch", || self.db.apply_batch(batch))
+    }
+
+    /// Waits until everything applied is on the disk.
+    pub(crate) fn sync(&self) -> Result<(), StoreError> {
+        #[cfg(test)]
+        if self.broken.load(Ordering::SeqCst) {
+            return Err(StoreError::Fell { doing: "sync a batch" });
+        }
+        guard("write a batch", || self.db.flush())?;
+        self.file.sync_data().map_err(StoreError::io("sync a batch"))
+    }
+
+    /// Returns the value of a key.
+    pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        let value = guard("read a row", || self.db.get(key))?;
+        let value = value.map(|value| value.to_vec());
+        self.touch(value.as_ref().map_or(0, Vec::len));
+        Ok(value)
+    }
+
+    /// Shows the rows of a range, in order, until `visit` breaks.
+    pub(crate) fn scan(
+        &self,
+        range: Range<Vec<u8>>,
+        mut visit: impl FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        if range.start >= range.end {
+            return Ok(());
+        }
+        let mut rows = self.db.range(range);
+        while let Some((key, value)) = guard("read a row", || rows.next().transpose())? {
+            self.touch(key.len().saturating_add(value.len()));
+            if visit(&key, &value).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns how much was read and written through this handle; its memory grows with it.
+    pub(crate) fn touched_bytes(&self) -> u64 {
+        self.touched_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Returns the length of the database's file.
+    pub(crate) fn file_bytes(&self) -> u64 {
+        self.file.metadata().map_or(0, |metadata| metadata.len())
+    }
+
+    /// Returns where the database lies.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    fn touch(&self, bytes: usize) {
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        self.touched_bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Makes every later sync of this handle fail, as a dying disk would.
+    #[cfg(test)]
+    pub(crate) fn break_down(&self) {
+        self.broken.store(true, Ordering::SeqCst);
+    }
+}
+
+/// Runs a call of sled, which may panic where its files are damaged.
+fn guard<T>(
+    doing: &'static str,
+    call: impl FnOnce() -> Result<T, sled::Error>,
+) -> Result<T, StoreError> {
+    match catch_unwind(AssertUnwindSafe(call)) {
+        Ok(Ok(done)) => Ok(done),
+        Ok(Err(sled::Error::Io(error))) if error.to_string().contains("acquire lock") => {
+            Err(StoreError::Locked)
+        }
+        Ok(Err(source)) => Err(StoreError::Refused { doing, source: Arc::new(source) }),
+        Err(_) => Err(StoreError::Fell { doing }),
+    }
+}
+
+fn clear_generating(folder: &Path) -> io::Result<()> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with("snap.") && name.ends_with(".generating") {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+fn warn_of_blobs(folder: &Path) {
+    let blobs = fs::read_dir(folder.join("blobs")).map_or(0, Iterator::count);
+    if blobs > 0 {
+        tracing::error!(blobs, "a database holds values that are never synced");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_largest_rows_in_any_order_never_become_blobs() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::create(folder.path(), "rows").unwrap();
+        let mut random = fastrand::Rng::with_seed(11);
+        for _ in 0..600 {
+            let mut key = vec![b'k'; KEY_BYTES_MAX];
+            key[KEY_BYTES_MAX - 1] = random.u8(0..120);
+            let row = match random.u8(0..4) {
+                0 => Row::Delete(key),
+                _ => Row::Put(key, (0..VALUE_BYTES_MAX).map(|_| random.u8(..)).collect()),
+            };
+            store.apply(vec![row]).unwrap();
+        }
+        store.sync().unwrap();
+        assert_eq!(fs::read_dir(folder.path().join("rows/blobs")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_row_that_is_too_long_is_refused_with_its_whole_batch() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::create(folder.path(), "rows").unwrap();
+        let good = Row::Put(b"a".to_vec(), b"1".to_vec());
+        for bad in [
+            Row::Put(b"b".to_vec(), vec![0; VALUE_BYTES_MAX + 1]),
+            Row::Delete(vec![0; KEY_BYTES_MAX + 1]),
+        ] {
+            let refused = store.apply(vec![good.clone(), bad]);
+            assert!(matches!(refused, Err(StoreError::RowTooLong)), "{refused:?}");
+            assert_eq!(store.get(b"a").unwrap(), None);
+        }
+    }
+
+    #[test]
+    fn a_dropped_store_can_be_opened_again_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = Store::create(folder.path(), "rows").unwrap();
+        for round in 0..20_u8 {
+            store.apply(vec![Row::Put(vec![round], vec![round; 5_000])]).unwrap();
+            store.sync().unwrap();
+            let place = store.folder().to_path_buf();
+            drop(store);
+            store = Store::open(&place).unwrap();
+            assert_eq!(store.get(&[round]).unwrap(), Some(vec![round; 5_000]));
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! Writes groups of batches to the state's database, and compacts it by succession.
+//!
+//! Guarantees: a batch is acknowledged after its sync; one that conflicts changes nothing; nothing is
+//! written once a newer epoch is on the disk; after a failed sync no page of the old file is trusted
+//! for new writes: its rows are copied into a new generation first.
+
+use super::{
+    Config, Epoch, StateError, generation,
+    group::{Batch, Declined, Group},
+    live::{self, Handle, Live},
+    row,
+};
+use crate::journal::{
+    StoreError,
+    committer::Sink,
+    durable,
+    store::{Row, Store},
+};
+use std::{
+    collections::BTreeMap,
+    fs::{File, TryLockError},
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+const EPOCH: &str = "epoch";
+
+/// A file that large for what lives in it is compacted.
+const COMPACT_RATIO: u64 = 4;
+
+/// The one that writes.
+pub(crate) struct Writer {
+    folder: PathBuf,
+    config: Config,
+    epoch: Epoch,
+    generation: u64,
+    live: Arc<Live>,
+    live_bytes: u64,
+    /// Keeps other processes out while it is open.
+    lock: Option<File>,
+}
+
+/// Opens what lies in `folder`, or begins, and raises the epoch.
+pub(crate) fn open(folder: &Path, config: &Config) -> Result<(Writer, Arc<Live>), StateError> {
+    std::fs::create_dir_all(folder).map_err(StoreError::io("create the state's folder"))?;
+    if let Some(parent) = folder.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        durable::sync_folder(parent).map_err(StoreError::io("sync the state's folder"))?;
+    }
+    let lock = lock(folder)?;
+    let (generation, store) = generation::open(folder)?;
+    let epoch = Epoch(read_epoch(&store)?.0.saturating_add(1));
+    let note = Row::Put(row::note_key(EPOCH), epoch.0.to_be_bytes().to_vec());
+    store.apply(vec![note])?;
+    store.sync()?;
+    let live_bytes = measure(&store)?;
+    let live = Arc::new(Live::new(store));
+    let (folder, config, lock) = (folder.to_path_buf(), *config, Some(lock));
+    let shared = Arc::clone(&live);
+    Ok((Writer { folder, config, epoch, generation, live, live_bytes, lock }, shared))
+}
+
+impl Sink for Writer {
+    type Entry = Batch;
+    type Answer = Result<(), StateError>;
+
+    fn write(&mut self, batches: Vec<Batch>) -> Vec<Self::Answer> {
+        let len = batches.len();
+        match self.put(batches) {
+            Ok(answers) => answers,
+            Err(error) => vec![Err(error); len],
+        }
+    }
+
+    fn tidy(&mut self) {
+        if let Err(error) = self.compact().and_then(|()| self.reopen()) {
+            alarm(&error, "could not tidy the state");
+        }
+    }
+
+    fn close(&mut self) {
+        *self.live.handle() = Handle::Closed;
+        self.lock = None;
+    }
+}
+
+impl Writer {
+    /// Returns the epoch this writer was opened with.
+    pub(crate) fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    fn put(&mut self, batches: Vec<Batch>) -> Result<Vec<Result<(), StateError>>, StateError> {
+        let free =
+            durable::free_bytes(&self.folder).map_err(StoreError::io("ask for the free space"))?;
+        if free < self.config.free_bytes_min {
+            tracing::error!(free, "the disk is full; no state is written");
+            return Err(StateError::Full);
+        }
+        let store = self.store()?;
+        if read_epoch(&store)? != self.epoch {
+            return Err(StateError::Superseded);
+        }
+        let mut group = Group::default();
+        let mut answers = Vec::with_capacity(batches.len());
+        for batch in batches {
+            let admitted = group.admit(batch, |key| live::value(&store, key));
+            answers.push(admitted.map_err(|declined| match declined {
+                Declined::Conflict(key) => StateError::Conflict { key },
+                Declined::Unread(error) => error,
+            }));
+        }
+        let (rows, live_bytes) = self.rows(&store, group.into_changes())?;
+        if !rows.is_empty() {
+            self.commit(store, rows)?;
+            self.live_bytes = live_bytes;
+        }
+        Ok(answers)
+    }
+
+    /// Returns what to write, and how many bytes live after it.
+    fn rows(
+        &self,
+        store: &Store,
+        changes: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    ) -> Result<(Vec<Row>, u64), StateError> {
+        let mut rows = Vec::new();
+        let mut live_bytes = self.live_bytes;
+        for (key, value) in changes {
+            let old = live::length(store, &key)?;
+            live_bytes = live_bytes
+                .saturating_sub(old.map_or(0, |old| cost(&key, old)))
+                .saturating_add(value.as_ref().map_or(0, |value| cost(&key, value.len())));
+            let written = row::changes(&key, value.as_deref(), old).into_iter();
+            rows.extend(written.map(|(key, value)| match value {
+                Some(value) => Row::Put(key, value),
+                None => Row::Delete(key),
+            }));
+        }
+        Ok((rows, live_bytes))
+    }
+
+    /// Applies while readers are kept out, syncs while they are not.
+    fn commit(&mut self, store: Store, rows: Vec<Row>) -> Result<(), StateError> {
+        let applied = {
+            let _kept_out = self.live.handle();
+            store.apply(rows)
+        };
+        let Err(error) = applied.and_then(|()| store.sync()) else { return Ok(()) };
+        alarm(&error, "could not write the state; its database is given up");
+        drop(store);
+        let live = Arc::clone(&self.live);
+        let mut handle = live.handle();
+        *handle = Handle::Broken;
+        if let Err(error) = self.succeed(&mut handle) {
+            alarm(&error, "could not replace the state's database; the next commit tries again");
+        }
+        Err(error.into())
+    }
+
+    /// Returns the open database, after an error a new one.
+    fn store(&mut self) -> Result<Store, StateError> {
+        let live = Arc::clone(&self.live);
+        let mut handle = live.handle();
+        if matches!(*handle, Handle::Broken) {
+            self.succeed(&mut handle)?;
+        }
+        handle.store().cloned()
+    }
+
+    /// Opens the generation that broke and puts its successor in its place.
+    fn succeed(&mut self, handle: &mut Handle) -> Result<(), StateError> {
+        let broken = Store::open(&self.folder.join(generation::name(self.generation)))?;
+        let next = self.generation.saturating_add(1);
+        let store = generation::copy(&broken, &self.folder, next)?;
+        generation::switch(&self.folder, next)?;
+        drop(broken);
+        let old = std::mem::replace(&mut self.generation, next);
+        self.live_bytes = measure(&store)?;
+        *handle = Handle::Open(store);
+        Ok(generation::remove(&self.folder, old)?)
+    }
+
+    /// Copies what lives into a new generation when the file has grown too large for it.
+    fn compact(&mut self) -> Result<(), StateError> {
+        let store = match &*self.live.handle() {
+            Handle::Open(store) => store.clone(),
+            Handle::Broken | Handle::Closed => return Ok(()),
+        };
+        let file_bytes = store.file_bytes();
+        let grown = file_bytes > self.live_bytes.saturating_mul(COMPACT_RATIO);
+        if file_bytes <= self.config.compact_bytes_min || !grown {
+            return Ok(());
+        }
+        let next = self.generation.saturating_add(1);
+        let successor = generation::copy(&store, &self.folder, next)?;
+        generation::switch(&self.folder, next)?;
+        drop(store);
+        *self.live.handle() = Handle::Open(successor);
+        let old = std::mem::replace(&mut self.generation, next);
+        tracing::debug!(generation = next, file_bytes, live = self.live_bytes, "state compacted");
+        Ok(generation::remove(&self.folder, old)?)
+    }
+
+    /// Gives the memory of a worn handle back.
+    fn reopen(&mut self) -> Result<(), StateError> {
+        if self.live.touched_bytes() <= self.config.handle_bytes_max {
+            return Ok(());
+        }
+        let mut handle = self.live.handle();
+        *handle = Handle::Broken;
+        *handle = Handle::Open(Store::open(&self.folder.join(generation::name(self.generation)))?);
+        Ok(())
+    }
+}
+
+fn lock(folder: &Path) -> Result<File, StateError> {
+    let options =
+        File::options().create(true).truncate(false).write(true).open(folder.join("lock"));
+    let file = options.map_err(StoreError::io("open the lock"))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StateError::Locked),
+        Err(TryLockError::Error(error)) => Err(StoreError::io("take the lock")(error).into()),
+    }
+}
+
+fn read_epoch(store: &Store) -> Result<Epoch, StateError> {
+    let Some(note) = store.get(&row::note_key(EPOCH))? else { return Ok(Epoch(0)) };
+    let bytes = <[u8; 8]>::try_from(note.as_slice());
+    let damaged = |_| StateError::Damaged { key: EPOCH.as_bytes().to_vec() };
+    bytes.map(|bytes| Epoch(u64::from_be_bytes(bytes))).map_err(damaged)
+}
+
+fn measure(store: &Store) -> Result<u64, StoreError> {
+    let mut bytes: u64 = 0;
+    store.scan(row::all_values(), |key, head| {
+        bytes = bytes.saturating_add(cost(key, row::length(head).unwrap_or(0)));
+        ControlFlow::Continue(())
+    })?;
+    Ok(bytes)
+}
+
+fn cost(key: &[u8], value_len: usize) -> u64 {
+    u64::try_from(key.len().saturating_add(value_len)).unwrap_or(u64::MAX)
+}
+
+fn alarm(error: &(dyn std::error::Error + 'static), what: &str) {
+    tracing::error!(error, "{what}");
+}
