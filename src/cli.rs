@@ -7,6 +7,7 @@
 //! 3. `run` never ends the process; a caller in the same process gets a [`Fault`].
 
 mod check;
+mod destinations;
 mod doctor;
 mod fault;
 mod notify;
