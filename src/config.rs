@@ -17,13 +17,17 @@ pub use credentials::{CredentialError, CredentialName, Credentials};
 pub use problems::{Problem, Problems};
 
 use crate::{
-    connector::m3::{self, M3},
+    connector::{
+        m3::{self, M3},
+        xcart,
+    },
+    delivery,
     flow::rules::Rules,
-    intake, log, metrics,
+    intake::{self, poller},
+    journal, log, metrics, state,
 };
 use serde::Deserialize;
 use std::{
-    error::Error,
     fs, io,
     path::{Path, PathBuf},
 };
@@ -48,6 +52,20 @@ pub struct Config {
     pub m3: Option<m3::Settings>,
     /// What an integrator set about orders; absent: orders are kept, not carried over.
     pub order_to_cash: Option<Rules>,
+    /// How to reach the shop.
+    pub xcart: Option<xcart::Settings>,
+    /// How often the shop is asked what changed.
+    #[serde(default)]
+    pub poll: poller::Config,
+    /// How many orders are worked on at once.
+    #[serde(default)]
+    pub delivery: delivery::Config,
+    /// Limits of the journal.
+    #[serde(default = "journal::Config::house")]
+    pub journal: journal::Config,
+    /// Limits of the state.
+    #[serde(default = "state::Config::house")]
+    pub state: state::Config,
     /// The page with the numbers; absent: none.
     pub metrics: Option<metrics::Config>,
 }
@@ -68,13 +86,24 @@ impl Config {
         if self.order_to_cash.is_some() && self.m3.is_none() {
             problems.add("m3", "is missing, and orders have nowhere to go", "add [m3]");
         }
+        if self.order_to_cash.is_some() && self.xcart.is_none() {
+            problems.add("xcart", "is missing, and orders cannot be read", "add [xcart]");
+        }
+        if let Err(reason) = self.journal.check() {
+            problems.add("journal", reason, "correct the value");
+        }
+        if let Err(reason) = self.state.check() {
+            problems.add("state", reason, "correct the value");
+        }
     }
 
     /// Names every credential this configuration needs, with the key that names it.
     pub fn credentials(&self) -> Vec<(String, &str)> {
         let intake = self.intake.iter().flat_map(|intake| intake.credentials("intake"));
         let m3 = self.m3.iter().map(|m3| ("m3.login.credential".to_owned(), m3.login.credential()));
-        intake.chain(m3).collect()
+        let xcart =
+            self.xcart.iter().map(|shop| ("xcart.credential".to_owned(), shop.credential.as_str()));
+        intake.chain(m3).chain(xcart).collect()
     }
 
     /// Adds what is wrong with secrets, and with what can be made of them only together.
@@ -87,7 +116,7 @@ impl Config {
         let Some(m3) = &self.m3 else { return };
         let Ok(secret) = credentials.get(m3.login.credential()) else { return };
         if let Err(error) = M3::new(m3.clone(), &secret) {
-            problems.add("m3", chain(&error), "correct the value it names");
+            problems.add("m3", log::chain(&error), "correct the value it names");
         }
     }
 }
@@ -98,17 +127,6 @@ fn check_rules(rules: &Rules, problems: &mut Problems) {
         let (key, reason) = told.split_once(' ').unwrap_or(("order_to_cash", &told));
         problems.add(key.trim_end_matches(':'), reason, "correct the value");
     }
-}
-
-/// Says an error and its causes in one line.
-fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut said = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        said = format!("{said}: {error}");
-        cause = error.source();
-    }
-    said
 }
 
 /// A configuration that was read and found good.

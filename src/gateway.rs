@@ -6,8 +6,9 @@
 //! 3. At the end the committers finish what was queued, after every part has stopped.
 
 use crate::{
+    cli::serve::Frame,
     clock::UnixMs,
-    config::{Config, CredentialError, Credentials},
+    config::{Config, CredentialError, Credentials, Loaded},
     connector::{
         breaker::Standing,
         gate,
@@ -17,12 +18,11 @@ use crate::{
     control::Door,
     delivery::{
         cases::Cases,
-        desk::Request,
         dispatch::{Delivery, Tally},
         events,
         perform::Performer,
-        rows,
     },
+    flow::rules::Rules,
     intake::{
         dedup::Recent,
         listener::Listener,
@@ -54,8 +54,6 @@ const DELIVERIES_REMEMBERED_MAX: usize = 20_000;
 const DELIVERY_REMEMBERED: Duration = Duration::from_hours(24);
 /// The longest that the picture stays as it is.
 const PICTURE_AGE_MAX: Duration = Duration::from_secs(5);
-/// Parked cases that the picture counts.
-const PARKED_COUNTED_MAX: usize = 100_000;
 
 /// Why the gateway could not be put together. The text continues "could not start: ".
 #[derive(Debug, Error)]
@@ -96,41 +94,38 @@ pub struct Foundation {
     _state: state::Committer,
 }
 
-/// Starts every part. The foundation is dropped after the supervisor has stopped.
-pub async fn start(
-    config: &Config,
-    credentials: &Credentials,
-    supervisor: &Supervisor,
-    metrics: &Metrics,
-    picture: watch::Sender<Picture>,
-) -> Result<Foundation, GatewayError> {
+/// Starts every part that is configured. The foundation is dropped after the supervisor has stopped.
+pub async fn start(frame: &Frame) -> Result<Foundation, GatewayError> {
+    let Frame { loaded: Loaded { config, credentials }, supervisor, metrics, picture } = frame;
     let (state, state_committer) = State::open(&config.state_dir.join("state"), &config.state)?;
     let (journal, journal_committer) =
         Journal::open(&config.state_dir.join("journal"), &config.journal)?;
-    let shop = Shop::new(config.xcart.clone(), &credentials.get(&config.xcart.credential)?)?;
-    let m3 = M3::new(config.m3.clone(), &credentials.get(config.m3.login.credential())?)?;
-    let (desk, requests) = mpsc::channel(QUESTIONS_WAITING_MAX);
     let tally = watch::Sender::new(Tally::default());
-    let gates = (shop.clone(), m3.clone());
-    show(supervisor, (journal.clone(), state.clone()), gates, tally.subscribe(), picture);
-    poll(config, supervisor, (shop.clone(), journal.clone(), state.clone()), metrics);
-    listen(config, credentials, supervisor, journal.clone(), metrics).await?;
-    door(config, supervisor, desk)?;
-    deliver(config, supervisor, (journal, state, shop, m3), (requests, tally), metrics);
+    let mut gates = Vec::new();
+    if let (Some(xcart), Some(m3), Some(rules)) = (&config.xcart, &config.m3, &config.order_to_cash)
+    {
+        let shop = Shop::new(xcart.clone(), &credentials.get(&xcart.credential)?)?;
+        let m3 = M3::new(m3.clone(), &credentials.get(m3.login.credential())?)?;
+        gates = vec![Gated::Shop(shop.clone()), Gated::M3(m3.clone())];
+        let stores = (journal.clone(), state);
+        poll(config, frame, (shop.clone(), &stores), rules);
+        deliver(frame, stores, (shop, m3), rules, tally.clone())?;
+    } else {
+        tracing::warn!(
+            "no [xcart], [m3] or [order_to_cash]: events are kept, nothing is carried over"
+        );
+    }
+    show(supervisor, journal.clone(), gates, tally.subscribe(), picture.clone());
+    listen(config, credentials, supervisor, journal, metrics).await?;
     Ok(Foundation { _journal: journal_committer, _state: state_committer })
 }
 
-fn poll(
-    config: &Config,
-    supervisor: &Supervisor,
-    (shop, journal, state): (Shop, Journal, State),
-    metrics: &Metrics,
-) {
-    let prefix = config.order_to_cash.shop_prefix.clone();
-    let received = metrics.received.clone();
+fn poll(config: &Config, frame: &Frame, (shop, stores): (Shop, &(Journal, State)), rules: &Rules) {
+    let (journal, state) = stores.clone();
+    let (prefix, received) = (rules.shop_prefix.clone(), frame.metrics.received.clone());
     let poller = Poller::new((shop, journal, state), prefix, config.poll.clone(), received);
     let poller = Arc::new(Mutex::new(poller));
-    supervisor.keep("poller", move |stop| {
+    frame.supervisor.keep("poller", move |stop| {
         let poller = Arc::clone(&poller);
         async move { poller.lock().await.run(stop).await }
     });
@@ -157,34 +152,44 @@ async fn listen(
     Ok(())
 }
 
-fn door(
-    config: &Config,
-    supervisor: &Supervisor,
-    desk: mpsc::Sender<Request>,
+fn deliver(
+    frame: &Frame,
+    (journal, state): (Journal, State),
+    (shop, m3): (Shop, M3),
+    rules: &Rules,
+    tally: watch::Sender<Tally>,
 ) -> Result<(), GatewayError> {
+    let config = &frame.loaded.config;
+    let (desk, requests) = mpsc::channel(QUESTIONS_WAITING_MAX);
     let opened = |source| GatewayError::Door { what: "the control socket", source };
     let door = Arc::new(Door::open(&config.state_dir, desk).map_err(opened)?);
-    supervisor.keep("control", move |stop| Arc::clone(&door).run(stop));
-    Ok(())
-}
-
-fn deliver(
-    config: &Config,
-    supervisor: &Supervisor,
-    (journal, state, shop, m3): (Journal, State, Shop, M3),
-    (requests, tally): (mpsc::Receiver<Request>, watch::Sender<Tally>),
-    metrics: &Metrics,
-) {
-    let rules = Arc::new(config.order_to_cash.clone());
+    frame.supervisor.keep("control", move |stop| Arc::clone(&door).run(stop));
+    let rules = Arc::new(rules.clone());
     let performer = Performer::new(shop, m3, state.clone(), Arc::clone(&rules));
     let parts = (journal, Cases::new(state), performer);
-    let counted = metrics.confirmed.clone();
-    let delivery = Delivery::new(parts, rules, config.delivery, (requests, tally), counted);
+    let confirmed = frame.metrics.confirmed.clone();
+    let delivery = Delivery::new(parts, rules, config.delivery, (requests, tally), confirmed);
     let delivery = Arc::new(Mutex::new(delivery));
-    supervisor.keep("delivery", move |stop| {
+    frame.supervisor.keep("delivery", move |stop| {
         let delivery = Arc::clone(&delivery);
         async move { delivery.lock().await.run(stop).await }
     });
+    Ok(())
+}
+
+/// A system we call, as far as the picture shows it.
+enum Gated {
+    Shop(Shop),
+    M3(M3),
+}
+
+impl Gated {
+    fn drawn(&self) -> Destination {
+        match self {
+            Self::Shop(shop) => destination("xcart", &shop.gate_state()),
+            Self::M3(m3) => destination("m3", &m3.gate_state()),
+        }
+    }
 }
 
 /// The journal as the intake writes to it.
@@ -194,7 +199,8 @@ impl Ledger for Book {
     type Receipt = Receipt;
 
     fn has_room(&self) -> bool {
-        self.0.has_room()
+        // A full queue or disk answers at the append itself, before anything is written.
+        true
     }
 
     async fn append(
@@ -224,13 +230,12 @@ impl Ledger for Book {
 /// Publishes what there is to see, when something changed and now and then.
 fn show(
     supervisor: &Supervisor,
-    (journal, state): (Journal, State),
-    (shop, m3): (Shop, M3),
+    journal: Journal,
+    gates: Vec<Gated>,
     tally: watch::Receiver<Tally>,
     picture: watch::Sender<Picture>,
 ) {
     let draw = Arc::new(move |tally: &Tally| {
-        let parked = state.scan(rows::table("k"), PARKED_COUNTED_MAX).map_or(0, |rows| rows.len());
         let stats = journal.stats();
         let now_ms = crate::clock::now().unix_ms();
         let oldest = tally.oldest_due_ms.map(|due| now_ms.saturating_sub(due) / 1_000);
@@ -242,12 +247,9 @@ fn show(
                 bytes: stats.bytes,
             },
             stages: stages(&tally.stages),
-            parked: u64::try_from(parked).unwrap_or(u64::MAX),
+            parked: tally.stages.get("parked").copied().unwrap_or(0),
             oldest_waiting_s: oldest.unwrap_or(0),
-            destinations: vec![
-                destination("xcart", shop.gate_state()),
-                destination("m3", m3.gate_state()),
-            ],
+            destinations: gates.iter().map(Gated::drawn).collect(),
         });
     });
     supervisor.keep("picture", move |stop: CancellationToken| {
@@ -277,7 +279,7 @@ fn stages(counted: &BTreeMap<&'static str, u64>) -> Vec<(String, u64)> {
     counted.iter().map(|(stage, count)| ((*stage).to_owned(), *count)).collect()
 }
 
-fn destination(name: &str, gate: gate::State) -> Destination {
+fn destination(name: &str, gate: &gate::State) -> Destination {
     let breaker = match gate.breaker {
         Standing::Closed => Breaker::Closed,
         Standing::HalfOpen => Breaker::Trying,

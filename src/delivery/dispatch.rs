@@ -4,6 +4,7 @@
 //! grows, when a worker ends, when a case falls due, or when a person asks.
 
 use super::{
+    Config,
     cases::{CaseError, Cases},
     desk::{self, Request},
     events,
@@ -12,6 +13,7 @@ use super::{
     worker::{self, Finished, Moved, Tools},
 };
 use crate::{clock, flow::rules::Rules, journal::Journal};
+use prometheus_client::metrics::counter::Counter;
 use std::{
     collections::{BTreeMap, HashMap},
     sync::Arc,
@@ -70,17 +72,17 @@ struct InHand {
 }
 
 impl Delivery {
-    /// Puts the parts together; `stop` is for the workers.
+    /// Puts the parts together.
     pub fn new(
         (journal, cases, performer): (Journal, Cases, Performer),
         rules: Arc<Rules>,
-        lanes_max: usize,
-        requests: mpsc::Receiver<Request>,
-        tally: watch::Sender<Tally>,
+        config: Config,
+        (requests, tally): (mpsc::Receiver<Request>, watch::Sender<Tally>),
+        confirmed: Counter,
     ) -> Self {
         let stop = CancellationToken::new();
-        let tools = Arc::new(Tools { cases, performer, rules, stop });
-        Self { journal, tools, lanes_max: lanes_max.max(1), requests, tally }
+        let tools = Arc::new(Tools { cases, performer, rules, stop, confirmed });
+        Self { journal, tools, lanes_max: config.lanes_max.max(1), requests, tally }
     }
 
     /// Runs until told to stop; workers finish the call under way.

@@ -14,6 +14,7 @@ use crate::{
     },
     retry::Jitter,
 };
+use prometheus_client::metrics::counter::Counter;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
@@ -24,6 +25,7 @@ pub(super) struct Tools {
     pub performer: Performer,
     pub rules: Arc<Rules>,
     pub stop: CancellationToken,
+    pub confirmed: Counter,
 }
 
 /// What became of a case.
@@ -104,6 +106,7 @@ impl Tools {
         let run = &held.case.run;
         if let (Some(orno), None) = (&run.orno, orno) {
             tracing::info!(order = %held.key, %orno, "M3 has the order");
+            self.confirmed.inc();
         }
         if let (Some(cause), false) = (&run.attention, alarmed) {
             tracing::error!(order = %held.key, cause = cause.kind.name(), why = cause.text, "orders differ");
