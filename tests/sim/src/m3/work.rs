@@ -70,7 +70,10 @@ async fn one(
                 core.with(|state| remember(core, state, job, entry, &refused));
                 return Some(refused);
             }
-            Ok(ms) => tokio::time::sleep(Duration::from_millis(ms)).await,
+            Ok(ms) => tokio::select! {
+                () = tokio::time::sleep(Duration::from_millis(ms)) => {}
+                () = core.stop.cancelled() => return None,
+            },
         }
     }
     core.with(|state| {

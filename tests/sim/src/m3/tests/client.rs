@@ -11,6 +11,9 @@ use std::time::{Duration, Instant};
 /// How long a test waits for what must come.
 const WAIT_MS_MAX: u64 = 10_000;
 
+/// Names and values of a call.
+pub(super) type Fields<'a> = &'a [(&'a str, &'a str)];
+
 pub(super) struct Client {
     http: reqwest::Client,
     pub(super) m3: M3,
@@ -59,7 +62,7 @@ impl Client {
     }
 
     /// Asks the token end point with this form.
-    pub(super) async fn token(&self, form: &[(&str, &str)]) -> (StatusCode, Value) {
+    pub(super) async fn token(&self, form: Fields<'_>) -> (StatusCode, Value) {
         let file = self.file();
         let url = format!("{}{}", file["pu"].as_str().unwrap(), file["ot"].as_str().unwrap());
         let ends = form.iter().map(|(name, value)| format!("{name}={}", encoded(value)));
@@ -93,7 +96,7 @@ impl Client {
     }
 
     /// GETs one transaction as v2, company 100, and reads the JSON.
-    pub(super) async fn one(&self, call: &str, fields: &[(&str, &str)]) -> (StatusCode, Value) {
+    pub(super) async fn one(&self, call: &str, fields: Fields<'_>) -> (StatusCode, Value) {
         let fields = fields.iter().map(|(name, value)| format!("{name}={}", encoded(value)));
         let query = fields.collect::<Vec<_>>().join("&");
         let path = format!("/v2/execute/{call};cono=100;righttrim=true?{query}");
@@ -102,14 +105,14 @@ impl Client {
     }
 
     /// The rows of one transaction that is accepted.
-    pub(super) async fn rows(&self, call: &str, fields: &[(&str, &str)]) -> Vec<Value> {
+    pub(super) async fn rows(&self, call: &str, fields: Fields<'_>) -> Vec<Value> {
         let (_, body) = self.one(call, fields).await;
         assert_eq!(body["nrOfFailedTransactions"], 0, "{call} {fields:?}: {body}");
         body["results"][0]["records"].as_array().cloned().unwrap_or_default()
     }
 
     /// The message id of one transaction that is refused, or the error type where there is none.
-    pub(super) async fn refusal(&self, call: &str, fields: &[(&str, &str)]) -> String {
+    pub(super) async fn refusal(&self, call: &str, fields: Fields<'_>) -> String {
         let (_, body) = self.one(call, fields).await;
         assert_eq!(body["nrOfFailedTransactions"], 1, "{call} {fields:?}: {body}");
         let entry = body.pointer("/results/0").unwrap_or(&body);

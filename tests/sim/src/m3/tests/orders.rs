@@ -1,15 +1,12 @@
 //! Batch order entry and Confirm.
 
-use super::client::{Client, line, start, until};
+use super::client::{Client, Fields, line, start, until};
 use crate::{
     m3::{OrderEntryNames, Switches, Trouble},
     weather::Fault,
 };
 use serde_json::json;
 use std::time::Duration;
-
-/// Names and values of a call.
-type Fields<'a> = &'a [(&'a str, &'a str)];
 
 fn dec(text: &str) -> rust_decimal::Decimal {
     text.parse().unwrap()
