@@ -1,0 +1,1 @@
+//! An X-Cart 5.5 shop.
