@@ -72,7 +72,7 @@ fn item(dice: &mut Dice, index: usize) -> Item {
             (sku.clone(), plain, Some(("1".to_owned(), sku)))
         }
         _ => {
-            let ean = ean13(4_000_000_000_00 + u64::try_from(index).unwrap_or(0));
+            let ean = ean13(400_000_000_000 + u64::try_from(index).unwrap_or(0));
             (ean.clone(), plain, Some(("2".to_owned(), ean)))
         }
     };
