@@ -179,7 +179,7 @@ pub struct WebhookTarget {
 }
 
 impl WebhookTarget {
-    /// Thin bodies signed by HMAC, told once and in order, tried again five times.
+    /// Thin bodies signed by HMAC, told once and sent off in order, tried again five times.
     pub fn signed(url: &str, secret: &str) -> Self {
         Self {
             url: url.to_owned(),

@@ -5,7 +5,7 @@
 
 use super::{
     options::Quirks,
-    order::{CURRENCIES, Currency, Event, Line, Order, Payment, Surcharge, SurchargeKind},
+    order::{CURRENCIES, Currency, Defect, Event, Line, Order, Payment, Surcharge, SurchargeKind},
     profile::Profile,
     spec::{Customer, OrderSpec, ProductLink, SpecLine, SpecSurcharge},
     statuses::{Stock, Table},
@@ -42,6 +42,7 @@ fn build(world: &mut World, spec: OrderSpec, id: u64, number: String) -> Order {
     };
     let (method_id, service, shown) = spec.payment_method;
     let payment = Payment { id: world.fresh_id(), method_id, service, shown };
+    let defect = spec.defect.or_else(|| unsellable(world, &spec.lines));
     let nobody = spec.email.is_empty() && spec.billing.is_none() && spec.shipping.is_none();
     Order {
         id,
@@ -71,8 +72,17 @@ fn build(world: &mut World, spec: OrderSpec, id: u64, number: String) -> Order {
         payment,
         history: beginning(world, now_s),
         broken: spec.broken,
-        defect: spec.defect,
+        defect,
     }
+}
+
+/// What M3 will say to lines that somebody made by hand.
+fn unsellable(world: &World, lines: &[SpecLine]) -> Option<Defect> {
+    lines.iter().find_map(|line| match world.items.get(&line.sku) {
+        None => Some(Defect::UnknownSku),
+        Some(item) if !item.is_active() => Some(Defect::BlockedItem),
+        Some(_) => None,
+    })
 }
 
 fn beginning(world: &mut World, at_s: i64) -> Vec<Event> {

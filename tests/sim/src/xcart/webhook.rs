@@ -23,13 +23,15 @@ use std::{
 };
 use time::OffsetDateTime;
 use tokio::{
-    sync::{Semaphore, mpsc},
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
     task::JoinSet,
 };
 use tokio_util::sync::CancellationToken;
 
-/// Deliveries under way at most.
-const DELIVERIES_MAX: usize = 16;
+/// Attempts under way at most.
+const ATTEMPTS_MAX: usize = 16;
+/// Deliveries not ended at most, those that wait for their next attempt included.
+const DELIVERIES_LEN_MAX: usize = 20_000;
 /// How far apart shuffled events may change places.
 const SHUFFLE_MS_MAX: u64 = 150;
 
@@ -41,14 +43,14 @@ pub(crate) async fn run(
     stop: CancellationToken,
 ) {
     let mut deliveries = JoinSet::new();
-    let room = Arc::new(Semaphore::new(DELIVERIES_MAX));
+    let room = Arc::new(Semaphore::new(ATTEMPTS_MAX));
     let mut clients = HashMap::new();
     loop {
         let told = tokio::select! {
             biased;
             () = stop.cancelled() => break,
             Some(_) = deliveries.join_next(), if !deliveries.is_empty() => continue,
-            told = events.recv() => match told {
+            told = events.recv(), if deliveries.len() < DELIVERIES_LEN_MAX => match told {
                 Some(told) => told,
                 None => break,
             },
@@ -56,13 +58,25 @@ pub(crate) async fn run(
         let key = told.target.ca_pem.clone();
         let client = clients.entry(key).or_insert_with_key(|ca| client(ca.as_deref())).clone();
         for (delivery, wait_ms) in plan(&told, &mut dice, &counts) {
-            let post = Post { client: client.clone(), counts: Arc::clone(&counts), delivery };
-            // A late one waits without a permit, or it would hold up those behind it.
-            let permit = if wait_ms == 0 { room.clone().acquire_owned().await.ok() } else { None };
+            let post = Post {
+                client: client.clone(),
+                counts: Arc::clone(&counts),
+                room: Arc::clone(&room),
+                delivery,
+            };
+            // Taken here, the permits of punctual ones are handed out in the events' order.
+            let first = if wait_ms > 0 {
+                None
+            } else {
+                tokio::select! {
+                    biased;
+                    () = stop.cancelled() => return,
+                    permit = Arc::clone(&room).acquire_owned() => permit.ok(),
+                }
+            };
             deliveries.spawn(async move {
                 tokio::time::sleep(Duration::from_millis(wait_ms)).await;
-                post.until_accepted().await;
-                drop(permit);
+                post.until_accepted(first).await;
             });
         }
     }
@@ -134,11 +148,12 @@ fn body(happened: &Happened, payload: Payload) -> Vec<u8> {
 struct Post {
     client: Result<reqwest::Client, Arc<io::Error>>,
     counts: Arc<Counts>,
+    room: Arc<Semaphore>,
     delivery: Delivery,
 }
 
 impl Post {
-    async fn until_accepted(self) {
+    async fn until_accepted(self, mut permit: Option<OwnedSemaphorePermit>) {
         let target = &self.delivery.target;
         let mut wait_ms = target.backoff_ms;
         let mut accepted = false;
@@ -147,8 +162,14 @@ impl Post {
                 tokio::time::sleep(Duration::from_millis(wait_ms)).await;
                 wait_ms = wait_ms.saturating_mul(2);
             }
+            let held = match permit.take() {
+                Some(first) => Some(first),
+                None => Arc::clone(&self.room).acquire_owned().await.ok(),
+            };
             self.counts.sent.fetch_add(1, Ordering::SeqCst);
             accepted = self.once().await;
+            // One that waits for its next attempt must not hold up the others.
+            drop(held);
             let counter = if accepted { &self.counts.accepted } else { &self.counts.refused };
             counter.fetch_add(1, Ordering::SeqCst);
             if accepted {

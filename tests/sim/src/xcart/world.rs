@@ -7,7 +7,7 @@ use super::{
     books::Seen,
     events::{Happened, Outbox},
     options::{Clock, Options, Quirks},
-    order::{Event, Order, Tracking},
+    order::{Defect, Event, Order, Tracking},
     product::Product,
     profile::Profile,
     seed::{self, Seed},
@@ -177,6 +177,9 @@ impl World {
         let before = order.lines[at].amount;
         if amount == 0 {
             order.lines.remove(at);
+            if order.lines.is_empty() {
+                order.defect = Some(Defect::NoLines);
+            }
         } else {
             order.lines[at].amount = amount;
         }

@@ -1,7 +1,7 @@
 //! The orders that come out of the dice.
 
 use super::Rig;
-use crate::xcart::{BookedOrder, Defect, Quirks};
+use crate::xcart::{BookedOrder, Defect, OrderSpec, Quirks};
 use rust_decimal::Decimal;
 use serde_json::Value;
 use std::collections::HashSet;
@@ -98,6 +98,34 @@ async fn noise_in_a_total_is_never_seen_after_rounding() {
             let shown: Decimal = order[field].to_string().parse().unwrap_or_default();
             assert_eq!(shown.round_dp(4), want, "{field} of {}", booked.number);
         }
+    }
+}
+
+#[tokio::test]
+async fn orders_made_by_hand_are_booked_with_the_defect_they_have() {
+    let rig = Rig::calm().await;
+    let goods = rig.shop.goods();
+    let blocked = &goods.iter().find(|item| !item.is_active()).unwrap().sku;
+    let one = Decimal::ONE;
+    let emptied = rig.shop.place(OrderSpec::simple());
+    rig.shop.change_quantity(&emptied, &goods[0].sku, 0);
+    let table = [
+        (rig.shop.place(OrderSpec::simple()), None),
+        (
+            rig.shop.place(OrderSpec::simple().line("NOBODY-KNOWS", 1, one)),
+            Some(Defect::UnknownSku),
+        ),
+        (rig.shop.place(OrderSpec::simple().line(blocked, 1, one)), Some(Defect::BlockedItem)),
+        (rig.shop.place(OrderSpec::simple().without_lines()), Some(Defect::NoLines)),
+        (rig.shop.place(OrderSpec::simple().total_off_by(one)), None),
+        (
+            rig.shop.place(OrderSpec::simple().total_off_by(Decimal::TWO)),
+            Some(Defect::TotalDoesNotAddUp),
+        ),
+        (emptied, Some(Defect::NoLines)),
+    ];
+    for (number, want) in table {
+        assert_eq!(rig.shop.booked(&number).unwrap().defect, want, "order {number}");
     }
 }
 
