@@ -32,6 +32,7 @@ mod seed;
 mod spec;
 mod statuses;
 mod webhook;
+mod wholesale;
 mod words;
 mod world;
 
@@ -220,12 +221,14 @@ impl Shop {
 
     /// What is true, in the order it was placed.
     pub fn books(&self) -> Vec<BookedOrder> {
-        lock(&self.inner.world).orders.values().map(BookedOrder::of).collect()
+        let world = lock(&self.inner.world);
+        world.orders.values().map(|order| BookedOrder::of(order, &world.quirks)).collect()
     }
 
     /// What is true of one order.
     pub fn booked(&self, number: &str) -> Option<BookedOrder> {
-        lock(&self.inner.world).order_by_number(number).map(BookedOrder::of)
+        let world = lock(&self.inner.world);
+        world.order_by_number(number).map(|order| BookedOrder::of(order, &world.quirks))
     }
 
     /// The goods the shop was opened with.

@@ -10,6 +10,7 @@ use super::{
     product, profile,
     refusal::Refusal,
     route::Route,
+    wholesale,
     world::World,
 };
 use crate::serve::{Answer, Request};
@@ -45,6 +46,8 @@ fn carry_out(world: &mut World, call: &Call) -> Result<Outcome, Refusal> {
         Route::Product(id, verb) => product::one(world, call, (id, verb)),
         Route::Variants(id) => product::variants(world, id),
         Route::Variant(id, variant, verb) => product::variant(world, call, (id, variant, verb)),
+        Route::Wholesale(owner, verb) => wholesale::many(world, call, (owner, verb)),
+        Route::WholesaleOne(owner, id, verb) => wholesale::one(world, call, (owner, id, verb)),
         Route::Small(kind) => classes::many(call, kind),
         Route::SmallOne(kind, id) => classes::one(kind, id),
     }

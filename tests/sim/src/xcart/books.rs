@@ -1,7 +1,9 @@
 //! The shop's books: what is true, for a test to compare with what a gateway made of it. Pure.
 
 use super::{
+    options::Quirks,
     order::{Defect, Order, SurchargeKind},
+    place::unreadable,
     statuses::Table,
 };
 use rust_decimal::Decimal;
@@ -71,8 +73,8 @@ pub struct BookedSurcharge {
 }
 
 impl BookedOrder {
-    /// Books an order.
-    pub(crate) fn of(order: &Order) -> Self {
+    /// Books an order as it is under these quirks.
+    pub(crate) fn of(order: &Order, quirks: &Quirks) -> Self {
         let code = |table| order.status_code(table).unwrap_or_default().to_owned();
         Self {
             id: order.id,
@@ -105,7 +107,7 @@ impl BookedOrder {
             payment_status: code(Table::Payment),
             shipping_status: code(Table::Shipping),
             tracking: order.tracking.iter().map(|it| it.value.clone()).collect(),
-            defect: order.defect,
+            defect: if unreadable(quirks, order) { Some(Defect::Unreadable) } else { order.defect },
             history: order.history.iter().map(|event| event.code.clone()).collect(),
             created_s: order.created_s,
             updated_s: order.updated_s,

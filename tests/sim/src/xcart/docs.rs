@@ -4,7 +4,7 @@
 use super::{call::Call, options::Quirks};
 use serde_json::{Map, Value, json};
 
-const PATHS: [(&str, &str); 21] = [
+const PATHS: [(&str, &str); 25] = [
     ("/api/orders", "get"),
     ("/api/orders/{id}", "get"),
     ("/api/orders/by_number/{orderNumber}", "get"),
@@ -23,6 +23,10 @@ const PATHS: [(&str, &str); 21] = [
     ("/api/products/{product_id}", "get put delete"),
     ("/api/products/{product_id}/variants", "get"),
     ("/api/products/{product_id}/variants/{id}", "get put"),
+    ("/api/products/{product_id}/wholesale_prices", "get post"),
+    ("/api/products/{product_id}/wholesale_prices/{id}", "get put delete"),
+    ("/api/products/{product_id}/variants/{variant_id}/wholesale_prices", "get post"),
+    ("/api/products/{product_id}/variants/{variant_id}/wholesale_prices/{id}", "get put delete"),
     ("/api/categories", "get"),
     ("/api/memberships", "get"),
     ("/api/tax_classes", "get"),

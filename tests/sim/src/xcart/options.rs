@@ -88,9 +88,10 @@ pub struct Quirks {
     /// So many orders of a thousand are placed without a shipping status; their status end
     /// point answers 500.
     pub null_status_permille: u32,
-    /// So many orders of a thousand break the list that contains them.
+    /// So many orders of a thousand break every page that shows them beside others; alone on
+    /// a page and by their own end points they can be read.
     pub broken_order_permille: u32,
-    /// Whether such an order breaks its own end points too; then it cannot be imported.
+    /// Whether such an order cannot be read at all; then it cannot be imported.
     pub broken_single_too: bool,
     /// Orders with equal sort keys change places from call to call.
     pub ties_shuffled: bool,

@@ -247,6 +247,7 @@ pub(crate) fn one(
         Verb::Delete => {
             world.products.remove(&id);
             world.shelf.retain(|_, (product, _)| *product != id);
+            world.wholesale.retain(|((product, _), _), _| *product != id);
             Ok(Outcome::Gone)
         }
         Verb::Put => {

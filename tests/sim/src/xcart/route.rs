@@ -3,7 +3,7 @@
 //! Guarantee: a path or a method that reference/xcart.md 3.1, 4.1, 5.1 and 5.2 do not have is
 //! `None`, which is the catch-all 404; there is no PATCH anywhere. Pure.
 
-use super::{options::Quirks, statuses::Table};
+use super::{options::Quirks, statuses::Table, wholesale::Owner};
 
 /// Where a call goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub(crate) enum Route {
     Product(u64, Verb),
     Variants(u64),
     Variant(u64, u64, Verb),
+    Wholesale(Owner, Verb),
+    WholesaleOne(Owner, u64, Verb),
     /// Categories, memberships, tax classes and the like.
     Small(Small),
     SmallOne(Small, u64),
@@ -60,6 +62,8 @@ impl Route {
                 | Self::Product(..)
                 | Self::Variants(_)
                 | Self::Variant(..)
+                | Self::Wholesale(..)
+                | Self::WholesaleOne(..)
                 | Self::Small(_)
                 | Self::SmallOne(..)
         )
@@ -136,6 +140,22 @@ fn products(verb: Verb, rest: &[&str]) -> Option<Route> {
         [one, "variants"] => (verb == Verb::Get).then_some(Route::Variants(id(one)?)),
         [one, "variants", variant] => matches!(verb, Verb::Get | Verb::Put)
             .then_some(Route::Variant(id(one)?, id(variant)?, verb)),
+        [one, ref rest @ ..] => {
+            let (variant, rest) = match *rest {
+                ["variants", variant, ref rest @ ..] => (Some(id(variant)?), rest),
+                ref rest => (None, rest),
+            };
+            wholesale(verb, (id(one)?, variant), rest)
+        }
+    }
+}
+
+fn wholesale(verb: Verb, owner: Owner, rest: &[&str]) -> Option<Route> {
+    match *rest {
+        ["wholesale_prices"] => list(verb).then_some(Route::Wholesale(owner, verb)),
+        ["wholesale_prices", price] => {
+            single(verb).then_some(Route::WholesaleOne(owner, id(price)?, verb))
+        }
         _ => None,
     }
 }

@@ -43,7 +43,6 @@ pub(crate) fn order(dice: &mut Dice, seed: &Seed<'_>) -> OrderSpec {
     notes(dice, &mut spec);
     if seed.quirks.broken_order_permille > 0 && dice.permille(seed.quirks.broken_order_permille) {
         spec.broken = true;
-        spec.defect = seed.quirks.broken_single_too.then_some(Defect::Unreadable);
     } else if dice.permille(seed.defects_permille) {
         defect(dice, seed, currency, &mut spec);
     }

@@ -12,8 +12,10 @@ use super::{
     profile::Profile,
     seed::{self, Seed},
     statuses::{Stock, Table, stock_effect},
+    wholesale::Owner,
 };
 use crate::{catalogue::Item, dice::Dice};
+use serde_json::{Map, Value};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 /// Calls remembered at most; the oldest are forgotten first.
@@ -27,6 +29,7 @@ pub(crate) struct World {
     pub(crate) products: BTreeMap<u64, Product>,
     /// Where a SKU is sold: product and, if it is one, variant.
     pub(crate) shelf: HashMap<String, (u64, Option<u64>)>,
+    pub(crate) wholesale: BTreeMap<(Owner, u64), Map<String, Value>>,
     pub(crate) profiles: BTreeMap<u64, Profile>,
     pub(crate) orders: BTreeMap<u64, Order>,
     pub(crate) by_number: HashMap<String, u64>,
@@ -53,6 +56,7 @@ impl World {
             goods: options.items.clone(),
             products: BTreeMap::new(),
             shelf: HashMap::new(),
+            wholesale: BTreeMap::new(),
             profiles: BTreeMap::new(),
             orders: BTreeMap::new(),
             by_number: HashMap::new(),

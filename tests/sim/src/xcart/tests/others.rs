@@ -159,6 +159,24 @@ async fn variants_have_a_stock_of_their_own_and_deleted_products_leave_orders_al
 }
 
 #[tokio::test]
+async fn wholesale_prices_belong_to_a_product_or_a_variant() {
+    let rig = Rig::calm().await;
+    let variants = rig.get("/api/products/25/variants").await.json();
+    let of_variant = format!("/api/products/25/variants/{}/wholesale_prices", variants[0]["id"]);
+    for path in ["/api/products/25/wholesale_prices", &of_variant] {
+        assert_eq!(rig.get(path).await.json(), json!([]), "{path}");
+        let made = rig.post(path, r#"{"price":9.5,"membership":4}"#).await;
+        assert_eq!((made.status, made.json()["quantity_range_begin"].clone()), (201, json!(2)));
+        let one = format!("{path}/{}", made.json()["id"]);
+        assert_eq!(rig.put(&one, r#"{"quantity_range_begin":10}"#).await.json()["price"], 9.5);
+        assert_eq!(rig.get(path).await.json()[0]["quantity_range_begin"], 10);
+        assert_eq!(got(rig.writing(Method::DELETE, &one)).await.status, 204);
+        assert_eq!(rig.get(&one).await.status, 404);
+    }
+    assert_eq!(rig.get("/api/products/9999/wholesale_prices").await.status, 404);
+}
+
+#[tokio::test]
 async fn profiles_and_addresses_are_merged_and_refused_as_the_shop_does() {
     let rig = Rig::calm().await;
     let made = rig.post("/api/profiles", r#"{"login":"new@example.org","password":"secret-123"}"#);
