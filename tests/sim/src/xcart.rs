@@ -77,6 +77,7 @@ struct Inner {
     sky: Mutex<Sky>,
     counts: Arc<Counts>,
     address: SocketAddr,
+    scheme: &'static str,
     stop: CancellationToken,
     tasks: Mutex<Vec<JoinHandle<()>>>,
     pays_after: Option<Duration>,
@@ -112,6 +113,7 @@ impl Shop {
             sky: Mutex::new(sky),
             counts: Arc::clone(&counts),
             address: listener.local_addr()?,
+            scheme: if options.tls.is_some() { "https" } else { "http" },
             stop: closed.clone(),
             tasks: Mutex::new(Vec::new()),
             pays_after: options.pays_after_ms.map(Duration::from_millis),
@@ -122,7 +124,7 @@ impl Shop {
         let front = Front { shop: shop.clone(), tokens: Arc::new(tokens) };
         let handler = move |request| front.clone().answer(request);
         let tasks = vec![
-            tokio::spawn(serve::serve(listener, None, closed.clone(), handler)),
+            tokio::spawn(serve::serve(listener, options.tls, closed.clone(), handler)),
             tokio::spawn(webhook::run(events, dice.fork("webhook"), counts, closed)),
         ];
         *lock(&shop.inner.tasks) = tasks;
@@ -131,7 +133,7 @@ impl Shop {
 
     /// The shop's base URL, without a slash at its end.
     pub fn url(&self) -> String {
-        format!("http://{}", self.inner.address)
+        format!("{}://{}", self.inner.scheme, self.inner.address)
     }
 
     /// Closes the shop; calls under way may end.

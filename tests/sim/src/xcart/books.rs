@@ -157,6 +157,6 @@ pub struct Seen {
     pub query: String,
     /// The status answered; 0 when the line was cut.
     pub status: u16,
-    /// The body sent, as text.
+    /// The front of the body sent, as text.
     pub body: String,
 }

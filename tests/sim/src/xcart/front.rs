@@ -15,6 +15,9 @@ use std::{
 };
 use time::OffsetDateTime;
 
+/// The front of a body that is remembered.
+const SEEN_BODY_BYTES_MAX: usize = 4 * 1024;
+
 /// What the next calls meet.
 #[derive(Debug)]
 pub(crate) struct Sky {
@@ -133,6 +136,7 @@ impl Front {
             Answer::Reply { status, .. } => *status,
             Answer::Cut => 0,
         };
+        let kept = request.body.get(..SEEN_BODY_BYTES_MAX).unwrap_or(&request.body);
         let at_ms = OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000;
         let mut world: MutexGuard<'_, World> = lock(&self.shop.inner.world);
         world.saw(Seen {
@@ -141,7 +145,7 @@ impl Front {
             path: request.path.clone(),
             query: request.query.clone(),
             status,
-            body: String::from_utf8_lossy(&request.body).into_owned(),
+            body: String::from_utf8_lossy(kept).into_owned(),
         });
     }
 }

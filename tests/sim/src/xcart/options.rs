@@ -25,6 +25,8 @@ pub struct Options {
     pub read_token: String,
     /// The token that may do everything; an empty one never matches.
     pub write_token: String,
+    /// The certificate the shop shows; it speaks plain HTTP without one.
+    pub tls: Option<rustls::ServerConfig>,
     /// Where events are told, if anywhere.
     pub webhook: Option<WebhookTarget>,
     /// How many orders of a thousand cannot be imported, each with its defect in the books.
@@ -47,6 +49,7 @@ impl Options {
             items: crate::catalogue::items(seed, ITEMS_BY_DEFAULT),
             read_token: "read-token-of-the-simulated-shop".to_owned(),
             write_token: "write-token-of-the-simulated-shop".to_owned(),
+            tls: None,
             webhook: None,
             defects_permille: 0,
             awaiting_permille: 0,
