@@ -98,11 +98,12 @@ impl World {
     fn make_order(&mut self, batch: &Batch, ask: &Ask<'_>) -> String {
         let orno = format!("{:010}", next(&mut self.series.order));
         let cuor = batch.text("CUOR");
-        let same =
-            self.orders.values().find(|order| !cuor.is_empty() && order.text("CUOR") == cuor);
-        if let Some(same) = same {
-            let text = format!("two orders for {cuor}: {} and {orno}", same.orno);
-            self.violations.push(text);
+        if !cuor.is_empty() {
+            let same = self.by_cuor.entry(cuor.to_owned()).or_default();
+            if let Some(first) = same.first() {
+                self.violations.push(format!("two orders for {cuor}: {first} and {orno}"));
+            }
+            same.push(orno.clone());
         }
         let parts = if self.dice.permille(self.setup.partial_permille) { 2 } else { 1 };
         let order = Order::new(orno.clone(), batch, parts, ask.now);

@@ -121,11 +121,15 @@ async fn call(core: Arc<Core>, request: Request, shape: Shape, mut job: Job) -> 
     let names: Vec<_> = job.entries.iter().map(|entry| entry.transaction.as_str()).collect();
     let (trouble, latency) = core.with(|state| {
         let scripted = state.scripts.take(&job.program, &names);
-        let trouble =
-            scripted.unwrap_or_else(|| Trouble::Way(state.weather.decide(&mut state.dice)));
-        if job.entries.len() > 1 && state.dice.permille(state.switches.terminate_permille) {
-            job.entries_max = usize::try_from(state.dice.below(2)).unwrap_or(0);
+        let way = state.weather.decide(&mut state.dice);
+        let count = u64::try_from(job.entries.len()).unwrap_or(u64::MAX);
+        let lost = count > 1 && state.dice.permille(state.switches.terminate_permille);
+        // A line that is cut by the weather may be cut in the middle of the work.
+        let cut = scripted.is_none() && way == Fault::CutAfter && state.dice.permille(500);
+        if lost || (cut && count > 1) {
+            job.entries_max = usize::try_from(state.dice.below(count)).unwrap_or(0);
         }
+        let trouble = scripted.unwrap_or(Trouble::Way(way));
         (trouble, state.weather.latency(&mut state.dice))
     });
     tokio::time::sleep(latency).await;
@@ -150,14 +154,22 @@ async fn call(core: Arc<Core>, request: Request, shape: Shape, mut job: Job) -> 
     written(&core, shape, &job, done, partial)
 }
 
-/// The work is done later than the answer.
+/// The work is done later than the answer: one transaction when the time has come, many one by
+/// one until then. A Confirm has begun by then what takes it so long.
 async fn late(core: Arc<Core>, mut job: Job, late_ms: u64) -> Answer {
     job.answered = false;
-    let gateway_ms = core.with(|state| state.weather.gateway_ms);
-    let epoch = core.with(|state| state.epoch);
+    let (gateway_ms, epoch) = core.with(|state| (state.weather.gateway_ms, state.epoch));
+    let mut wait_ms = late_ms;
+    let count = u64::try_from(job.entries.len()).unwrap_or(u64::MAX);
+    if count > 1 {
+        wait_ms = late_ms / 2;
+        job.pause_ms = wait_ms / count;
+    } else if job.entries.iter().any(|entry| entry.transaction == "Confirm") {
+        wait_ms = late_ms.saturating_sub(*core.options.confirm_ms.end());
+    }
     let later = Arc::clone(&core);
     core.work.spawn(async move {
-        let wait = tokio::time::sleep(Duration::from_millis(late_ms));
+        let wait = tokio::time::sleep(Duration::from_millis(wait_ms));
         tokio::select! {
             () = wait => {}
             () = later.stop.cancelled() => return,
@@ -238,6 +250,7 @@ fn written(core: &Core, shape: Shape, job: &Job, done: Done, partial: Option<usi
         entries.push(mi_v2::Entry {
             transaction: entry.transaction.clone(),
             outcome: shown,
+            gives_rows: transaction.is_some_and(|t| !t.output.is_empty()),
             parameters: job.options.extended.then(|| entry.record.clone()),
         });
     }

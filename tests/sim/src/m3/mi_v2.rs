@@ -14,6 +14,8 @@ use serde_json::{Map, Value, json};
 pub(crate) struct Entry {
     pub(crate) transaction: String,
     pub(crate) outcome: Result<Vec<Shown>, Nok>,
+    /// Whether its kind ever gives rows.
+    pub(crate) gives_rows: bool,
     /// The input, when the call asks for it back.
     pub(crate) parameters: Option<Record>,
 }
@@ -108,6 +110,9 @@ fn written(entry: Entry, switches: &Switches) -> Value {
         Err(nok) => body.extend(error(&nok, switches)),
         Ok(rows) if rows.is_empty() => match switches.empty_records {
             EmptyRecords::Absent => {}
+            EmptyRecords::OneEmpty if entry.gives_rows => {
+                body.insert("records".to_owned(), json!([]));
+            }
             EmptyRecords::Empty => drop(body.insert("records".to_owned(), json!([]))),
             EmptyRecords::OneEmpty => drop(body.insert("records".to_owned(), json!([{}]))),
         },

@@ -323,3 +323,21 @@ async fn a_real_order_is_deleted_only_in_low_status_and_it_is_noted() {
     assert_eq!(books.violations.iter().filter(|text| text.starts_with("DelHead")).count(), 2);
     client.m3.stop().await;
 }
+
+#[tokio::test]
+async fn a_bulk_answered_504_adds_its_lines_one_by_one_while_a_client_looks() {
+    let client = start(|_| {}).await;
+    let tmp = client.head("XC-16").await;
+    client.m3.fault_next("OIS100MI", "AddBatchLine", Fault::StillExecuting { late_ms: 600 });
+    let lines: Vec<_> = (1..=6).map(|n| line(&tmp, "MUG", "1", "7.50", &n.to_string())).collect();
+    let body = json!({"program": "OIS100MI", "cono": 100, "transactions": lines});
+    assert_eq!(client.bulk(&body).await.unwrap().0.as_u16(), 504);
+    let mut counts = Vec::new();
+    while counts.last() != Some(&6) {
+        let rows = client.rows("OIS100MI/LstBatchLine", &[("ORNO", &tmp)]).await;
+        counts.push(rows.len());
+    }
+    counts.dedup();
+    assert!(counts.len() > 3, "{counts:?}");
+    client.m3.stop().await;
+}
