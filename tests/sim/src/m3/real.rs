@@ -5,7 +5,7 @@
 
 use super::{
     call::{Ask, Moment, Nok, Outcome, Record, row},
-    money::{Sums, Terms, sums},
+    money::{Sums, Terms, discount, sums},
     orders::{Batch, Charge},
     world::{World, found_by},
 };
@@ -166,10 +166,12 @@ impl World {
     pub(crate) fn order_sums(&self, order: &Order) -> Sums {
         let live = order.lines.iter().filter(|line| line.at(DELETED).is_zero());
         let terms: Vec<Terms> = live.map(|line| line.terms.clone()).collect();
-        let discount = order.text("OTBA").parse().unwrap_or(Decimal::ZERO);
+        let amount = |field: &str| order.text(field).parse().unwrap_or(Decimal::ZERO);
+        let decimals = self.decimals(order.text("CUCD"));
+        let off = discount(amount("OTBA"), amount("OTDP"), &terms, decimals);
         let charges = order.charges.iter().map(|charge| charge.amount).sum();
         let vat = self.vat_permille(order.text("CUNO"));
-        sums(&terms, discount, charges, vat, self.decimals(order.text("CUCD")))
+        sums(&terms, off, charges, vat, decimals)
     }
 
     fn value_row(&self, order: &Order) -> Record {
