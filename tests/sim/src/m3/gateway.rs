@@ -127,7 +127,9 @@ async fn call(core: Arc<Core>, request: Request, shape: Shape, mut job: Job) -> 
         // A line that is cut by the weather may be cut in the middle of the work.
         let cut = scripted.is_none() && way == Fault::CutAfter && state.dice.permille(500);
         if lost || (cut && count > 1) {
-            job.entries_max = usize::try_from(state.dice.below(count)).unwrap_or(0);
+            job.withhold_last = lost && state.dice.permille(500);
+            let entries = state.dice.below(count) + u64::from(job.withhold_last);
+            job.entries_max = usize::try_from(entries).unwrap_or(0);
         }
         let trouble = scripted.unwrap_or(Trouble::Way(way));
         (trouble, state.weather.latency(&mut state.dice))
@@ -143,6 +145,10 @@ async fn call(core: Arc<Core>, request: Request, shape: Shape, mut job: Job) -> 
         Trouble::Way(_) => {}
         Trouble::Refused(id) => job.refuse = Some(id),
         Trouble::TerminatedAfter(entries) => job.entries_max = entries,
+        Trouble::TerminatedWithin(entries) => {
+            job.entries_max = entries + 1;
+            job.withhold_last = true;
+        }
         Trouble::PartialAfter(rows) => partial = Some(rows),
         Trouble::Xml => job.options.xml = true,
         Trouble::Slow(ms) => tokio::time::sleep(Duration::from_millis(ms)).await,
@@ -191,7 +197,8 @@ fn refused(core: &Core, request: &Request, trouble: &Trouble) -> Option<Answer> 
         Trouble::Way(Fault::ServerError(status)) => return Some(server_error(*status)),
         Trouble::Way(Fault::Unauthorized) => core.with(|state| state.tokens.expire(request)),
         Trouble::Way(_) | Trouble::Refused(_) | Trouble::Xml | Trouble::Slow(_) => {}
-        Trouble::TerminatedAfter(_) | Trouble::PartialAfter(_) => {}
+        Trouble::TerminatedAfter(_) | Trouble::TerminatedWithin(_) => {}
+        Trouble::PartialAfter(_) => {}
     }
     let (good, asked_for) = match &core.options.auth {
         Auth::Ionapi => (core.with(|state| state.tokens.good(request, now)), "Bearer"),
@@ -232,10 +239,13 @@ fn server_error(status: u16) -> Answer {
     Answer::page(status, title)
 }
 
-fn written(core: &Core, shape: Shape, job: &Job, done: Done, partial: Option<usize>) -> Answer {
+fn written(core: &Core, shape: Shape, job: &Job, mut done: Done, partial: Option<usize>) -> Answer {
     let switches = core.with(|state| state.switches.clone());
     let not_run: Vec<_> =
         job.entries.iter().skip(done.len()).map(|entry| entry.transaction.clone()).collect();
+    if shape == Shape::Bulk && job.withhold_last {
+        done.pop();
+    }
     let mut entries = Vec::new();
     for (entry, outcome) in job.entries.iter().zip(done) {
         let transaction = core.setup.catalogue.find(&job.program, &entry.transaction);
@@ -255,7 +265,8 @@ fn written(core: &Core, shape: Shape, job: &Job, done: Done, partial: Option<usi
         });
     }
     if shape == Shape::Bulk {
-        let terminated = (!not_run.is_empty()).then(|| Termination::lost(not_run));
+        let whole = entries.len() == job.entries.len();
+        let terminated = (!whole).then(|| Termination::lost(not_run));
         return mi_v2::bulk(entries, terminated.as_ref(), &switches);
     }
     let Some(entry) = entries.pop() else { return server_error(500) };

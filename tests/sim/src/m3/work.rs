@@ -30,6 +30,8 @@ pub(crate) struct Job {
     pub(crate) options: CallOptions,
     /// Ends after so many entries.
     pub(crate) entries_max: usize,
+    /// Keeps the outcome of the last entry that ran from the client.
+    pub(crate) withhold_last: bool,
     /// Waits so long before each entry.
     pub(crate) pause_ms: u64,
     /// Refuses the first entry with this message id.

@@ -188,18 +188,30 @@ async fn a_refused_line_leaves_the_other_lines_of_a_bulk_in_the_order() {
 }
 
 #[tokio::test]
-async fn a_terminated_bulk_has_done_what_came_before_its_end() {
-    let client = start(|_| {}).await;
-    let tmp = client.head("XC-8").await;
-    client.m3.trouble_next("OIS100MI", "AddBatchLine", Trouble::TerminatedAfter(1));
-    let body = json!({"program": "OIS100MI", "cono": 100, "transactions": [
-        line(&tmp, "MUG", "1", "7.50", "1"), line(&tmp, "MUG", "2", "7.50", "2"),
-    ]});
-    let (_, answer) = client.bulk(&body).await.unwrap();
-    assert_eq!(answer["wasTerminated"], true);
-    assert_eq!(answer["results"].as_array().unwrap().len(), 1);
-    assert_eq!(client.rows("OIS100MI/LstBatchLine", &[("ORNO", &tmp)]).await.len(), 1);
-    client.m3.stop().await;
+async fn a_terminated_bulk_has_done_what_it_reports_and_perhaps_one_more() {
+    let table = [
+        (Trouble::TerminatedAfter(1), 1, 1, false),
+        (Trouble::TerminatedAfter(0), 0, 0, false),
+        (Trouble::TerminatedWithin(1), 1, 2, false),
+        // Where what was not run is marked, what ran without a report is not.
+        (Trouble::TerminatedAfter(1), 3, 1, true),
+        (Trouble::TerminatedWithin(1), 2, 2, true),
+    ];
+    for (trouble, reported, done, marks) in table {
+        let client = start(|options| options.switches.terminated_as_string = marks).await;
+        let tmp = client.head("XC-8").await;
+        client.m3.trouble_next("OIS100MI", "AddBatchLine", trouble.clone());
+        let lines: Vec<_> =
+            (1..=3).map(|n| line(&tmp, "MUG", "1", "7.50", &n.to_string())).collect();
+        let body = json!({"program": "OIS100MI", "cono": 100, "transactions": lines});
+        let (_, answer) = client.bulk(&body).await.unwrap();
+        let flag = if marks { json!("true") } else { json!(true) };
+        assert_eq!(answer["wasTerminated"], flag, "{trouble:?}");
+        assert_eq!(answer["results"].as_array().unwrap().len(), reported, "{trouble:?}");
+        let rows = client.rows("OIS100MI/LstBatchLine", &[("ORNO", &tmp)]).await;
+        assert_eq!(rows.len(), done, "{trouble:?}");
+        client.m3.stop().await;
+    }
 }
 
 #[tokio::test]
