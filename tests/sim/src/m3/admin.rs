@@ -72,6 +72,7 @@ fn trouble<'a>(value: &dyn Fn(&str) -> &'a str) -> Option<Trouble> {
         "cut_after" => Trouble::Way(Fault::CutAfter),
         "still_executing" => Trouble::Way(Fault::StillExecuting { late_ms: number }),
         "terminated" => Trouble::TerminatedAfter(usize::try_from(number).ok()?),
+        "terminated_within" => Trouble::TerminatedWithin(usize::try_from(number).ok()?),
         "partial" => Trouble::PartialAfter(usize::try_from(number).ok()?),
         "xml" => Trouble::Xml,
         "slow" => Trouble::Slow(number),

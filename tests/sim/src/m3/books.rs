@@ -196,8 +196,6 @@ impl World {
             cupo: line.fields.get("CUPO").cloned().unwrap_or_default(),
             status: line.status(),
         };
-        let deliveries = self.deliveries.values().filter(|d| d.orno == order.orno);
-        let invoices = self.invoices.values().filter(|i| i.orno == order.orno);
         let text = |text: &BTreeMap<String, String>| text.get("PARM").cloned();
         RealOrder {
             orno: order.orno.clone(),
@@ -217,14 +215,16 @@ impl World {
             texts: order.texts.iter().filter_map(text).collect(),
             address: order.addresses.get(&1).cloned(),
             fields: order.fields.clone(),
-            deliveries: deliveries
+            deliveries: self
+                .deliveries_of(order)
                 .map(|d| BookedDelivery {
                     dlix: d.dlix,
                     etrn: d.etrn.clone(),
                     quantities: d.lines.clone(),
                 })
                 .collect(),
-            invoices: invoices
+            invoices: self
+                .invoices_of(order)
                 .map(|i| BookedInvoice { ivno: i.ivno, amount: i.amount, reco: i.reco() })
                 .collect(),
             made_ms: order.made.ms,

@@ -52,6 +52,8 @@ pub(crate) struct Ask<'a> {
     pub(crate) record: &'a Record,
     pub(crate) now: Moment,
     pub(crate) switches: &'a super::options::Switches,
+    /// Rows beyond these are not shown.
+    pub(crate) rows_max: usize,
 }
 
 impl<'a> Ask<'a> {

@@ -6,7 +6,7 @@
 use super::{
     call::{Ask, Nok, Outcome, Record, row},
     message,
-    money::{Sums, Terms, sums},
+    money::{Sums, Terms, discount, sums},
     orders::Batch,
     real::Order,
     world::{World, next},
@@ -98,11 +98,12 @@ impl World {
     fn make_order(&mut self, batch: &Batch, ask: &Ask<'_>) -> String {
         let orno = format!("{:010}", next(&mut self.series.order));
         let cuor = batch.text("CUOR");
-        let same =
-            self.orders.values().find(|order| !cuor.is_empty() && order.text("CUOR") == cuor);
-        if let Some(same) = same {
-            let text = format!("two orders for {cuor}: {} and {orno}", same.orno);
-            self.violations.push(text);
+        if !cuor.is_empty() {
+            let same = self.by_cuor.entry(cuor.to_owned()).or_default();
+            if let Some(first) = same.first() {
+                self.violations.push(format!("two orders for {cuor}: {first} and {orno}"));
+            }
+            same.push(orno.clone());
         }
         let parts = if self.dice.permille(self.setup.partial_permille) { 2 } else { 1 };
         let order = Order::new(orno.clone(), batch, parts, ask.now);
@@ -118,12 +119,14 @@ impl World {
         let charges = batch.charges.iter().chain(batch.line_charges.iter().map(|(_, c)| c));
         let charges = charges.map(|charge| charge.amount).sum();
         let vat = self.vat_permille(batch.text("CUNO"));
-        sums(&terms, amount("OTBA"), charges, vat, self.decimals(batch.text("CUCD")))
+        let decimals = self.decimals(batch.text("CUCD"));
+        let off = discount(amount("OTBA"), amount("OTDP"), &terms, decimals);
+        sums(&terms, off, charges, vat, decimals)
     }
 
     fn batch_row(&self, batch: &Batch) -> Record {
         let mut found = batch.fields.clone();
-        let status = if batch.stat >= 90 { "22" } else { "10" };
+        let status = batch.order_status();
         found.extend(row([
             ("ORNO", batch.orno.clone()),
             ("ORNR", batch.ornr()),
@@ -144,7 +147,13 @@ impl World {
         if !self.customers.contains_key(cuno) {
             return Err(Nok::new("WCU0203", "CUNO", cuno));
         }
+        let (from, to) = (ask.text("ORSL"), ask.text("ORST"));
+        let wanted = |batch: &&Batch| {
+            let status = batch.order_status();
+            (from.is_empty() || status >= from) && (to.is_empty() || status <= to)
+        };
         let own = self.batch.values().filter(|batch| batch.text("CUNO") == cuno);
+        let own = own.filter(wanted).take(ask.rows_max);
         Ok(own.map(|batch| self.batch_row(batch)).collect())
     }
 

@@ -174,7 +174,7 @@ impl World {
         let (from, since) = (ask.text("CUNO").to_owned(), ask.whole("LMTS")?);
         let found = self.customers.range(from..).map(|(_, customer)| customer);
         let found = found.filter(|customer| customer.changed_wall_ms >= since);
-        Ok(found.map(|customer| self.customer_row(customer)).collect())
+        Ok(found.take(ask.rows_max).map(|customer| self.customer_row(customer)).collect())
     }
 
     fn list_customers_by_name(&self, ask: &Ask<'_>) -> Outcome {
@@ -182,7 +182,8 @@ impl World {
         let wanted = |c: &&Customer| c.text("CUNM") >= from && c.changed_wall_ms >= since;
         let mut found: Vec<_> = self.customers.values().filter(wanted).collect();
         found.sort_by_key(|customer| (customer.text("CUNM").to_owned(), customer.cuno.clone()));
-        Ok(found.into_iter().map(|customer| self.customer_row(customer)).collect())
+        let found = found.into_iter().take(ask.rows_max);
+        Ok(found.map(|customer| self.customer_row(customer)).collect())
     }
 
     /// The index lags behind the customers.
@@ -191,8 +192,15 @@ impl World {
         self.customers
             .values()
             .filter(|customer| customer.indexed_ms <= ask.now.ms)
+            .filter(|customer| {
+                let value = |field: &str| match field {
+                    "CUNO" => customer.cuno.as_str(),
+                    _ => customer.text(field),
+                };
+                found_by(ask.text("SQRY"), &value, &indexed)
+            })
+            .take(ask.rows_max)
             .map(|customer| self.customer_row(customer))
-            .filter(|found| found_by(ask.text("SQRY"), found, &indexed))
             .collect()
     }
 

@@ -97,12 +97,14 @@ impl World {
     }
 
     fn rows_of(&self, orno: &str, ponr: u64) -> Vec<Record> {
-        let own = self.deliveries.values().filter(|delivery| delivery.orno == orno);
-        own.flat_map(|delivery| {
-            let wanted = delivery.lines.iter().filter(move |(n, _)| ponr == 0 || *n == ponr);
-            wanted.map(move |(n, quantity)| self.delivery_line(delivery, *n, *quantity))
-        })
-        .collect()
+        let own = self.orders.get(orno).map(|order| self.deliveries_of(order));
+        own.into_iter()
+            .flatten()
+            .flat_map(|delivery| {
+                let wanted = delivery.lines.iter().filter(move |(n, _)| ponr == 0 || *n == ponr);
+                wanted.map(move |(n, quantity)| self.delivery_line(delivery, *n, *quantity))
+            })
+            .collect()
     }
 
     fn lines_by_order(&self, ask: &Ask<'_>) -> Outcome {

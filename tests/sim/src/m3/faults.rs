@@ -12,6 +12,8 @@ pub enum Trouble {
     Refused(String),
     /// A bulk request ends after so many entries.
     TerminatedAfter(usize),
+    /// A bulk request ends within the entry after so many: it is executed and not reported.
+    TerminatedWithin(usize),
     /// A list breaks off after so many rows.
     PartialAfter(usize),
     /// The answer comes in XML.

@@ -121,11 +121,17 @@ async fn call(core: Arc<Core>, request: Request, shape: Shape, mut job: Job) -> 
     let names: Vec<_> = job.entries.iter().map(|entry| entry.transaction.as_str()).collect();
     let (trouble, latency) = core.with(|state| {
         let scripted = state.scripts.take(&job.program, &names);
-        let trouble =
-            scripted.unwrap_or_else(|| Trouble::Way(state.weather.decide(&mut state.dice)));
-        if job.entries.len() > 1 && state.dice.permille(state.switches.terminate_permille) {
-            job.entries_max = usize::try_from(state.dice.below(2)).unwrap_or(0);
+        let way = state.weather.decide(&mut state.dice);
+        let count = u64::try_from(job.entries.len()).unwrap_or(u64::MAX);
+        let lost = count > 1 && state.dice.permille(state.switches.terminate_permille);
+        // A line that is cut by the weather may be cut in the middle of the work.
+        let cut = scripted.is_none() && way == Fault::CutAfter && state.dice.permille(500);
+        if lost || (cut && count > 1) {
+            job.withhold_last = lost && state.dice.permille(500);
+            let entries = state.dice.below(count) + u64::from(job.withhold_last);
+            job.entries_max = usize::try_from(entries).unwrap_or(0);
         }
+        let trouble = scripted.unwrap_or(Trouble::Way(way));
         (trouble, state.weather.latency(&mut state.dice))
     });
     tokio::time::sleep(latency).await;
@@ -139,6 +145,10 @@ async fn call(core: Arc<Core>, request: Request, shape: Shape, mut job: Job) -> 
         Trouble::Way(_) => {}
         Trouble::Refused(id) => job.refuse = Some(id),
         Trouble::TerminatedAfter(entries) => job.entries_max = entries,
+        Trouble::TerminatedWithin(entries) => {
+            job.entries_max = entries + 1;
+            job.withhold_last = true;
+        }
         Trouble::PartialAfter(rows) => partial = Some(rows),
         Trouble::Xml => job.options.xml = true,
         Trouble::Slow(ms) => tokio::time::sleep(Duration::from_millis(ms)).await,
@@ -150,14 +160,22 @@ async fn call(core: Arc<Core>, request: Request, shape: Shape, mut job: Job) -> 
     written(&core, shape, &job, done, partial)
 }
 
-/// The work is done later than the answer.
+/// The work is done later than the answer: one transaction when the time has come, many one by
+/// one until then. A Confirm has begun by then what takes it so long.
 async fn late(core: Arc<Core>, mut job: Job, late_ms: u64) -> Answer {
     job.answered = false;
-    let gateway_ms = core.with(|state| state.weather.gateway_ms);
-    let epoch = core.with(|state| state.epoch);
+    let (gateway_ms, epoch) = core.with(|state| (state.weather.gateway_ms, state.epoch));
+    let mut wait_ms = late_ms;
+    let count = u64::try_from(job.entries.len()).unwrap_or(u64::MAX);
+    if count > 1 {
+        wait_ms = late_ms / 2;
+        job.pause_ms = wait_ms / count;
+    } else if job.entries.iter().any(|entry| entry.transaction == "Confirm") {
+        wait_ms = late_ms.saturating_sub(*core.options.confirm_ms.end());
+    }
     let later = Arc::clone(&core);
     core.work.spawn(async move {
-        let wait = tokio::time::sleep(Duration::from_millis(late_ms));
+        let wait = tokio::time::sleep(Duration::from_millis(wait_ms));
         tokio::select! {
             () = wait => {}
             () = later.stop.cancelled() => return,
@@ -179,7 +197,8 @@ fn refused(core: &Core, request: &Request, trouble: &Trouble) -> Option<Answer> 
         Trouble::Way(Fault::ServerError(status)) => return Some(server_error(*status)),
         Trouble::Way(Fault::Unauthorized) => core.with(|state| state.tokens.expire(request)),
         Trouble::Way(_) | Trouble::Refused(_) | Trouble::Xml | Trouble::Slow(_) => {}
-        Trouble::TerminatedAfter(_) | Trouble::PartialAfter(_) => {}
+        Trouble::TerminatedAfter(_) | Trouble::TerminatedWithin(_) => {}
+        Trouble::PartialAfter(_) => {}
     }
     let (good, asked_for) = match &core.options.auth {
         Auth::Ionapi => (core.with(|state| state.tokens.good(request, now)), "Bearer"),
@@ -220,10 +239,13 @@ fn server_error(status: u16) -> Answer {
     Answer::page(status, title)
 }
 
-fn written(core: &Core, shape: Shape, job: &Job, done: Done, partial: Option<usize>) -> Answer {
+fn written(core: &Core, shape: Shape, job: &Job, mut done: Done, partial: Option<usize>) -> Answer {
     let switches = core.with(|state| state.switches.clone());
     let not_run: Vec<_> =
         job.entries.iter().skip(done.len()).map(|entry| entry.transaction.clone()).collect();
+    if shape == Shape::Bulk && job.withhold_last {
+        done.pop();
+    }
     let mut entries = Vec::new();
     for (entry, outcome) in job.entries.iter().zip(done) {
         let transaction = core.setup.catalogue.find(&job.program, &entry.transaction);
@@ -238,11 +260,13 @@ fn written(core: &Core, shape: Shape, job: &Job, done: Done, partial: Option<usi
         entries.push(mi_v2::Entry {
             transaction: entry.transaction.clone(),
             outcome: shown,
+            gives_rows: transaction.is_some_and(|t| !t.output.is_empty()),
             parameters: job.options.extended.then(|| entry.record.clone()),
         });
     }
     if shape == Shape::Bulk {
-        let terminated = (!not_run.is_empty()).then(|| Termination::lost(not_run));
+        let whole = entries.len() == job.entries.len();
+        let terminated = (!whole).then(|| Termination::lost(not_run));
         return mi_v2::bulk(entries, terminated.as_ref(), &switches);
     }
     let Some(entry) = entries.pop() else { return server_error(500) };

@@ -85,9 +85,9 @@ impl World {
     }
 
     fn invoices_of_order(&self, ask: &Ask<'_>) -> Outcome {
-        let (orno, dlix) = (self.order_of(ask)?.orno.clone(), ask.whole("DLIX")?);
-        let own = |i: &&Invoice| i.orno == orno && (dlix == 0 || i.dlix == dlix);
-        let found = self.invoices.values().filter(own);
+        let (order, dlix) = (self.order_of(ask)?, ask.whole("DLIX")?);
+        let wanted = |invoice: &&Invoice| dlix == 0 || invoice.dlix == dlix;
+        let found = self.invoices_of(order).filter(wanted);
         Ok(found.map(|invoice| self.invoice_row(invoice)).collect())
     }
 

@@ -117,7 +117,11 @@ impl World {
 
     fn list_articles(&self, ask: &Ask<'_>) -> Vec<Record> {
         let from = ask.text("ITNO").to_owned();
-        self.articles.range(from..).map(|(_, article)| article_row(article)).collect()
+        self.articles
+            .range(from..)
+            .take(ask.rows_max)
+            .map(|(_, article)| article_row(article))
+            .collect()
     }
 
     fn list_changed_articles(&self, ask: &Ask<'_>) -> Vec<Record> {
@@ -173,6 +177,7 @@ impl World {
         self.stock
             .iter()
             .filter(|(key, balance)| balance.changed_wall_ms >= since && wanted(ask, key))
+            .take(ask.rows_max)
             .map(|(key, balance)| self.balance_row(key, balance))
             .collect()
     }

@@ -14,6 +14,8 @@ use serde_json::{Map, Value, json};
 pub(crate) struct Entry {
     pub(crate) transaction: String,
     pub(crate) outcome: Result<Vec<Shown>, Nok>,
+    /// Whether its kind ever gives rows.
+    pub(crate) gives_rows: bool,
     /// The input, when the call asks for it back.
     pub(crate) parameters: Option<Record>,
 }
@@ -23,7 +25,7 @@ pub(crate) struct Entry {
 pub(crate) struct Termination {
     pub(crate) reason: &'static str,
     pub(crate) kind: &'static str,
-    /// Entries that were not run.
+    /// Entries that were not run; one more may have run without a result.
     pub(crate) not_run: Vec<String>,
 }
 
@@ -57,8 +59,7 @@ pub(crate) fn bulk(
     switches: &Switches,
 ) -> Answer {
     let ok = entries.iter().filter(|entry| entry.outcome.is_ok()).count();
-    let not_run = terminated.map_or(0, |end| end.not_run.len());
-    let failed = entries.len() - ok + not_run;
+    let failed = (entries.len() - ok).max(usize::from(terminated.is_some()));
     let mut results: Vec<Value> = entries.into_iter().map(|e| written(e, switches)).collect();
     // Some sites leave out what was not run, others mark it.
     if switches.terminated_as_string {
@@ -108,6 +109,9 @@ fn written(entry: Entry, switches: &Switches) -> Value {
         Err(nok) => body.extend(error(&nok, switches)),
         Ok(rows) if rows.is_empty() => match switches.empty_records {
             EmptyRecords::Absent => {}
+            EmptyRecords::OneEmpty if entry.gives_rows => {
+                body.insert("records".to_owned(), json!([]));
+            }
             EmptyRecords::Empty => drop(body.insert("records".to_owned(), json!([]))),
             EmptyRecords::OneEmpty => drop(body.insert("records".to_owned(), json!([{}]))),
         },

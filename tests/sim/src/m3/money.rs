@@ -48,6 +48,17 @@ impl Terms {
     }
 }
 
+/// What is taken off a whole order: an amount (OTBA) and per cent of its lines (OTDP).
+pub(crate) fn discount(
+    amount: Decimal,
+    percent: Decimal,
+    lines: &[Terms],
+    decimals: u32,
+) -> Decimal {
+    let net: Decimal = lines.iter().map(|line| line.net(decimals)).sum();
+    rounded(amount + net * percent / Decimal::ONE_HUNDRED, decimals)
+}
+
 /// Adds up an order: lines, order discount, charges, and the tax where one is due.
 pub(crate) fn sums(
     lines: &[Terms],
@@ -58,7 +69,6 @@ pub(crate) fn sums(
 ) -> Sums {
     let gross = lines.iter().map(|line| line.gross(decimals)).sum();
     let net_lines = lines.iter().map(|line| line.net(decimals)).sum();
-    let discount = rounded(discount, decimals);
     let order_net = net_lines - discount;
     let before_tax = order_net + charges;
     let tax = rounded(before_tax * Decimal::from(vat_permille) / Decimal::from(1000), decimals);
@@ -72,6 +82,16 @@ mod tests {
 
     fn dec(text: &str) -> Decimal {
         text.parse().unwrap()
+    }
+
+    #[test]
+    fn an_order_discount_is_an_amount_and_per_cent_of_the_lines() {
+        let line = Terms { quantity: dec("3"), price: dec("33.33"), ..Terms::default() };
+        let table = [("5", "0", "5"), ("0", "10", "10.00"), ("1.5", "2.5", "4.00")];
+        for (amount, percent, want) in table {
+            let got = discount(dec(amount), dec(percent), std::slice::from_ref(&line), 2);
+            assert_eq!(got, dec(want), "{amount} and {percent} %");
+        }
     }
 
     #[test]

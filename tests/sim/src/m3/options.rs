@@ -24,7 +24,7 @@ pub enum EmptyRecords {
     Absent,
     /// `[]`
     Empty,
-    /// `[{}]`
+    /// `[{}]` where nothing is ever given, `[]` where nothing was found.
     OneEmpty,
 }
 

@@ -58,6 +58,11 @@ impl Batch {
         self.fields.get(field).map_or("", String::as_str)
     }
 
+    /// The status that it has or would have as an order.
+    pub(crate) const fn order_status(&self) -> &'static str {
+        if self.stat >= 90 { "22" } else { "10" }
+    }
+
     pub(crate) fn ornr(&self) -> String {
         self.made.first().cloned().unwrap_or_default()
     }

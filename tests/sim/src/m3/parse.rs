@@ -73,6 +73,8 @@ fn job(program: &str, entries: Vec<Entry>, options: CallOptions) -> Job {
         entries,
         options,
         entries_max: usize::MAX,
+        withhold_last: false,
+        pause_ms: 0,
         refuse: None,
         answered: true,
     }

@@ -5,7 +5,7 @@
 
 use super::{
     call::{Ask, Moment, Nok, Outcome, Record, row},
-    money::{Sums, Terms, sums},
+    money::{Sums, Terms, discount, sums},
     orders::{Batch, Charge},
     world::{World, found_by},
 };
@@ -70,6 +70,11 @@ pub(crate) struct Order {
     pub(crate) made: Moment,
     /// Into how many deliveries it is still to be split.
     pub(crate) parts: u8,
+    /// Its deliveries and invoices, oldest first.
+    pub(crate) deliveries: Vec<u64>,
+    pub(crate) invoices: Vec<u64>,
+    /// Whether nothing is left to be done.
+    pub(crate) settled: bool,
 }
 
 impl Order {
@@ -92,6 +97,9 @@ impl Order {
             texts: batch.texts.clone(),
             made: now,
             parts,
+            deliveries: Vec::new(),
+            invoices: Vec::new(),
+            settled: false,
         }
     }
 
@@ -158,16 +166,17 @@ impl World {
     pub(crate) fn order_sums(&self, order: &Order) -> Sums {
         let live = order.lines.iter().filter(|line| line.at(DELETED).is_zero());
         let terms: Vec<Terms> = live.map(|line| line.terms.clone()).collect();
-        let discount = order.text("OTBA").parse().unwrap_or(Decimal::ZERO);
+        let amount = |field: &str| order.text(field).parse().unwrap_or(Decimal::ZERO);
+        let decimals = self.decimals(order.text("CUCD"));
+        let off = discount(amount("OTBA"), amount("OTDP"), &terms, decimals);
         let charges = order.charges.iter().map(|charge| charge.amount).sum();
         let vat = self.vat_permille(order.text("CUNO"));
-        sums(&terms, discount, charges, vat, self.decimals(order.text("CUCD")))
+        sums(&terms, off, charges, vat, decimals)
     }
 
     fn value_row(&self, order: &Order) -> Record {
         let sums = self.order_sums(order);
-        let invoiced: Decimal =
-            self.invoices.values().filter(|i| i.orno == order.orno).map(|i| i.amount).sum();
+        let invoiced: Decimal = self.invoices_of(order).map(|invoice| invoice.amount).sum();
         let decimals = usize::try_from(self.decimals(order.text("CUCD"))).unwrap_or(2);
         let show = |amount: Decimal| format!("{amount:.decimals$}");
         row([
@@ -216,11 +225,10 @@ impl World {
         let (from, to) = (ask.text("ORSL"), ask.text("ORST"));
         let wanted = |order: &&Order| {
             let (low, high) = order.span();
-            order.text("CUNO") == cuno
-                && (from.is_empty() || low.as_str() >= from)
-                && (to.is_empty() || high.as_str() <= to)
+            (from.is_empty() || low.as_str() >= from) && (to.is_empty() || high.as_str() <= to)
         };
-        Ok(self.orders.values().filter(wanted).map(|order| self.order_row(order)).collect())
+        let own = self.orders.values().filter(|order| order.text("CUNO") == cuno);
+        Ok(own.filter(wanted).take(ask.rows_max).map(|order| self.order_row(order)).collect())
     }
 
     /// The index lags behind the orders.
@@ -230,8 +238,15 @@ impl World {
         self.orders
             .values()
             .filter(seen)
+            .filter(|order| {
+                let value = |field: &str| match field {
+                    "ORNO" => order.orno.as_str(),
+                    _ => order.text(field),
+                };
+                found_by(ask.text("SQRY"), &value, &indexed)
+            })
+            .take(ask.rows_max)
             .map(|order| self.order_row(order))
-            .filter(|found| found_by(ask.text("SQRY"), found, &indexed))
             .collect()
     }
 
@@ -302,6 +317,7 @@ impl World {
         let Some(order) = self.orders.get_mut(&orno) else { return Ok(Vec::new()) };
         let ponr = order.lines.iter().map(|line| line.ponr).max().unwrap_or(0) + 1;
         let steps = BTreeMap::from([(OPEN, terms.quantity)]);
+        order.settled = false;
         order.lines.push(Line { ponr, itno, fields, terms, steps });
         Ok(vec![row([
             ("ORNO", orno),

@@ -61,44 +61,59 @@ enum Step {
     Pick,
     Allocate,
     Pay,
+    Wait,
+    Settle,
 }
 
 impl World {
     /// One step for every order.
     pub(crate) fn advance(&mut self, now: Moment) {
-        for orno in self.orders.keys().cloned().collect::<Vec<_>>() {
-            let Some(step) = self.next_step(&orno) else { continue };
-            match step {
+        let open = self.orders.values().filter(|order| !order.settled);
+        for orno in open.map(|order| order.orno.clone()).collect::<Vec<_>>() {
+            match self.next_step(&orno) {
                 Step::Issue(dlix) => self.issue(dlix, now.wall_ms),
                 Step::Invoice(dlix) => self.invoice(dlix, now.wall_ms),
                 Step::Pick => self.pick(&orno, now.wall_ms),
                 Step::Allocate => self.allocate(&orno, now.wall_ms),
                 Step::Pay => self.pay(&orno, now.wall_ms),
+                Step::Wait => {}
+                Step::Settle => {
+                    if let Some(order) = self.orders.get_mut(&orno) {
+                        order.settled = true;
+                    }
+                }
             }
         }
     }
 
-    fn next_step(&self, orno: &str) -> Option<Step> {
-        let order = self.orders.get(orno)?;
-        let own = || self.deliveries.values().filter(|delivery| delivery.orno == orno);
+    /// The deliveries of an order, oldest first.
+    pub(crate) fn deliveries_of(&self, order: &Order) -> impl Iterator<Item = &Delivery> {
+        order.deliveries.iter().filter_map(|dlix| self.deliveries.get(dlix))
+    }
+
+    /// The invoices of an order, oldest first.
+    pub(crate) fn invoices_of(&self, order: &Order) -> impl Iterator<Item = &Invoice> {
+        order.invoices.iter().filter_map(|ivno| self.invoices.get(ivno))
+    }
+
+    fn next_step(&self, orno: &str) -> Step {
+        let Some(order) = self.orders.get(orno) else { return Step::Wait };
         let any_at = |step| order.lines.iter().any(|line| line.at(step) > Decimal::ZERO);
-        if let Some(delivery) = own().find(|delivery| !delivery.issued()) {
-            return Some(Step::Issue(delivery.dlix));
+        if let Some(delivery) = self.deliveries_of(order).find(|delivery| !delivery.issued()) {
+            return Step::Issue(delivery.dlix);
         }
-        if let Some(delivery) = own().find(|delivery| delivery.invoice.is_none()) {
-            return Some(Step::Invoice(delivery.dlix));
+        if let Some(delivery) = self.deliveries_of(order).find(|d| d.invoice.is_none()) {
+            return Step::Invoice(delivery.dlix);
         }
-        if self.warehouse_held && (any_at(ALLOCATED) || any_at(OPEN)) {
-            return None;
+        match (any_at(ALLOCATED), any_at(OPEN)) {
+            (true, _) | (_, true) if self.warehouse_held => Step::Wait,
+            (true, _) => Step::Pick,
+            (false, true) => Step::Allocate,
+            (false, false) => {
+                let unpaid = self.invoices_of(order).any(|invoice| !invoice.open.is_zero());
+                if unpaid { Step::Pay } else { Step::Settle }
+            }
         }
-        if any_at(ALLOCATED) {
-            return Some(Step::Pick);
-        }
-        if any_at(OPEN) {
-            return Some(Step::Allocate);
-        }
-        let unpaid = |invoice: &Invoice| invoice.orno == orno && !invoice.open.is_zero();
-        self.invoices.values().any(unpaid).then_some(Step::Pay)
     }
 
     /// Allocates all, or of an order that leaves in parts about half.
@@ -139,6 +154,7 @@ impl World {
                 lines.push((line.ponr, quantity));
             }
         }
+        order.deliveries.push(dlix);
         let delivery = Delivery {
             dlix,
             orno: orno.to_owned(),
@@ -181,8 +197,7 @@ impl World {
         let order = order.clone();
         let sums = self.order_sums(&order);
         let mut last = order.lines.iter().flat_map(|line| line.steps.keys());
-        let before: Decimal =
-            self.invoices.values().filter(|i| i.orno == order.orno).map(|i| i.amount).sum();
+        let before: Decimal = self.invoices_of(&order).map(|invoice| invoice.amount).sum();
         let (amount, tax) = if last.all(|step| *step >= INVOICED) {
             (sums.total - before, sums.tax)
         } else {
@@ -204,6 +219,9 @@ impl World {
             changed_wall_ms: wall_ms,
         };
         self.invoices.insert(ivno, invoice);
+        if let Some(order) = self.orders.get_mut(&order.orno) {
+            order.invoices.push(ivno);
+        }
         if let Some(delivery) = self.deliveries.get_mut(&dlix) {
             delivery.invoice = Some(ivno);
             delivery.changed_wall_ms = wall_ms;
@@ -222,10 +240,12 @@ impl World {
     }
 
     fn pay(&mut self, orno: &str, wall_ms: u64) {
-        let own = self.invoices.values_mut().filter(|invoice| invoice.orno == orno);
-        for invoice in own {
-            invoice.open = Decimal::ZERO;
-            invoice.changed_wall_ms = wall_ms;
+        let own = self.orders.get(orno).map(|order| order.invoices.clone());
+        for ivno in own.unwrap_or_default() {
+            if let Some(invoice) = self.invoices.get_mut(&ivno) {
+                invoice.open = Decimal::ZERO;
+                invoice.changed_wall_ms = wall_ms;
+            }
         }
     }
 }

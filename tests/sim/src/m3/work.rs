@@ -30,6 +30,10 @@ pub(crate) struct Job {
     pub(crate) options: CallOptions,
     /// Ends after so many entries.
     pub(crate) entries_max: usize,
+    /// Keeps the outcome of the last entry that ran from the client.
+    pub(crate) withhold_last: bool,
+    /// Waits so long before each entry.
+    pub(crate) pause_ms: u64,
     /// Refuses the first entry with this message id.
     pub(crate) refuse: Option<String>,
     /// Whether the client will be given the answer.
@@ -46,6 +50,9 @@ pub(crate) async fn run(core: Arc<Core>, job: Job) -> Done {
     let mut done = Vec::new();
     for (n, entry) in job.entries.iter().take(job.entries_max).enumerate() {
         let refuse = job.refuse.as_deref().filter(|_| n == 0);
+        if job.pause_ms > 0 {
+            tokio::time::sleep(Duration::from_millis(job.pause_ms)).await;
+        }
         let Some(outcome) = one(&core, &job, entry, refuse, epoch).await else { break };
         done.push(outcome);
         tokio::task::yield_now().await;
@@ -148,6 +155,7 @@ fn execute(core: &Core, state: &mut State, job: &Job, entry: &Entry) -> Outcome 
         record: &record,
         now,
         switches: &switches,
+        rows_max: job.options.rows_max.unwrap_or(usize::MAX),
     })
 }
 

@@ -74,6 +74,8 @@ pub(crate) struct World {
     pub(crate) stock: BTreeMap<(String, String), Balance>,
     pub(crate) batch: BTreeMap<String, Batch>,
     pub(crate) orders: BTreeMap<String, Order>,
+    /// Real orders by customer's order number.
+    pub(crate) by_cuor: BTreeMap<String, Vec<String>>,
     pub(crate) deliveries: BTreeMap<u64, Delivery>,
     pub(crate) invoices: BTreeMap<u64, Invoice>,
     pub(crate) requests: Vec<Record>,
@@ -96,6 +98,7 @@ impl World {
             stock: BTreeMap::new(),
             batch: BTreeMap::new(),
             orders: BTreeMap::new(),
+            by_cuor: BTreeMap::new(),
             deliveries: BTreeMap::new(),
             invoices: BTreeMap::new(),
             requests: Vec::new(),
@@ -146,20 +149,17 @@ impl World {
     }
 }
 
-/// Whether a record answers an index search: words, or `FIELD:word`, all of them; `*` at the end
-/// of a word matches any rest.
-pub(crate) fn found_by(query: &str, record: &Record, indexed: &[&str]) -> bool {
-    let value = |field: &str| record.get(field).map_or("", String::as_str).to_uppercase();
+/// Whether a record of these values answers an index search: words, or `FIELD:word`, all of them;
+/// `*` at the end of a word matches any rest.
+pub(crate) fn found_by<'a>(query: &str, value: &dyn Fn(&str) -> &'a str, indexed: &[&str]) -> bool {
     let matches = |field: &str, word: &str| {
-        let (word, value) = (word.to_uppercase(), value(field));
+        let (word, value) = (word.trim_matches('"').to_uppercase(), value(field).to_uppercase());
         word.strip_suffix('*').map_or(value == word, |start| value.starts_with(start))
     };
     let mut words = query.split_whitespace().filter(|word| *word != "AND").peekable();
     words.peek().is_some()
         && words.all(|word| match word.split_once(':') {
-            Some((field, word)) if indexed.contains(&field) => {
-                matches(field, word.trim_matches('"'))
-            }
-            Some(_) | None => indexed.iter().any(|field| matches(field, word.trim_matches('"'))),
+            Some((field, word)) if indexed.contains(&field) => matches(field, word),
+            Some(_) | None => indexed.iter().any(|field| matches(field, word)),
         })
 }

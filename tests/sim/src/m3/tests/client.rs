@@ -97,11 +97,16 @@ impl Client {
 
     /// GETs one transaction as v2, company 100, and reads the JSON.
     pub(super) async fn one(&self, call: &str, fields: Fields<'_>) -> (StatusCode, Value) {
-        let fields = fields.iter().map(|(name, value)| format!("{name}={}", encoded(value)));
-        let query = fields.collect::<Vec<_>>().join("&");
-        let path = format!("/v2/execute/{call};cono=100;righttrim=true?{query}");
-        let (status, text) = self.get(&path).await.unwrap();
+        let (status, text) = self.get(&path(call, fields)).await.unwrap();
         (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
+    }
+
+    /// The same when the line may be cut; null then.
+    pub(super) async fn try_one(&self, call: &str, fields: Fields<'_>) -> (StatusCode, Value) {
+        match self.get(&path(call, fields)).await {
+            Ok((status, text)) => (status, serde_json::from_str(&text).unwrap_or_default()),
+            Err(_) => (StatusCode::BAD_GATEWAY, Value::Null),
+        }
     }
 
     /// The rows of one transaction that is accepted.
@@ -172,6 +177,12 @@ pub(super) fn line(tmp: &str, itno: &str, quantity: &str, price: &str, cupo: &st
         "record": {"ORNO": tmp, "ITNO": itno, "ORQT": quantity, "SAPR": price, "CUPO": cupo},
         "selectedColumns": ["PONR", "POSX"],
     })
+}
+
+fn path(call: &str, fields: Fields<'_>) -> String {
+    let fields = fields.iter().map(|(name, value)| format!("{name}={}", encoded(value)));
+    let query = fields.collect::<Vec<_>>().join("&");
+    format!("/v2/execute/{call};cono=100;righttrim=true?{query}")
 }
 
 pub(super) fn encoded(text: &str) -> String {

@@ -188,25 +188,37 @@ async fn a_refused_line_leaves_the_other_lines_of_a_bulk_in_the_order() {
 }
 
 #[tokio::test]
-async fn a_terminated_bulk_has_done_what_came_before_its_end() {
-    let client = start(|_| {}).await;
-    let tmp = client.head("XC-8").await;
-    client.m3.trouble_next("OIS100MI", "AddBatchLine", Trouble::TerminatedAfter(1));
-    let body = json!({"program": "OIS100MI", "cono": 100, "transactions": [
-        line(&tmp, "MUG", "1", "7.50", "1"), line(&tmp, "MUG", "2", "7.50", "2"),
-    ]});
-    let (_, answer) = client.bulk(&body).await.unwrap();
-    assert_eq!(answer["wasTerminated"], true);
-    assert_eq!(answer["results"].as_array().unwrap().len(), 1);
-    assert_eq!(client.rows("OIS100MI/LstBatchLine", &[("ORNO", &tmp)]).await.len(), 1);
-    client.m3.stop().await;
+async fn a_terminated_bulk_has_done_what_it_reports_and_perhaps_one_more() {
+    let table = [
+        (Trouble::TerminatedAfter(1), 1, 1, false),
+        (Trouble::TerminatedAfter(0), 0, 0, false),
+        (Trouble::TerminatedWithin(1), 1, 2, false),
+        // Where what was not run is marked, what ran without a report is not.
+        (Trouble::TerminatedAfter(1), 3, 1, true),
+        (Trouble::TerminatedWithin(1), 2, 2, true),
+    ];
+    for (trouble, reported, done, marks) in table {
+        let client = start(|options| options.switches.terminated_as_string = marks).await;
+        let tmp = client.head("XC-8").await;
+        client.m3.trouble_next("OIS100MI", "AddBatchLine", trouble.clone());
+        let lines: Vec<_> =
+            (1..=3).map(|n| line(&tmp, "MUG", "1", "7.50", &n.to_string())).collect();
+        let body = json!({"program": "OIS100MI", "cono": 100, "transactions": lines});
+        let (_, answer) = client.bulk(&body).await.unwrap();
+        let flag = if marks { json!("true") } else { json!(true) };
+        assert_eq!(answer["wasTerminated"], flag, "{trouble:?}");
+        assert_eq!(answer["results"].as_array().unwrap().len(), reported, "{trouble:?}");
+        let rows = client.rows("OIS100MI/LstBatchLine", &[("ORNO", &tmp)]).await;
+        assert_eq!(rows.len(), done, "{trouble:?}");
+        client.m3.stop().await;
+    }
 }
 
 #[tokio::test]
 async fn a_confirm_answered_504_makes_the_order_later() {
     let client = start(|_| {}).await;
     let tmp = client.order("XC-9").await;
-    client.m3.fault_next("OIS100MI", "Confirm", Fault::StillExecuting { late_ms: 400 });
+    client.m3.fault_next("OIS100MI", "Confirm", Fault::StillExecuting { late_ms: 1_000 });
     let (http, _) = client.one("OIS100MI/Confirm", &[("ORNO", &tmp)]).await;
     assert_eq!(http.as_u16(), 504);
     assert_eq!(client.m3.books().orders.len(), 0);
@@ -231,10 +243,10 @@ async fn a_confirm_whose_answer_is_cut_has_made_the_order_and_one_cut_before_has
 
 #[tokio::test]
 async fn a_client_that_gives_up_does_not_stop_its_confirm() {
-    let client = start(|options| options.confirm_ms = 300..=300).await;
+    let client = start(|options| options.confirm_ms = 1_500..=1_500).await;
     let tmp = client.order("XC-11").await;
     let path = format!("/v2/execute/OIS100MI/Confirm;cono=100?ORNO={tmp}");
-    let given_up = tokio::time::timeout(Duration::from_millis(50), client.get(&path)).await;
+    let given_up = tokio::time::timeout(Duration::from_millis(200), client.get(&path)).await;
     assert!(given_up.is_err());
     assert_eq!(client.refusal("OIS100MI/Confirm", &[("ORNO", &tmp)]).await, "XO_1130");
     until("the order is made", || client.m3.books().orders.len() == 1).await;
@@ -246,7 +258,7 @@ async fn a_restart_interrupts_a_confirm_and_loses_what_was_not_confirmed() {
     let mut client = start(|options| options.confirm_ms = 60_000..=60_000).await;
     let tmp = client.order("XC-12").await;
     let path = format!("/v2/execute/OIS100MI/Confirm;cono=100?ORNO={tmp}");
-    let given_up = tokio::time::timeout(Duration::from_millis(50), client.get(&path)).await;
+    let given_up = tokio::time::timeout(Duration::from_millis(200), client.get(&path)).await;
     assert!(given_up.is_err());
     client.m3.restart(true);
     assert_eq!(client.get("/v2/execute/MNS150MI/GetUserData").await.unwrap().0.as_u16(), 401);
@@ -321,5 +333,23 @@ async fn a_real_order_is_deleted_only_in_low_status_and_it_is_noted() {
     let books = client.m3.books();
     assert_eq!((books.orders[0].orst.as_str(), books.orders[1].orst.as_str()), ("90", "66"));
     assert_eq!(books.violations.iter().filter(|text| text.starts_with("DelHead")).count(), 2);
+    client.m3.stop().await;
+}
+
+#[tokio::test]
+async fn a_bulk_answered_504_adds_its_lines_one_by_one_while_a_client_looks() {
+    let client = start(|_| {}).await;
+    let tmp = client.head("XC-16").await;
+    client.m3.fault_next("OIS100MI", "AddBatchLine", Fault::StillExecuting { late_ms: 1_200 });
+    let lines: Vec<_> = (1..=6).map(|n| line(&tmp, "MUG", "1", "7.50", &n.to_string())).collect();
+    let body = json!({"program": "OIS100MI", "cono": 100, "transactions": lines});
+    assert_eq!(client.bulk(&body).await.unwrap().0.as_u16(), 504);
+    let mut counts = Vec::new();
+    while counts.last() != Some(&6) {
+        let rows = client.rows("OIS100MI/LstBatchLine", &[("ORNO", &tmp)]).await;
+        counts.push(rows.len());
+    }
+    counts.dedup();
+    assert!(counts.len() > 3, "{counts:?}");
     client.m3.stop().await;
 }

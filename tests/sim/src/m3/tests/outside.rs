@@ -242,3 +242,59 @@ async fn renew_in_storm(client: &mut super::client::Client) {
         ..Weather::storm()
     });
 }
+
+/// One of several clients that know nothing of each other and give nothing a second thought.
+async fn careless(client: &super::client::Client, seed: u64) {
+    let mut dice = crate::dice::Dice::new(seed);
+    for n in 0..40 {
+        let (_, body) = client.try_one("OIS100MI/AddBatchHead", &[("CUNO", "Y30000")]).await;
+        let tmp = body.pointer("/results/0/records/0/ORNO").and_then(Value::as_str);
+        let Some(tmp) = tmp.map(str::to_owned) else { continue };
+        let itno = *dice.pick(&["MUG", "TSHIRT-M", "NONE"]);
+        let cupo = n.to_string();
+        let line = [("ORNO", tmp.as_str()), ("ITNO", itno), ("ORQT", "2"), ("CUPO", &cupo)];
+        client.try_one("OIS100MI/AddBatchLine", &line).await;
+        for _ in 0..=dice.below(2) {
+            client.try_one("OIS100MI/Confirm", &[("ORNO", &tmp)]).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn in_every_storm_and_with_every_switch_the_books_agree_with_what_was_executed() {
+    for seed in 1..=3 {
+        let client = start(|options| {
+            options.seed = seed;
+            options.switches = crate::m3::Switches::drawn(seed);
+            options.confirm_ms = 0..=5;
+            options.pace_ms = 3;
+            options.partial_permille = 500;
+        })
+        .await;
+        let quick =
+            Weather { latency_ms: 0..=1, gateway_ms: 5, late_ms_max: 60, ..Weather::storm() };
+        client.m3.set_weather(Weather { unauthorized_permille: 0, ..quick });
+        tokio::join!(
+            careless(&client, seed),
+            careless(&client, seed + 10),
+            careless(&client, seed + 20)
+        );
+        client.m3.set_weather(Weather::calm());
+        let stat = |client: &super::client::Client| {
+            client.m3.books().orders.iter().all(|order| order.orsl == "77")
+        };
+        super::client::until("every order is invoiced", || stat(&client)).await;
+        let books = client.m3.books();
+        assert!(!books.orders.is_empty());
+        for order in &books.orders {
+            let tmp = books.temporary.iter().find(|batch| batch.orno == order.tmp).unwrap();
+            assert_eq!((tmp.stat, tmp.made.as_slice()), (90, [order.orno.clone()].as_slice()));
+            let invoiced: rust_decimal::Decimal = order.invoices.iter().map(|i| i.amount).sum();
+            assert_eq!(invoiced, order.total, "{}", order.orno);
+        }
+        let confirmed = books.temporary.iter().filter(|batch| batch.stat == 90).count();
+        assert_eq!(confirmed, books.orders.len());
+        assert!(client.m3.what_it_saw().iter().any(|seen| !seen.answered));
+        client.m3.stop().await;
+    }
+}

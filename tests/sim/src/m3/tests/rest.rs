@@ -103,15 +103,20 @@ async fn what_is_not_in_the_catalogue_or_does_not_fit_it_is_refused_by_type() {
 #[tokio::test]
 async fn no_records_have_three_looks() {
     let client = start(|_| {}).await;
+    let tmp = client.head("XC-1").await;
     let looks = [
-        (EmptyRecords::Absent, None),
-        (EmptyRecords::Empty, Some(json!([]))),
-        (EmptyRecords::OneEmpty, Some(json!([{}]))),
+        // what, after a list that finds nothing, after a transaction without output
+        (EmptyRecords::Absent, None, None),
+        (EmptyRecords::Empty, Some(json!([])), Some(json!([]))),
+        (EmptyRecords::OneEmpty, Some(json!([])), Some(json!([{}]))),
     ];
-    for (empty_records, want) in looks {
+    for (crid, (empty_records, listed, added)) in ["FRT", "HAND", "TAX"].into_iter().zip(looks) {
         client.m3.set_switches(Switches { empty_records, ..Switches::plain() });
         let (_, body) = client.one("OIS100MI/LstHead", &[("CUNO", "Y30000")]).await;
-        assert_eq!(body["results"][0].get("records"), want.as_ref());
+        assert_eq!(body["results"][0].get("records"), listed.as_ref());
+        let fields = [("ORNO", tmp.as_str()), ("CRID", crid), ("CRAM", "1")];
+        let (_, body) = client.one("OIS100MI/AddBatchHeadChg", &fields).await;
+        assert_eq!(body["results"][0].get("records"), added.as_ref());
     }
     client.m3.stop().await;
 }

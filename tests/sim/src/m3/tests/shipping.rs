@@ -94,7 +94,7 @@ async fn the_warehouse_moves_by_itself_and_can_be_held() {
 
 #[tokio::test]
 async fn the_index_finds_an_order_and_a_customer_only_later() {
-    let client = start(|options| options.index_ms = 300).await;
+    let client = start(|options| options.index_ms = 1_000).await;
     let orno = client.confirmed("XC-5").await;
     let by_ref = [("SQRY", "CUOR:XC-5")];
     assert_eq!(client.rows("OIS100MI/SearchHead", &by_ref).await.len(), 0);
@@ -112,6 +112,7 @@ async fn the_index_finds_an_order_and_a_customer_only_later() {
         if !client.rows("CRS610MI/SearchCustomer", &by_mail).await.is_empty() {
             break;
         }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
     let found = client.rows("OIS100MI/SearchHead", &by_ref).await;
     assert_eq!(found[0]["ORNO"], json!(orno));
