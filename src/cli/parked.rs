@@ -140,7 +140,13 @@ fn listed_as_text(listed: &[Listed]) -> String {
     for Listed { key, cause, since_ms, stands_still } in listed {
         let still = if *stands_still { "" } else { " (goes on)" };
         // Writing into a String cannot fail.
-        let _ = writeln!(text, "{key:20} {} {}{still}: {}", rfc3339(*since_ms), cause.kind.name(), cause.text);
+        let _ = writeln!(
+            text,
+            "{key:20} {} {}{still}: {}",
+            rfc3339(*since_ms),
+            cause.kind.name(),
+            cause.text
+        );
     }
     text
 }

@@ -61,7 +61,13 @@ async fn lead(tools: &Tools, key: &CaseKey, due_ms: u64) -> Result<Moved, CaseEr
             break;
         }
         let before = held.case.run.placing.clone();
-        let due = match held.case.next(&tools.context()) {
+        let known = held.case.run.orno.is_some();
+        let next = held.case.next(&tools.context());
+        if let (Some(orno), false) = (&held.case.run.orno, known) {
+            tracing::info!(order = %held.key, %orno, "M3 has the order");
+            tools.confirmed.inc();
+        }
+        let due = match next {
             Next::Do(effect) => {
                 if effect.is_write() && !tools.cases.save(&mut held, Some(due_ms)).await? {
                     // An event came first: the intent was not sent, so it is none.
@@ -96,7 +102,7 @@ impl Tools {
     /// Carries an effect out; says whether the case has handed over to another.
     async fn carry_out(&self, effect: &Effect, held: &mut Held) -> Result<bool, CaseError> {
         let outcome = self.performer.perform(effect, &held.case).await;
-        let (parked, orno) = (held.case.run.parked().cloned(), held.case.run.orno.clone());
+        let parked = held.case.run.parked().cloned();
         let alarmed = held.case.run.attention.is_some();
         held.case.on(outcome, &self.context());
         if held.key.is_of_id() && held.case.run.key.is_some() {
@@ -104,10 +110,6 @@ impl Tools {
             return Ok(true);
         }
         let run = &held.case.run;
-        if let (Some(orno), None) = (&run.orno, orno) {
-            tracing::info!(order = %held.key, %orno, "M3 has the order");
-            self.confirmed.inc();
-        }
         if let (Some(cause), false) = (&run.attention, alarmed) {
             tracing::error!(order = %held.key, cause = cause.kind.name(), why = cause.text, "orders differ");
         }
