@@ -19,7 +19,7 @@ pub use problems::{Problem, Problems};
 use crate::{
     connector::{
         m3::{self, M3},
-        xcart,
+        xcart::{self, rest::Shop},
     },
     delivery,
     flow::rules::Rules,
@@ -81,7 +81,7 @@ impl Config {
             intake.check("intake", problems);
         }
         if let Some(rules) = &self.order_to_cash {
-            check_rules(rules, problems);
+            rules.problems().iter().for_each(|told| add_told(told, problems));
         }
         if self.order_to_cash.is_some() && self.m3.is_none() {
             problems.add("m3", "is missing, and orders have nowhere to go", "add [m3]");
@@ -89,11 +89,11 @@ impl Config {
         if self.order_to_cash.is_some() && self.xcart.is_none() {
             problems.add("xcart", "is missing, and orders cannot be read", "add [xcart]");
         }
-        if let Err(reason) = self.journal.check() {
-            problems.add("journal", reason, "correct the value");
-        }
-        if let Err(reason) = self.state.check() {
-            problems.add("state", reason, "correct the value");
+        let stores = [("journal", self.journal.check()), ("state", self.state.check())];
+        for (table, checked) in stores {
+            if let Err(told) = checked {
+                add_told(&format!("{table}.{told}"), problems);
+            }
         }
     }
 
@@ -113,20 +113,26 @@ impl Config {
                 problems.add(key, error.to_string(), error.advice());
             }
         }
-        let Some(m3) = &self.m3 else { return };
-        let Ok(secret) = credentials.get(m3.login.credential()) else { return };
-        if let Err(error) = M3::new(m3.clone(), &secret) {
-            problems.add("m3", log::chain(&error), "correct the value it names");
+        let advice = "correct the value it names";
+        if let Some(shop) = &self.xcart
+            && let Ok(secret) = credentials.get(&shop.credential)
+            && let Err(error) = Shop::new(shop.clone(), &secret)
+        {
+            problems.add("xcart", log::chain(&error), advice);
+        }
+        if let Some(m3) = &self.m3
+            && let Ok(secret) = credentials.get(m3.login.credential())
+            && let Err(error) = M3::new(m3.clone(), &secret)
+        {
+            problems.add("m3", log::chain(&error), advice);
         }
     }
 }
 
-/// Each of the rules' own problems begins with its key.
-fn check_rules(rules: &Rules, problems: &mut Problems) {
-    for told in rules.problems() {
-        let (key, reason) = told.split_once(' ').unwrap_or(("order_to_cash", &told));
-        problems.add(key.trim_end_matches(':'), reason, "correct the value");
-    }
+/// Adds a problem that a part told in its own words, which begin with the key.
+fn add_told(told: &str, problems: &mut Problems) {
+    let (key, reason) = told.split_once(' ').unwrap_or(("", told));
+    problems.add(key.trim_end_matches(':'), reason, "correct the value");
 }
 
 /// A configuration that was read and found good.
@@ -328,6 +334,11 @@ secret = "hook"
             warehouse = "001"
             customer = { template = "WEB" }
         "#;
+        let shop = r#"
+            [xcart]
+            base_url = "http://shop.example"
+            credential = "hook"
+        "#;
         let table = [
             (m3.replace("URL", "https://m3.example"), None),
             (m3.replace("URL", "http://m3.example"), Some(("m3", "not https"))),
@@ -335,6 +346,8 @@ secret = "hook"
             (m3.replace("\"hook\"", "\"../x\""), Some(("m3.login.credential", "not the name"))),
             (rules.to_owned(), Some(("order_to_cash.order_type", "must have 1 to 3"))),
             (rules.to_owned(), Some(("m3", "is missing"))),
+            (rules.to_owned(), Some(("xcart", "is missing"))),
+            (shop.to_owned(), Some(("xcart", "not https"))),
         ];
         for (part, want) in table {
             let (_folder, path) = written(&format!("{GOOD}{part}"), Some(0o600));
@@ -347,6 +360,33 @@ secret = "hook"
                     assert!(found, "{key} {reason}: {told}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn limits_that_contradict_themselves_are_refused() {
+        let table = [
+            ("[journal]\nqueue_len_max = 0", "journal.queue_len_max", "at least 1"),
+            ("[state]\nqueue_len_max = 0", "state.queue_len_max", "at least 1"),
+            (
+                "[intake.limits]\nbody_ms_max = 1",
+                "intake.limits.body_ms_max",
+                "1 is not between 100 and 600000",
+            ),
+            (
+                "[intake.limits]\nbodies_bytes_max = 2048",
+                "intake.limits.bodies_bytes_max",
+                "less than body_bytes_max",
+            ),
+            (
+                "[intake.tls.own]\nnames = []",
+                "intake.tls.own.names",
+                "cannot stand in a certificate",
+            ),
+        ];
+        for (part, key, reason) in table {
+            let told = refusal(&format!("{GOOD}{part}\n"), Some(0o600));
+            assert!(told.contains(key) && told.contains(reason), "{part}: {told}");
         }
     }
 

@@ -27,6 +27,10 @@ pub(super) fn told(config: &Config) -> String {
             }
         }
     }
+    match &config.xcart {
+        None => lines.push("xcart       off: the shop is not asked".to_owned()),
+        Some(shop) => lines.push(format!("xcart       {}", shop.base_url)),
+    }
     match &config.m3 {
         None => lines.push("m3          off: nothing is sent to M3".to_owned()),
         Some(m3) => {

@@ -15,6 +15,7 @@ use crate::{
     connector::{
         Class, Failure, Kind, http,
         m3::{self, Login, M3, ionapi::IonApi, mi::MiCall},
+        xcart::{self, rest::Shop},
     },
 };
 use rustls::{
@@ -61,6 +62,36 @@ pub(super) async fn m3(settings: &m3::Settings, credentials: &Credentials) -> Ve
     };
     let named = |(layer, finding)| Row { connection: name.to_owned(), layer, finding };
     rows.extend(calls.into_iter().map(named));
+    rows
+}
+
+/// Tries the shop: its address, then whether it takes our token.
+pub(super) async fn xcart(settings: &xcart::Settings, credentials: &Credentials) -> Vec<Row> {
+    let name = "xcart";
+    let named = |layer, finding| Row { connection: name.to_owned(), layer, finding };
+    let advice = "run causeway check: it names the key";
+    let secret = match credentials.get(&settings.credential) {
+        Ok(secret) => secret,
+        Err(error) => {
+            return vec![named(Layer::Credentials, Finding::failed(error.to_string(), advice))];
+        }
+    };
+    let shop = Shop::new(settings.clone(), &secret).map_err(|error| error.to_string());
+    let target = target(name, &settings.base_url, &settings.http);
+    let (shop, target) = match shop.and_then(|shop| Ok((shop, target?))) {
+        Ok(both) => both,
+        Err(seen) => return vec![named(Layer::Dns, Finding::failed(seen, advice))],
+    };
+    let mut rows = walk(&target).await;
+    let finding = if rows.iter().any(|row| matches!(row.finding, Finding::Failed { .. })) {
+        Finding::Skipped("a layer below failed".to_owned())
+    } else {
+        judged(shop.probe().await.map(|probe| {
+            let abilities = probe.abilities.len();
+            format!("{}, {:?}, {abilities} abilities", probe.title, probe.dialect)
+        }))
+    };
+    rows.push(named(Layer::Login, finding));
     rows
 }
 

@@ -33,6 +33,9 @@ fn connections(loaded: &Loaded, report: &mut Report) -> Result<(), Fault> {
     let runtime = runtime::Builder::new_current_thread().enable_all().build();
     let runtime =
         runtime.map_err(|error| Fault::NoStart { part: "the runtime", source: Box::new(error) })?;
+    if let Some(shop) = &loaded.config.xcart {
+        report.extend(runtime.block_on(destinations::xcart(shop, &loaded.credentials)));
+    }
     if let Some(m3) = &loaded.config.m3 {
         report.extend(runtime.block_on(destinations::m3(m3, &loaded.credentials)));
     }

@@ -20,7 +20,7 @@ use crate::{
         page::{Health, Picture},
         server::Page,
     },
-    supervise::{RestartPolicy, Supervisor},
+    supervise::{RestartPolicy, StillRunning, Supervisor},
 };
 use std::{io, sync::Arc, time::Duration};
 use tokio::{
@@ -83,23 +83,28 @@ async fn serve(loaded: Loaded) -> Result<(), Fault> {
     frame.picture.send_modify(|picture| picture.health = Health::Well);
     tell(Word::Ready);
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "started");
-    tokio::select! {
-        biased;
-        () = supervisor.stopping() => {}
-        () = signals.any() => tracing::info!("told to stop"),
-    }
-    tell(Word::Stopping);
-    let stopped = tokio::select! {
-        biased;
-        stopped = supervisor.stop(GRACE) => stopped,
-        () = signals.any() => supervisor.stop(Duration::ZERO).await,
-    };
+    let stopped = until_told(&supervisor, &mut signals).await;
     // The committers write what was queued, now that nobody queues any more.
     drop(foundation);
     tracing::info!("stopped");
     match supervisor.gave_up() {
         Some(part) => Err(Fault::GaveUp(part.to_owned())),
         None => Ok(stopped?),
+    }
+}
+
+/// Waits for the end, from within or by a signal, and stops every part.
+async fn until_told(supervisor: &Supervisor, signals: &mut Signals) -> Result<(), StillRunning> {
+    tokio::select! {
+        biased;
+        () = supervisor.stopping() => {}
+        () = signals.any() => tracing::info!("told to stop"),
+    }
+    tell(Word::Stopping);
+    tokio::select! {
+        biased;
+        stopped = supervisor.stop(GRACE) => stopped,
+        () = signals.any() => supervisor.stop(Duration::ZERO).await,
     }
 }
 

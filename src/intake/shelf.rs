@@ -13,12 +13,43 @@ use super::{
     reception::{Kept, NotKept, Shelf},
     webhook::Signal,
 };
-use crate::clock::{self, UnixMs};
+use crate::{
+    clock::{self, UnixMs},
+    journal::{Journal, JournalError, Seq},
+};
 use hyper::body::Bytes;
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
+
+/// Events that are read at once when the memory is filled.
+const RECALL_EVENTS_MAX: usize = 256;
+
+/// Bytes that are read at once when the memory is filled.
+const RECALL_BYTES_MAX: usize = 1024 * 1024;
+
+/// Fills a memory from the newest `events_max` events of the journal, so that a
+/// delivery repeated across a restart is known again. Blocks while it reads.
+///
+/// What the journal has already dropped is not recalled.
+pub fn recall(
+    journal: &Journal,
+    memory: &mut impl Memory,
+    events_max: u64,
+) -> Result<(), JournalError> {
+    let stats = journal.stats();
+    let mut from = stats.first.0.max(stats.next.0.saturating_sub(events_max));
+    while from < stats.next.0 {
+        let events = journal.read(Seq(from), RECALL_EVENTS_MAX, RECALL_BYTES_MAX)?;
+        let Some(last) = events.last() else { break };
+        from = last.seq.0.saturating_add(1);
+        for event in events {
+            memory.remember(event.delivery, event.received_ms);
+        }
+    }
+    Ok(())
+}
 
 /// The journal, as the intake sees it.
 pub trait Ledger: Send + Sync + 'static {
@@ -81,6 +112,7 @@ mod tests {
     use super::*;
     use crate::{
         intake::{dedup::Recent, webhook::Topic},
+        journal::{self, NewEvent},
         order::OrderRef,
     };
 
@@ -120,5 +152,27 @@ mod tests {
             let got = shelf.keep(signal(delivery), Bytes::new()).await;
             assert_eq!(format!("{got:?}"), want, "delivery {delivery}");
         }
+    }
+
+    #[tokio::test]
+    async fn the_newest_deliveries_are_known_again_after_a_restart() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = journal::Config { free_bytes_min: 0, ..journal::Config::house() };
+        let event = |n: u8| NewEvent {
+            source: "shop".to_owned(),
+            topic: "order.updated".to_owned(),
+            entity: String::new(),
+            delivery: [n; 32],
+            received_ms: u64::from(n),
+            body: vec![n; 100],
+        };
+        let (journal, committer) = Journal::open(folder.path(), &config).unwrap();
+        journal.append_all((1..=5).map(event).collect()).await.unwrap();
+        drop((journal, committer));
+        let (journal, _committer) = Journal::open(folder.path(), &config).unwrap();
+        let mut recent = Recent::new(8);
+        recall(&journal, &mut recent, 3).unwrap();
+        let known: Vec<_> = (1..=5).map(|n| recent.taken_at(&[n; 32])).collect();
+        assert_eq!(known, [None, None, Some(3), Some(4), Some(5)]);
     }
 }
