@@ -7,6 +7,7 @@
 //! 3. `run` never ends the process; a caller in the same process gets a [`Fault`].
 
 mod check;
+mod destinations;
 mod doctor;
 mod fault;
 mod notify;
@@ -125,10 +126,10 @@ mod tests {
             &["check"],
             &["doctor", "--config", "f"],
             &["parked", "list"],
-            &["parked", "show", "17"],
-            &["parked", "replay", "17", "18"],
+            &["parked", "show", "X117"],
+            &["parked", "replay", "X117", "X118", "--from-start"],
             &["parked", "replay", "--all"],
-            &["parked", "discard", "17", "--reason", "a test order"],
+            &["parked", "discard", "X117", "--reason", "a test order"],
             &["version"],
         ];
         for args in table {

@@ -16,13 +16,21 @@ mod problems;
 pub use credentials::{CredentialError, CredentialName, Credentials};
 pub use problems::{Problem, Problems};
 
-use crate::{intake, log, metrics};
+use crate::{
+    connector::{
+        m3::{self, M3},
+        xcart,
+    },
+    delivery,
+    flow::rules::Rules,
+    intake::{self, poller},
+    journal, log, metrics, state,
+};
 use serde::Deserialize;
 use std::{
     fs, io,
     path::{Path, PathBuf},
 };
-use thiserror::Error;
 
 /// Size in bytes above which a file is not taken for a configuration.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
@@ -40,6 +48,24 @@ pub struct Config {
     pub log: log::Config,
     /// Where webhooks come in; absent: the gateway only polls.
     pub intake: Option<intake::Config>,
+    /// How to reach M3; absent on a gateway that only receives.
+    pub m3: Option<m3::Settings>,
+    /// What an integrator set about orders; absent: orders are kept, not carried over.
+    pub order_to_cash: Option<Rules>,
+    /// How to reach the shop.
+    pub xcart: Option<xcart::Settings>,
+    /// How often the shop is asked what changed.
+    #[serde(default)]
+    pub poll: poller::Config,
+    /// How many orders are worked on at once.
+    #[serde(default)]
+    pub delivery: delivery::Config,
+    /// Limits of the journal.
+    #[serde(default = "journal::Config::house")]
+    pub journal: journal::Config,
+    /// Limits of the state.
+    #[serde(default = "state::Config::house")]
+    pub state: state::Config,
     /// The page with the numbers; absent: none.
     pub metrics: Option<metrics::Config>,
 }
@@ -54,12 +80,52 @@ impl Config {
         if let Some(intake) = &self.intake {
             intake.check("intake", problems);
         }
+        if let Some(rules) = &self.order_to_cash {
+            check_rules(rules, problems);
+        }
+        if self.order_to_cash.is_some() && self.m3.is_none() {
+            problems.add("m3", "is missing, and orders have nowhere to go", "add [m3]");
+        }
+        if self.order_to_cash.is_some() && self.xcart.is_none() {
+            problems.add("xcart", "is missing, and orders cannot be read", "add [xcart]");
+        }
+        if let Err(reason) = self.journal.check() {
+            problems.add("journal", reason, "correct the value");
+        }
+        if let Err(reason) = self.state.check() {
+            problems.add("state", reason, "correct the value");
+        }
     }
 
     /// Names every credential this configuration needs, with the key that names it.
-    pub fn credentials(&self) -> Vec<(String, &CredentialName)> {
+    pub fn credentials(&self) -> Vec<(String, &str)> {
         let intake = self.intake.iter().flat_map(|intake| intake.credentials("intake"));
-        intake.collect()
+        let m3 = self.m3.iter().map(|m3| ("m3.login.credential".to_owned(), m3.login.credential()));
+        let xcart =
+            self.xcart.iter().map(|shop| ("xcart.credential".to_owned(), shop.credential.as_str()));
+        intake.chain(m3).chain(xcart).collect()
+    }
+
+    /// Adds what is wrong with secrets, and with what can be made of them only together.
+    fn check_secrets(&self, credentials: &Credentials, problems: &mut Problems) {
+        for (key, name) in self.credentials() {
+            if let Err(error) = credentials.get(name) {
+                problems.add(key, error.to_string(), error.advice());
+            }
+        }
+        let Some(m3) = &self.m3 else { return };
+        let Ok(secret) = credentials.get(m3.login.credential()) else { return };
+        if let Err(error) = M3::new(m3.clone(), &secret) {
+            problems.add("m3", log::chain(&error), "correct the value it names");
+        }
+    }
+}
+
+/// Each of the rules' own problems begins with its key.
+fn check_rules(rules: &Rules, problems: &mut Problems) {
+    for told in rules.problems() {
+        let (key, reason) = told.split_once(' ').unwrap_or(("order_to_cash", &told));
+        problems.add(key.trim_end_matches(':'), reason, "correct the value");
     }
 }
 
@@ -73,7 +139,7 @@ pub struct Loaded {
 }
 
 /// Why the gateway would not start with this file. Continues "could not start: ".
-#[derive(Debug, Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file could not be read.
     #[error("cannot read {}", path.display())]
@@ -113,11 +179,7 @@ pub fn load(path: &Path) -> Result<Loaded, ConfigError> {
     let credentials = Credentials::locate(config.credentials_dir.as_deref(), path);
     let mut problems = Problems::default();
     config.check(&mut problems);
-    for (key, name) in config.credentials() {
-        if let Err(error) = credentials.get(name) {
-            problems.add(key, error.to_string(), error.advice());
-        }
-    }
+    config.check_secrets(&credentials, &mut problems);
     if problems.is_empty() {
         Ok(Loaded { config, credentials })
     } else {
@@ -204,8 +266,7 @@ secret = "hook"
         let intake = loaded.config.intake.unwrap();
         assert_eq!(intake.listen.port(), 8443);
         assert_eq!(loaded.config.metrics.unwrap().listen.port(), 9464);
-        let name = CredentialName::try_from("hook".to_owned()).unwrap();
-        assert_eq!(loaded.credentials.get(&name).unwrap().reveal(), "sesame");
+        assert_eq!(loaded.credentials.get("hook").unwrap().reveal(), "sesame");
     }
 
     #[test]
@@ -248,6 +309,44 @@ secret = "hook"
         for (key, reason) in wanted {
             let line = told.lines().find(|line| line.contains(key)).unwrap_or_default();
             assert!(line.contains(reason), "{key}: {told}");
+        }
+    }
+
+    #[test]
+    fn the_settings_of_the_parts_are_checked_with_them() {
+        let m3 = r#"
+            [m3]
+            company = 100
+            division = "AAA"
+            login = { basic = { base_url = "URL", user = "u", credential = "hook" } }
+        "#;
+        let rules = r#"
+            [order_to_cash]
+            shop_prefix = "X"
+            order_type = "TOOLONG"
+            facility = "A01"
+            warehouse = "001"
+            customer = { template = "WEB" }
+        "#;
+        let table = [
+            (m3.replace("URL", "https://m3.example"), None),
+            (m3.replace("URL", "http://m3.example"), Some(("m3", "not https"))),
+            (m3.replace("URL", "m3"), Some(("m3", "not an address"))),
+            (m3.replace("\"hook\"", "\"../x\""), Some(("m3.login.credential", "not the name"))),
+            (rules.to_owned(), Some(("order_to_cash.order_type", "must have 1 to 3"))),
+            (rules.to_owned(), Some(("m3", "is missing"))),
+        ];
+        for (part, want) in table {
+            let (_folder, path) = written(&format!("{GOOD}{part}"), Some(0o600));
+            let told = load(&path).map_or_else(|error| error.to_string(), |_| String::new());
+            match want {
+                None => assert_eq!(told, "", "{part}"),
+                Some((key, reason)) => {
+                    let named = |line: &&str| line.contains(&format!("{key}: "));
+                    let found = told.lines().any(|l| named(&l) && l.contains(reason));
+                    assert!(found, "{key} {reason}: {told}");
+                }
+            }
         }
     }
 

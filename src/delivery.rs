@@ -11,6 +11,7 @@
 pub mod cases;
 pub mod desk;
 pub mod dispatch;
+pub mod events;
 pub mod people;
 pub mod perform;
 pub mod rows;

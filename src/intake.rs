@@ -7,13 +7,14 @@
 
 pub mod dedup;
 pub mod listener;
+pub mod poller;
 pub mod reception;
 pub mod shelf;
 pub mod signature;
 pub mod tls;
 pub mod webhook;
 
-use crate::config::{CredentialError, CredentialName, Credentials, Problems};
+use crate::config::{CredentialError, Credentials, Problems};
 use serde::Deserialize;
 use signature::Verifier;
 use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
@@ -152,13 +153,11 @@ impl Config {
     }
 
     /// Names every credential the sources need, with the key that names it.
-    pub fn credentials<'c>(
-        &'c self,
-        key: &'c str,
-    ) -> impl Iterator<Item = (String, &'c CredentialName)> {
+    pub fn credentials<'c>(&'c self, key: &'c str) -> impl Iterator<Item = (String, &'c str)> {
         self.sources.iter().enumerate().flat_map(move |(index, source)| {
             let named = source.signature.credentials().into_iter();
-            named.map(move |(at, name)| (format!("{key}.sources[{index}].signature.{at}"), name))
+            let key = format!("{key}.sources[{index}].signature");
+            named.map(move |(at, name)| (format!("{key}.{at}"), name.as_str()))
         })
     }
 
@@ -166,7 +165,8 @@ impl Config {
     pub fn sources(&self, credentials: &Credentials) -> Result<Vec<Source>, CredentialError> {
         let ready = |config: &SourceConfig| {
             let named = config.signature.credentials().into_iter();
-            let secrets: Result<Vec<_>, _> = named.map(|(_, name)| credentials.get(name)).collect();
+            let secrets: Result<Vec<_>, _> =
+                named.map(|(_, name)| credentials.get(name.as_str())).collect();
             Ok(Source::new(config.clone(), Verifier::new(config.signature.clone(), secrets?)))
         };
         self.sources.iter().map(ready).collect()

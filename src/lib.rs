@@ -23,6 +23,8 @@ pub mod connector;
 
 pub mod cli;
 pub mod config;
+pub mod control;
+pub mod gateway;
 pub mod log;
 pub mod metrics;
 pub mod supervise;

@@ -109,6 +109,18 @@ pub fn start(level: Level, target: Target) -> Result<(), LogError> {
     if journal { start_journal(level) } else { start_stderr(level) }
 }
 
+/// Writes a fault and every cause below it on one line.
+pub fn chain(fault: &dyn std::error::Error) -> String {
+    let mut text = fault.to_string();
+    let mut cause = fault.source();
+    while let Some(below) = cause {
+        text.push_str(": ");
+        text.push_str(&below.to_string());
+        cause = below.source();
+    }
+    text
+}
+
 fn start_journal(level: Level) -> Result<(), LogError> {
     let journal = JournalLog::empty().map_err(LogError::NoJournal)?;
     let journal = journal.with_syslog_identifier("causeway".to_owned());

@@ -27,6 +27,20 @@ pub(super) fn told(config: &Config) -> String {
             }
         }
     }
+    match &config.m3 {
+        None => lines.push("m3          off: nothing is sent to M3".to_owned()),
+        Some(m3) => {
+            let (company, division) = (m3.company, &m3.division);
+            lines.push(format!("m3          company {company}, division {division:?}"));
+        }
+    }
+    match &config.order_to_cash {
+        None => lines.push("orders      off: kept, not carried over".to_owned()),
+        Some(rules) => lines.push(format!(
+            "orders      type {}, facility {}, warehouse {}",
+            rules.order_type, rules.facility, rules.warehouse
+        )),
+    }
     match &config.metrics {
         None => lines.push("metrics     off".to_owned()),
         Some(metrics) => lines.push(format!("metrics     http://{}", metrics.listen)),

@@ -4,12 +4,13 @@
 //! one file that it creates in the state folder and removes again.
 
 use super::{
-    Fault,
+    Fault, destinations,
     report::{Finding, Layer, Report},
     say,
 };
 use crate::config::Loaded;
 use std::{fs, io, path::Path};
+use tokio::runtime;
 
 /// Checks everything; a fault when something failed.
 pub(super) fn run(loaded: &Loaded) -> Result<(), Fault> {
@@ -19,11 +20,23 @@ pub(super) fn run(loaded: &Loaded) -> Result<(), Fault> {
     let named = loaded.config.credentials().len();
     let seen = format!("{named} named, all readable in {}", loaded.credentials.folder().display());
     report.add("gateway", Layer::Credentials, Finding::Fine(seen));
+    connections(loaded, &mut report)?;
     say(&report.to_string())?;
     match report.failures() {
         0 => Ok(()),
         failed => Err(Fault::Unwell(failed)),
     }
+}
+
+/// Tries every system the configuration names.
+fn connections(loaded: &Loaded, report: &mut Report) -> Result<(), Fault> {
+    let runtime = runtime::Builder::new_current_thread().enable_all().build();
+    let runtime =
+        runtime.map_err(|error| Fault::NoStart { part: "the runtime", source: Box::new(error) })?;
+    if let Some(m3) = &loaded.config.m3 {
+        report.extend(runtime.block_on(destinations::m3(m3, &loaded.credentials)));
+    }
+    Ok(())
 }
 
 fn disk(folder: &Path) -> Finding {

@@ -3,7 +3,7 @@
 //! Guarantees: each reason has one exit status; `RestartPreventExitStatus=78` in
 //! the unit keeps systemd from restarting into a broken configuration for ever.
 
-use crate::{config::ConfigError, log::LogError, supervise::StillRunning};
+use crate::{config::ConfigError, control::ControlError, log::LogError, supervise::StillRunning};
 use std::{
     error::Error,
     io::{self, Write},
@@ -42,9 +42,9 @@ pub enum Fault {
     /// Nobody is there to read the answer.
     #[error("the answer cannot be written")]
     Unsaid(#[source] io::Error),
-    /// The command needs a part this program was built without.
-    #[error("this program was built without {0}")]
-    Without(&'static str),
+    /// The running gateway did not do what was asked.
+    #[error("could not ask the gateway")]
+    Control(#[from] ControlError),
 }
 
 impl Fault {
@@ -59,7 +59,7 @@ impl Fault {
             Self::StillRunning(_) => ExitCode::from(70),
             Self::Unwell(_) => ExitCode::from(1),
             Self::Unsaid(_) => ExitCode::from(74),
-            Self::Without(_) => ExitCode::from(69),
+            Self::Control(_) => ExitCode::from(69),
         }
     }
 }

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     config::Loaded,
+    gateway,
     log::{self, LogError},
     metrics::{
         Metrics,
@@ -76,7 +77,9 @@ async fn serve(loaded: Loaded) -> Result<(), Fault> {
     let (picture, shown) = watch::channel(Picture::default());
     let frame = Frame { loaded, supervisor: supervisor.clone(), metrics: Metrics::new(), picture };
     page(&frame, shown).await?;
-    parts(&frame)?;
+    let foundation = gateway::start(&frame).await;
+    let foundation = foundation
+        .map_err(|fault| Fault::NoStart { part: "the gateway", source: Box::new(fault) })?;
     frame.picture.send_modify(|picture| picture.health = Health::Well);
     tell(Word::Ready);
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "started");
@@ -91,18 +94,12 @@ async fn serve(loaded: Loaded) -> Result<(), Fault> {
         stopped = supervisor.stop(GRACE) => stopped,
         () = signals.any() => supervisor.stop(Duration::ZERO).await,
     };
+    // The committers write what was queued, now that nobody queues any more.
+    drop(foundation);
     tracing::info!("stopped");
     match supervisor.gave_up() {
         Some(part) => Err(Fault::GaveUp(part.to_owned())),
         None => Ok(stopped?),
-    }
-}
-
-/// Starts every part the configuration asks for.
-fn parts(frame: &Frame) -> Result<(), Fault> {
-    match &frame.loaded.config.intake {
-        None => Ok(()),
-        Some(_) => Err(Fault::Without("a journal, and the intake acknowledges nothing without")),
     }
 }
 

@@ -52,6 +52,9 @@ impl fmt::Display for CredentialName {
 /// Why a credential cannot be used.
 #[derive(Debug, Error)]
 pub enum CredentialError {
+    /// The name is none.
+    #[error("{0}")]
+    NotAName(String),
     /// There is no such file.
     #[error("there is no credential `{name}` in {}", folder.display())]
     Missing {
@@ -88,6 +91,7 @@ impl CredentialError {
     /// Returns what to do about it.
     pub fn advice(&self) -> String {
         match self {
+            Self::NotAName(_) => "name a file in the folder of credentials".to_owned(),
             Self::Missing { name, folder } => {
                 format!("write it to {} with mode 600", folder.join(&name.0).display())
             }
@@ -132,14 +136,15 @@ impl Credentials {
     }
 
     /// Reads one credential.
-    pub fn get(&self, name: &CredentialName) -> Result<Secret, CredentialError> {
+    pub fn get(&self, name: &str) -> Result<Secret, CredentialError> {
+        let name = CredentialName::try_from(name.to_owned()).map_err(CredentialError::NotAName)?;
         let path = self.folder.join(&name.0);
         let unreadable = |source| CredentialError::Unreadable { path: path.clone(), source };
         let meta = match fs::metadata(&path) {
             Ok(meta) => meta,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let folder = self.folder.clone();
-                return Err(CredentialError::Missing { name: name.clone(), folder });
+                return Err(CredentialError::Missing { name, folder });
             }
             Err(error) => return Err(unreadable(error)),
         };

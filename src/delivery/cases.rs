@@ -59,7 +59,12 @@ impl Cases {
     }
 
     /// Loads a case that is due; none when nothing of it is left.
-    pub fn load(&self, key: &CaseKey, due_ms: Option<u64>, now_ms: u64) -> Result<Option<Held>, CaseError> {
+    pub fn load(
+        &self,
+        key: &CaseKey,
+        due_ms: Option<u64>,
+        now_ms: u64,
+    ) -> Result<Option<Held>, CaseError> {
         let run = self.state.get(&key.run())?;
         let wake = self.state.get(&key.wake())?;
         let mut stored = Stored { due: due_ms.into_iter().collect(), ..Stored::default() };
@@ -133,7 +138,7 @@ impl Cases {
                 held.stored = fresh;
                 Ok(true)
             }
-            Err(StateError::Conflict) => self.told_meanwhile(held).map(|()| false),
+            Err(StateError::Conflict { .. }) => self.told_meanwhile(held).map(|()| false),
             Err(fault) => Err(fault.into()),
         }
     }
@@ -142,7 +147,7 @@ impl Cases {
     fn told_meanwhile(&self, held: &mut Held) -> Result<(), CaseError> {
         let run = self.state.get(&held.key.run())?;
         if run != held.stored.run {
-            return Err(StateError::Conflict.into());
+            return Err(StateError::Conflict { key: held.key.run() }.into());
         }
         let wake = self.state.get(&held.key.wake())?;
         if let Some(row) = wake.as_deref().map(rows::read::<WakeRow>).transpose()? {
@@ -155,7 +160,9 @@ impl Cases {
 
     /// The id is known to be an order: its own case takes over.
     pub async fn hand_over(&self, held: &Held, now_ms: u64) -> Result<(), CaseError> {
-        let (Some(key), Some(order)) = (&held.case.run.key, &held.case.order) else { return Ok(()) };
+        let (Some(key), Some(order)) = (&held.case.run.key, &held.case.order) else {
+            return Ok(());
+        };
         let to = CaseKey::of_order(key);
         let mut batch = Batch::new();
         let old = &held.stored;
@@ -176,13 +183,18 @@ impl Cases {
         }
         match self.state.commit(batch).await {
             // Whoever was quicker has left an entry that leads here again.
-            Ok(()) | Err(StateError::Conflict) => Ok(()),
+            Ok(()) | Err(StateError::Conflict { .. }) => Ok(()),
             Err(fault) => Err(fault.into()),
         }
     }
 }
 
 impl Held {
+    /// Whether the store has it already.
+    pub fn is_known(&self) -> bool {
+        self.stored.run.is_some()
+    }
+
     fn needs_a_person(&self) -> bool {
         self.case.run.parked().is_some() || self.case.run.attention.is_some()
     }
@@ -201,8 +213,12 @@ impl Held {
             (_, None) => None,
         };
         match row {
-            Some(row) => batch.put(self.key.parked(), rows::write(&row)?),
-            None if self.stored.listed => batch.delete(self.key.parked()),
+            Some(row) => {
+                batch.put(self.key.parked(), rows::write(&row)?);
+            }
+            None if self.stored.listed => {
+                batch.delete(self.key.parked());
+            }
             None => {}
         }
         Ok(())
@@ -211,8 +227,12 @@ impl Held {
 
 fn put(batch: &mut Batch, key: Vec<u8>, old: &Option<Vec<u8>>, fresh: &Option<Vec<u8>>) {
     match (old, fresh) {
-        (old, Some(value)) if old.as_ref() != Some(value) => batch.put(key, value.clone()),
-        (Some(_), None) => batch.delete(key),
+        (old, Some(value)) if old.as_ref() != Some(value) => {
+            batch.put(key, value.clone());
+        }
+        (Some(_), None) => {
+            batch.delete(key);
+        }
         (_, Some(_)) | (None, None) => {}
     }
 }

@@ -105,7 +105,9 @@ impl Performer {
                 };
                 Ok(Outcome::Order(Box::new(order)))
             }
-            Effect::EnsureCustomer => Box::pin(self.ensure_customer(case)).await.map(Outcome::Customer),
+            Effect::EnsureCustomer => {
+                Box::pin(self.ensure_customer(case)).await.map(Outcome::Customer)
+            }
             Effect::FindItems(skus) => Ok(Outcome::Items(self.find_items(skus).await?)),
             Effect::Place(ask) => Ok(Outcome::Told(self.place(ask, case).await?)),
             Effect::ReadReal(orno) => {
@@ -196,7 +198,8 @@ impl Performer {
     async fn progress(&self, orno: &Orno) -> Result<Outcome, Trouble> {
         let mut progress = mi_follow::progressed(self.read(&mi_follow::progress(orno)).await?)?;
         if progress.lines.iter().any(|line| !line.delivered.is_zero()) {
-            let rows = mi_order::rows(self.m3.call(&mi_follow::deliveries(orno), Kind::Read).await)?;
+            let rows =
+                mi_order::rows(self.m3.call(&mi_follow::deliveries(orno), Kind::Read).await)?;
             let heads = self.read(&mi_follow::delivery_heads(&rows, orno)).await?;
             progress.tracking = mi_follow::tracking(heads)?;
         }
@@ -228,7 +231,8 @@ impl Performer {
         let by_email = format!("e:{}", person.email);
         let shared = rules.match_by_email && !person.email.is_empty();
         let _turn = self.people.take(if shared { &by_email } else { &person.identity }).await;
-        for identity in [Some(&person.identity), shared.then_some(&by_email)].into_iter().flatten() {
+        for identity in [Some(&person.identity), shared.then_some(&by_email)].into_iter().flatten()
+        {
             if let Some(cuno) = self.state.get(&rows::link(identity))? {
                 return Ok(rows::read(&cuno)?);
             }
@@ -246,7 +250,8 @@ impl Performer {
 
     async fn make_customer(&self, person: &Person) -> Result<Cuno, Trouble> {
         let kept = self.state.get(&rows::ensuring(&person.identity))?;
-        let mut ensuring: Ensuring = kept.as_deref().map(rows::read).transpose()?.unwrap_or_default();
+        let mut ensuring: Ensuring =
+            kept.as_deref().map(rows::read).transpose()?.unwrap_or_default();
         ensuring.recover();
         loop {
             let answer = match ensuring.next(person) {

@@ -12,9 +12,9 @@ use crate::{
         rules::Rules,
         run::{Context, Effect, Next},
     },
-    metrics::Stage as Shown,
     retry::Jitter,
 };
+use prometheus_client::metrics::counter::Counter;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
@@ -25,6 +25,7 @@ pub(super) struct Tools {
     pub performer: Performer,
     pub rules: Arc<Rules>,
     pub stop: CancellationToken,
+    pub confirmed: Counter,
 }
 
 /// What became of a case.
@@ -37,8 +38,8 @@ pub(super) struct Finished {
 /// From which stage to which; none where the case was not or is no more.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Moved {
-    pub from: Option<Shown>,
-    pub to: Option<Shown>,
+    pub from: Option<&'static str>,
+    pub to: Option<&'static str>,
 }
 
 /// Works on a case until it rests, waits or the gateway stops.
@@ -52,18 +53,25 @@ async fn lead(tools: &Tools, key: &CaseKey, due_ms: u64) -> Result<Moved, CaseEr
         tools.cases.forget_due(key, due_ms).await?;
         return Ok(Moved::default());
     };
-    let from = held.is_known().then(|| shown(&held));
+    let from = held.is_known().then(|| held.case.run.stage.name());
     held.case.recover(&tools.context());
     loop {
         if tools.stop.is_cancelled() {
             tools.cases.save(&mut held, Some(due_ms)).await?;
             break;
         }
-        let due = match held.case.next(&tools.context()) {
+        let before = held.case.run.placing.clone();
+        let known = held.case.run.orno.is_some();
+        let next = held.case.next(&tools.context());
+        if let (Some(orno), false) = (&held.case.run.orno, known) {
+            tracing::info!(order = %held.key, %orno, "M3 has the order");
+            tools.confirmed.inc();
+        }
+        let due = match next {
             Next::Do(effect) => {
                 if effect.is_write() && !tools.cases.save(&mut held, Some(due_ms)).await? {
                     // An event came first: the intent was not sent, so it is none.
-                    held.case.run.placing.not_done();
+                    held.case.run.placing = before;
                     continue;
                 }
                 if tools.carry_out(&effect, &mut held).await? {
@@ -78,7 +86,7 @@ async fn lead(tools: &Tools, key: &CaseKey, due_ms: u64) -> Result<Moved, CaseEr
             break;
         }
     }
-    Ok(Moved { from, to: Some(shown(&held)) })
+    Ok(Moved { from, to: Some(held.case.run.stage.name()) })
 }
 
 impl Tools {
@@ -94,7 +102,7 @@ impl Tools {
     /// Carries an effect out; says whether the case has handed over to another.
     async fn carry_out(&self, effect: &Effect, held: &mut Held) -> Result<bool, CaseError> {
         let outcome = self.performer.perform(effect, &held.case).await;
-        let (parked, orno) = (held.case.run.parked().cloned(), held.case.run.orno.clone());
+        let parked = held.case.run.parked().cloned();
         let alarmed = held.case.run.attention.is_some();
         held.case.on(outcome, &self.context());
         if held.key.is_of_id() && held.case.run.key.is_some() {
@@ -102,9 +110,6 @@ impl Tools {
             return Ok(true);
         }
         let run = &held.case.run;
-        if let (Some(orno), None) = (&run.orno, orno) {
-            tracing::info!(order = %held.key, %orno, "M3 has the order");
-        }
         if let (Some(cause), false) = (&run.attention, alarmed) {
             tracing::error!(order = %held.key, cause = cause.kind.name(), why = cause.text, "orders differ");
         }
@@ -129,8 +134,4 @@ impl Effect {
             Self::ReadReal(_) | Self::ReadProgress(_) => false,
         }
     }
-}
-
-fn shown(held: &Held) -> Shown {
-    Shown::of(&held.case.run.stage)
 }

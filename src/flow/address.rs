@@ -100,9 +100,11 @@ impl Lines {
     }
 }
 
-/// Makes one line of a text: control characters and runs of blanks become one blank (X_00200).
+/// Makes one line of a text: control characters, characters beyond the basic plane
+/// (emoji, which some M3s refuse with `X_00200`) and runs of blanks become one blank.
 pub fn clean(text: &str) -> String {
-    let spaced: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let foreign = |c: char| c.is_control() || u32::from(c) > 0xFFFF;
+    let spaced: String = text.chars().map(|c| if foreign(c) { ' ' } else { c }).collect();
     spaced.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 

@@ -138,9 +138,17 @@ impl Money {
         match rule.crid.as_str() {
             LEFT_OUT => {}
             ORDER_DISCOUNT => self.discount = self.discount.minus(value).unwrap_or(self.discount),
-            crid => self.charges.push((crid.to_owned(), name.to_owned(), value)),
+            crid => self.charge(crid, name, value),
         }
         Ok(())
+    }
+
+    /// M3 takes each charge once for an order (XRE0104): equal ones are added up.
+    fn charge(&mut self, crid: &str, name: &str, value: Amount) {
+        match self.charges.iter_mut().find(|(known, ..)| known == crid) {
+            Some((_, _, sum)) => *sum = sum.plus(value).unwrap_or(*sum),
+            None => self.charges.push((crid.to_owned(), name.to_owned(), value)),
+        }
     }
 }
 

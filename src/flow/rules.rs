@@ -276,7 +276,7 @@ fn guest_prefix() -> KeyPrefix {
 
 fn charges() -> Vec<ChargeRule> {
     let rows = [
-        ("SHIPPING", "FRE"),
+        ("SHIPPING", "SHIP"),
         ("CDEV.STAX*", "TAX"),
         ("AVATAX*", "TAX"),
         ("DISCOUNT*", ORDER_DISCOUNT),

@@ -121,6 +121,23 @@ pub enum Stage {
     },
 }
 
+impl Stage {
+    /// Returns the fixed name.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Customer => "customer",
+            Self::Items => "items",
+            Self::Place => "place",
+            Self::Withdraw => "withdraw",
+            Self::Check => "check",
+            Self::Follow { .. } => "follow",
+            Self::Done(_) => "done",
+            Self::Parked { .. } => "parked",
+        }
+    }
+}
+
 /// How a case ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Ending {
@@ -297,6 +314,10 @@ impl Run {
             return false;
         }
         self.stage = Stage::Done(Ending::Discarded);
+        if self.orno.is_none() {
+            // A temporary order that was left for the person is cleaned up.
+            self.sweep = Sweep::begin(now_ms, 0);
+        }
         self.attention = None;
         self.mark(now_ms, format!("discarded by a person: {reason}"));
         true

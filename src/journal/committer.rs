@@ -265,3 +265,126 @@ fn write<S: Sink>(sink: &mut S, group: Vec<Work<S>>) {
         drop(held);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::{Mutex, mpsc};
+
+    /// Writes a group only when told to, and remembers it.
+    struct Gate {
+        go: Receiver<()>,
+        groups: Arc<Mutex<Vec<Vec<u32>>>>,
+    }
+
+    impl Sink for Gate {
+        type Entry = u32;
+        type Answer = u32;
+
+        fn write(&mut self, group: Vec<u32>) -> Vec<u32> {
+            self.groups.lock().unwrap().push(group.clone());
+            self.go.recv().unwrap();
+            group.into_iter().map(|entry| entry * 10).collect()
+        }
+
+        fn tidy(&mut self) {}
+
+        fn close(&mut self) {
+            self.groups.lock().unwrap().push(Vec::new());
+        }
+    }
+
+    type Seen = Arc<Mutex<Vec<Vec<u32>>>>;
+
+    fn gate(limits: Limits) -> (Queue<Gate>, Committer, mpsc::Sender<()>, Seen) {
+        let (open, go) = mpsc::channel();
+        let groups = Seen::default();
+        let sink = Gate { go, groups: Arc::clone(&groups) };
+        let (queue, committer) = start("test", sink, limits).unwrap();
+        (queue, committer, open, groups)
+    }
+
+    const LIMITS: Limits = Limits {
+        batch_entries_max: 4,
+        batch_bytes_max: 100,
+        queue_len_max: 8,
+        queue_bytes_max: 200,
+    };
+
+    /// Hands in an entry without waiting for its answer.
+    fn hand_in(
+        queue: &Queue<Gate>,
+        entry: u32,
+        bytes: usize,
+    ) -> tokio::task::JoinHandle<Result<u32, Refused>> {
+        let queue = queue.clone();
+        let mut tasks = tokio::task::JoinSet::new();
+        tasks.spawn(async move { queue.submit(entry, Weight { entries: 1, bytes }).await });
+        tokio::task::spawn_local(async move { tasks.join_next().await.unwrap().unwrap() })
+    }
+
+    async fn until_begun(groups: &Seen, count: usize) {
+        for _ in 0..100_000 {
+            if groups.lock().unwrap().len() >= count {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+        panic!("group {count} never began");
+    }
+
+    #[test]
+    fn what_queued_during_a_sync_is_the_next_group_up_to_its_limits() {
+        let local = tokio::task::LocalSet::new();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        local.block_on(&runtime, async {
+            let (queue, committer, open, groups) = gate(LIMITS);
+            let mut answers = vec![hand_in(&queue, 1, 1)];
+            until_begun(&groups, 1).await;
+            for (entry, bytes) in [(2, 1), (3, 1), (4, 1), (5, 1), (6, 60), (7, 60), (8, 1)] {
+                answers.push(hand_in(&queue, entry, bytes));
+                tokio::task::yield_now().await;
+                tokio::task::yield_now().await;
+            }
+            assert!(answers.iter().all(|answer| !answer.is_finished()), "nothing is synced yet");
+            for _ in 0..4 {
+                open.send(()).unwrap();
+            }
+            for (entry, answer) in (1..).zip(answers) {
+                assert_eq!(answer.await.unwrap(), Ok(entry * 10));
+            }
+            committer.stop();
+            let want: [&[u32]; 5] = [&[1], &[2, 3, 4, 5], &[6], &[7, 8], &[]];
+            assert_eq!(*groups.lock().unwrap(), want);
+        });
+    }
+
+    #[test]
+    fn a_full_queue_refuses_and_a_stopped_one_has_written_what_it_accepted() {
+        let local = tokio::task::LocalSet::new();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        local.block_on(&runtime, async {
+            let (queue, committer, open, groups) = gate(LIMITS);
+            let mut accepted = vec![hand_in(&queue, 0, 1)];
+            until_begun(&groups, 1).await;
+            for entry in 1..=8 {
+                accepted.push(hand_in(&queue, entry, 1));
+                tokio::task::yield_now().await;
+                tokio::task::yield_now().await;
+            }
+            let one = Weight { entries: 1, bytes: 1 };
+            assert_eq!(queue.submit(9, one).await, Err(Refused::Full), "by length");
+            let large = Weight { entries: 1, bytes: 192 };
+            assert_eq!(queue.submit(9, large).await, Err(Refused::Full), "by bytes");
+            for _ in 0..3 {
+                open.send(()).unwrap();
+            }
+            committer.stop();
+            for (entry, answer) in (0..).zip(accepted) {
+                assert_eq!(answer.await.unwrap(), Ok(entry * 10));
+            }
+            assert_eq!(queue.submit(9, one).await, Err(Refused::Closed));
+            assert_eq!(queue.gauge.queued_bytes.load(Ordering::SeqCst), 0, "all is given back");
+        });
+    }
+}

@@ -4,16 +4,28 @@
 //! before, a file is the old one or the new one, whole.
 
 use std::{
-    fs::{self, File},
+    fs::{self, File, TryLockError},
     io::{self, Write as _},
     path::Path,
 };
+
+const LOCK: &str = "lock";
 
 /// Begins the name of a folder that is being built; such a folder is removed at start.
 pub(crate) const UNFINISHED: &str = "new-";
 
 /// Begins the name of a folder that is being removed; such a folder is removed at start.
 pub(crate) const DRAINED: &str = "drained-";
+
+/// Takes the folder for this process while the file is open; `None` if another has it.
+pub(crate) fn lock(folder: &Path) -> io::Result<Option<File>> {
+    let file = File::options().create(true).truncate(false).write(true).open(folder.join(LOCK))?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
 
 /// Replaces the file `name` in `folder`.
 pub(crate) fn replace(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {

@@ -80,7 +80,8 @@ pub(crate) enum Row {
 /// A handle to one database; clones share it.
 #[derive(Clone, Debug)]
 pub(crate) struct Store {
-    db: sled::Db,
+    /// Here until the handle is dropped.
+    db: Option<sled::Db>,
     file: Arc<File>,
     folder: PathBuf,
     touched_bytes: Arc<AtomicU64>,
@@ -128,7 +129,7 @@ impl Store {
         let file = File::open(folder.join("db")).map_err(StoreError::io("open a database"))?;
         warn_of_blobs(folder);
         Ok(Self {
-            db,
+            db: Some(db),
             file: Arc::new(file),
             folder: folder.to_path_buf(),
             touched_bytes: Arc::default(),
@@ -157,7 +158,8 @@ impl Store {
             }
         }
         self.touch(bytes);
-        guard("write a batch", || self.db.apply_batch(batch))
+        let db = self.db()?;
+        guard("write a batch", || db.apply_batch(batch))
     }
 
     /// Waits until everything applied is on the disk.
@@ -166,13 +168,15 @@ impl Store {
         if self.broken.load(Ordering::SeqCst) {
             return Err(StoreError::Fell { doing: "sync a batch" });
         }
-        guard("write a batch", || self.db.flush())?;
+        let db = self.db()?;
+        guard("write a batch", || db.flush())?;
         self.file.sync_data().map_err(StoreError::io("sync a batch"))
     }
 
     /// Returns the value of a key.
     pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        let value = guard("read a row", || self.db.get(key))?;
+        let db = self.db()?;
+        let value = guard("read a row", || db.get(key))?;
         let value = value.map(|value| value.to_vec());
         self.touch(value.as_ref().map_or(0, Vec::len));
         Ok(value)
@@ -187,7 +191,7 @@ impl Store {
         if range.start >= range.end {
             return Ok(());
         }
-        let mut rows = self.db.range(range);
+        let mut rows = self.db()?.range(range);
         while let Some((key, value)) = guard("read a row", || rows.next().transpose())? {
             self.touch(key.len().saturating_add(value.len()));
             if visit(&key, &value).is_break() {
@@ -212,6 +216,10 @@ impl Store {
         &self.folder
     }
 
+    fn db(&self) -> Result<&sled::Db, StoreError> {
+        self.db.as_ref().ok_or(StoreError::Fell { doing: "use a closed database" })
+    }
+
     fn touch(&self, bytes: usize) {
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
         self.touched_bytes.fetch_add(bytes, Ordering::Relaxed);
@@ -221,6 +229,17 @@ impl Store {
     #[cfg(test)]
     pub(crate) fn break_down(&self) {
         self.broken.store(true, Ordering::SeqCst);
+    }
+}
+
+impl Drop for Store {
+    /// The last handle syncs once more, and sled panics where that fails: on a dying disk, just when
+    /// the owner is about to begin another database.
+    fn drop(&mut self) {
+        let db = self.db.take();
+        if catch_unwind(AssertUnwindSafe(|| drop(db))).is_err() {
+            tracing::warn!("a database could not be closed cleanly");
+        }
     }
 }
 

@@ -16,7 +16,8 @@ use super::{
     store::{Row, Store, StoreError},
 };
 use std::{
-    fs,
+    fs::{self, File},
+    io,
     path::Path,
     sync::{
         Arc,
@@ -32,6 +33,10 @@ pub(crate) struct Writer {
     place: Place,
     head: watch::Sender<Seq>,
     settled: Arc<AtomicU64>,
+    /// Whether the last group was refused for want of space.
+    is_full: bool,
+    /// Keeps other processes out while it is open.
+    lock: Option<File>,
 }
 
 /// Where the next record goes.
@@ -48,7 +53,8 @@ pub(crate) fn open(
     config: &Config,
     settled: Arc<AtomicU64>,
 ) -> Result<(Writer, Arc<Shelf>, watch::Receiver<Seq>), JournalError> {
-    prepare(folder).map_err(StoreError::io("prepare the journal's folder"))?;
+    let lock = prepare(folder).map_err(StoreError::io("prepare the journal's folder"))?;
+    let lock = Some(lock.ok_or(StoreError::Locked)?);
     let found = segments::list(folder)?;
     let (store, tally) = if let Some(first) = found.newest {
         segments::audit(folder, first, config.handle_bytes_max)?
@@ -62,15 +68,22 @@ pub(crate) fn open(
     let shelf = Arc::new(shelf);
     let (head, heads) = watch::channel(Seq(tally.next()));
     let place = Place::Open(store, tally);
-    Ok((Writer { config: *config, shelf: Arc::clone(&shelf), place, head, settled }, shelf, heads))
+    let config = *config;
+    let shared = Arc::clone(&shelf);
+    Ok((Writer { config, shelf, place, head, settled, is_full: false, lock }, shared, heads))
 }
 
-fn prepare(folder: &Path) -> std::io::Result<()> {
+/// Makes the folder, takes it and sweeps it.
+fn prepare(folder: &Path) -> io::Result<Option<File>> {
     fs::create_dir_all(folder)?;
     if let Some(parent) = folder.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         durable::sync_folder(parent)?;
     }
-    durable::sweep(folder)
+    let lock = durable::lock(folder)?;
+    if lock.is_some() {
+        durable::sweep(folder)?;
+    }
+    Ok(lock)
 }
 
 impl Sink for Writer {
@@ -107,6 +120,7 @@ impl Sink for Writer {
         if let Place::Open(_, tally) = &self.place {
             self.place = Place::Ended(tally.clone());
         }
+        self.lock = None;
     }
 }
 
@@ -115,8 +129,11 @@ impl Writer {
     fn put(&mut self, group: &[Vec<Vec<u8>>]) -> Result<u64, JournalError> {
         let free = durable::free_bytes(&self.shelf.folder)
             .map_err(StoreError::io("ask for the free space"))?;
-        if free < self.config.free_bytes_min {
-            tracing::warn!(free, "the disk is full; nothing is accepted");
+        let was_full = std::mem::replace(&mut self.is_full, free < self.config.free_bytes_min);
+        if self.is_full {
+            if !was_full {
+                tracing::error!(free, "the disk is full; no event is accepted");
+            }
             return Err(JournalError::Full);
         }
         let shared = Arc::clone(&self.shelf);

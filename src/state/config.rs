@@ -71,6 +71,20 @@ fn handle_bytes_max() -> u64 {
 }
 
 impl Config {
+    /// What an absent table means.
+    pub fn house() -> Self {
+        Self {
+            batch_commits_max: batch_commits_max(),
+            batch_bytes_max: batch_bytes_max(),
+            queue_len_max: queue_len_max(),
+            queue_bytes_max: queue_bytes_max(),
+            value_bytes_max: value_bytes_max(),
+            free_bytes_min: free_bytes_min(),
+            compact_bytes_min: compact_bytes_min(),
+            handle_bytes_max: handle_bytes_max(),
+        }
+    }
+
     /// Says what is wrong with these limits, if anything.
     pub fn check(&self) -> Result<(), &'static str> {
         let wrong = [

@@ -18,7 +18,7 @@ use crate::journal::{
 };
 use std::{
     collections::BTreeMap,
-    fs::{File, TryLockError},
+    fs::File,
     ops::ControlFlow,
     path::{Path, PathBuf},
     sync::Arc,
@@ -37,6 +37,8 @@ pub(crate) struct Writer {
     generation: u64,
     live: Arc<Live>,
     live_bytes: u64,
+    /// Whether the last group was refused for want of space.
+    is_full: bool,
     /// Keeps other processes out while it is open.
     lock: Option<File>,
 }
@@ -47,7 +49,8 @@ pub(crate) fn open(folder: &Path, config: &Config) -> Result<(Writer, Arc<Live>)
     if let Some(parent) = folder.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         durable::sync_folder(parent).map_err(StoreError::io("sync the state's folder"))?;
     }
-    let lock = lock(folder)?;
+    let lock = durable::lock(folder).map_err(StoreError::io("take the lock"))?;
+    let lock = Some(lock.ok_or(StateError::Locked)?);
     let (generation, store) = generation::open(folder)?;
     let epoch = Epoch(read_epoch(&store)?.0.saturating_add(1));
     let note = Row::Put(row::note_key(EPOCH), epoch.0.to_be_bytes().to_vec());
@@ -55,9 +58,10 @@ pub(crate) fn open(folder: &Path, config: &Config) -> Result<(Writer, Arc<Live>)
     store.sync()?;
     let live_bytes = measure(&store)?;
     let live = Arc::new(Live::new(store));
-    let (folder, config, lock) = (folder.to_path_buf(), *config, Some(lock));
+    let (folder, config) = (folder.to_path_buf(), *config);
     let shared = Arc::clone(&live);
-    Ok((Writer { folder, config, epoch, generation, live, live_bytes, lock }, shared))
+    let is_full = false;
+    Ok((Writer { folder, config, epoch, generation, live, live_bytes, is_full, lock }, shared))
 }
 
 impl Sink for Writer {
@@ -93,8 +97,11 @@ impl Writer {
     fn put(&mut self, batches: Vec<Batch>) -> Result<Vec<Result<(), StateError>>, StateError> {
         let free =
             durable::free_bytes(&self.folder).map_err(StoreError::io("ask for the free space"))?;
-        if free < self.config.free_bytes_min {
-            tracing::error!(free, "the disk is full; no state is written");
+        let was_full = std::mem::replace(&mut self.is_full, free < self.config.free_bytes_min);
+        if self.is_full {
+            if !was_full {
+                tracing::error!(free, "the disk is full; no state is written");
+            }
             return Err(StateError::Full);
         }
         let store = self.store()?;
@@ -211,17 +218,6 @@ impl Writer {
         *handle = Handle::Broken;
         *handle = Handle::Open(Store::open(&self.folder.join(generation::name(self.generation)))?);
         Ok(())
-    }
-}
-
-fn lock(folder: &Path) -> Result<File, StateError> {
-    let options =
-        File::options().create(true).truncate(false).write(true).open(folder.join("lock"));
-    let file = options.map_err(StoreError::io("open the lock"))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StateError::Locked),
-        Err(TryLockError::Error(error)) => Err(StoreError::io("take the lock")(error).into()),
     }
 }
 

@@ -4,7 +4,7 @@
 
 use super::{
     mi::{MiCall, MiRecord},
-    order::{Answers, list, one},
+    order::{Answers, one, rows},
 };
 use crate::{
     connector::Failure,
@@ -45,7 +45,7 @@ pub fn search(email: &str) -> MiCall {
 
 /// Reads their numbers; what is no number is passed over.
 pub fn found(answer: Result<Vec<MiRecord>, Failure>) -> Result<Vec<Cuno>, Failure> {
-    let rows = list(answer)?;
+    let rows = rows(answer)?;
     Ok(rows.iter().filter_map(|row| Cuno::try_from(row.text("CUNO")).ok()).collect())
 }
 
@@ -94,7 +94,7 @@ pub fn aliases_found(
     let mut found = BTreeMap::new();
     for (call, answer) in calls.iter().zip(answers) {
         let (sku, category) = (call.value("POPN"), call.value("ALWT"));
-        let rows = list(answer)?;
+        let rows = rows(answer)?;
         let same = |row: &&MiRecord| {
             let category_fits =
                 matches!(row.text("ALWT").trim(), "" | "0") || row.text("ALWT").trim() == category;

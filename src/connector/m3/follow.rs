@@ -6,7 +6,7 @@
 
 use super::{
     mi::{MiCall, MiRecord},
-    order::{Answers, amount, fixed, line, list, number, one},
+    order::{Answers, amount, fixed, line, number, one, rows},
 };
 use crate::{
     connector::Failure,
@@ -36,8 +36,8 @@ pub fn read_real(orno: &Orno, cuno: &Cuno) -> Vec<MiCall> {
 pub fn real_read(answers: Answers, orno: &Orno, key: &OrderKey) -> Result<Real, Failure> {
     let [value, lines, heads] = fixed::<3>(answers)?;
     let value = value?.into_iter().next().unwrap_or_default();
-    let lines = list(lines)?.iter().map(line).collect::<Result<_, _>>()?;
-    let ours = list(heads)?.into_iter().filter(|head| head.text("CUOR") == key.as_str());
+    let lines = rows(lines)?.iter().map(line).collect::<Result<_, _>>()?;
+    let ours = rows(heads)?.into_iter().filter(|head| head.text("CUOR") == key.as_str());
     let mut ornos = ours.map(|head| number(&head, "ORNO")).collect::<Result<Vec<_>, _>>()?;
     ornos.push(orno.clone());
     ornos.sort();
@@ -59,7 +59,7 @@ pub fn progress(orno: &Orno) -> Vec<MiCall> {
 pub fn progressed(answers: Answers) -> Result<Progress, Failure> {
     let [head, lines] = fixed::<2>(answers)?;
     let Some(head) = one(head)? else { return Ok(Progress::default()) };
-    let lines = list(lines)?.iter().map(line_progress).collect::<Result<_, _>>()?;
+    let lines = rows(lines)?.iter().map(line_progress).collect::<Result<_, _>>()?;
     Ok(Progress {
         lowest: head.text("ORSL").trim().to_owned(),
         highest: head.text("ORST").trim().to_owned(),

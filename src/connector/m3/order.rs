@@ -119,7 +119,7 @@ pub fn read_batch(tmp: &Orno) -> Vec<MiCall> {
 pub fn batch_read(answers: Answers) -> Result<Told, Failure> {
     let [head, lines] = fixed::<2>(answers)?;
     let head = one(head)?.map(|record| batch_head(&record)).transpose()?;
-    let lines = list(lines)?.iter().map(line).collect::<Result<_, _>>()?;
+    let lines = rows(lines)?.iter().map(line).collect::<Result<_, _>>()?;
     Ok(Told::Batch { head, lines })
 }
 
@@ -162,7 +162,7 @@ pub fn confirm_read(answers: Answers, tmp: &Orno) -> Result<Told, Failure> {
     let texts = |record: &MiRecord| {
         [record.text("MSID"), record.text("TX60"), record.text("MDTA")].join(" ").trim().to_owned()
     };
-    let errors = list(errors).unwrap_or_default().iter().map(texts).collect();
+    let errors = rows(errors).unwrap_or_default().iter().map(texts).collect();
     Ok(Told::Outcome { head, errors })
 }
 
@@ -210,7 +210,7 @@ pub(super) fn unreadable(text: &str) -> Failure {
 }
 
 /// The rows of a list; no rows where M3 says that there is no record.
-pub(super) fn list(answer: Result<Vec<MiRecord>, Failure>) -> Result<Vec<MiRecord>, Failure> {
+pub fn rows(answer: Result<Vec<MiRecord>, Failure>) -> Result<Vec<MiRecord>, Failure> {
     match answer {
         Err(failure) if is_absent(&failure) => Ok(Vec::new()),
         rows => rows.map(|mut rows| {
@@ -222,7 +222,7 @@ pub(super) fn list(answer: Result<Vec<MiRecord>, Failure>) -> Result<Vec<MiRecor
 
 /// One record, or none where M3 says that there is none.
 pub(super) fn one(answer: Result<Vec<MiRecord>, Failure>) -> Result<Option<MiRecord>, Failure> {
-    list(answer).map(|rows| rows.into_iter().next())
+    rows(answer).map(|rows| rows.into_iter().next())
 }
 
 /// Whether M3 says that the record or order does not exist (reference/m3.md 6).
@@ -241,6 +241,6 @@ pub(super) fn fixed<const N: usize>(
 
 /// Exactly as many lists as questions.
 pub(super) fn lists<const N: usize>(answers: Answers) -> Result<[Vec<MiRecord>; N], Failure> {
-    let lists = answers.into_iter().map(list).collect::<Result<Vec<_>, _>>()?;
+    let lists = answers.into_iter().map(rows).collect::<Result<Vec<_>, _>>()?;
     lists.try_into().map_err(|_| unreadable("another number of answers than of questions"))
 }

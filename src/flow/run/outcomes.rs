@@ -190,6 +190,11 @@ impl Case {
 
     /// Waits, or parks what will not mend itself.
     fn failed(&mut self, failure: &Failure, context: &Context<'_>) {
+        if matches!(self.run.stage, Stage::Parked { .. }) && is_final(failure) {
+            // It is parked already; the failed look changes nothing.
+            self.run.reread = false;
+            return;
+        }
         match failure.class {
             Class::Unreachable | Class::TimedOut | Class::RateLimited => {
                 self.pause(failure, context)

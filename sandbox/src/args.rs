@@ -1,0 +1,46 @@
+//! What can be asked of the sandbox.
+
+use causeway_sim::weather::Weather;
+use clap::Parser;
+use std::path::PathBuf;
+
+/// Shows orders flowing from a shop through Causeway into M3 and their status flowing back.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "causeway-sandbox", version)]
+pub(crate) struct Args {
+    /// How many orders the shop takes.
+    #[arg(long, default_value_t = 200)]
+    pub orders: usize,
+    /// Orders a second; 0 places them as fast as it goes.
+    #[arg(long, default_value_t = 25)]
+    pub rate: u32,
+    /// The same seed makes the same shop, orders and weather.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// What goes wrong between the systems: calm, breezy or storm.
+    #[arg(long, default_value = "calm", value_parser = weather)]
+    pub weather: String,
+    /// Kill the gateway with SIGKILL so many times at random while orders flow, and start it again.
+    #[arg(long, default_value_t = 0)]
+    pub kill: u32,
+    /// End when all orders are settled; the status is 0 only if none was lost, doubled or unequal.
+    #[arg(long)]
+    pub exit: bool,
+    /// Print the proof as one JSON object in the last line.
+    #[arg(long)]
+    pub json: bool,
+    /// The gateway's binary; without it this program acts as the gateway too.
+    #[arg(long, value_name = "PATH")]
+    pub gateway: Option<PathBuf>,
+    /// Keep the gateway's folder (configuration, state, log) here instead of a temporary one.
+    #[arg(long, value_name = "FOLDER")]
+    pub keep: Option<PathBuf>,
+    /// Give up waiting after so many seconds; what is not settled by then counts as lost.
+    #[arg(long, default_value_t = 1_800)]
+    pub patience_s: u64,
+}
+
+fn weather(name: &str) -> Result<String, String> {
+    let known = Weather::named(name).map(|_| name.to_owned());
+    known.ok_or_else(|| "the weather is calm, breezy or storm".to_owned())
+}

@@ -1,0 +1,66 @@
+//! One line that says where the orders are, drawn anew on a terminal.
+
+use crate::proof::Proof;
+use causeway_sim::{m3::Books, xcart::BookedOrder};
+use std::io::{self, IsTerminal as _, Write as _};
+
+/// Where the orders are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Progress {
+    pub wanted: usize,
+    pub taken: usize,
+    pub in_m3: usize,
+    pub delivered: usize,
+    pub invoiced: usize,
+    pub told: usize,
+    pub parked: usize,
+}
+
+/// Draws progress; not more often than something changed.
+pub(crate) struct Screen {
+    terminal: bool,
+    last: Progress,
+}
+
+impl Progress {
+    pub(crate) fn of(wanted: usize, shop: &[BookedOrder], m3: &Books, proof: &Proof) -> Self {
+        let reached = |status: &str| m3.orders.iter().filter(|o| o.orsl.as_str() >= status).count();
+        Self {
+            wanted,
+            taken: shop.len(),
+            in_m3: proof.created,
+            delivered: reached("66"),
+            invoiced: reached("77"),
+            told: proof.told,
+            parked: proof.parked,
+        }
+    }
+}
+
+impl Screen {
+    pub(crate) fn new() -> Self {
+        Self { terminal: io::stdout().is_terminal(), last: Progress::default() }
+    }
+
+    pub(crate) fn draw(&mut self, now: Progress) -> io::Result<()> {
+        if now == self.last {
+            return Ok(());
+        }
+        self.last = now;
+        let Progress { wanted, taken, in_m3, delivered, invoiced, told, parked } = now;
+        let line = format!(
+            "shop {taken}/{wanted}  >  in M3 {in_m3}  >  delivered {delivered}  >  invoiced {invoiced}  >  shop knows {told}   parked {parked}"
+        );
+        let mut out = io::stdout().lock();
+        if self.terminal {
+            write!(out, "\r{line}   ")?
+        } else {
+            writeln!(out, "{line}")?
+        }
+        out.flush()
+    }
+
+    pub(crate) fn end(&self) -> io::Result<()> {
+        if self.terminal { writeln!(io::stdout().lock()) } else { Ok(()) }
+    }
+}

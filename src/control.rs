@@ -1,0 +1,145 @@
+//! The local door for the command line: a socket in the state folder that only the
+//! gateway's own user may open.
+//!
+//! One question a connection, one line of JSON each way. What this module guarantees:
+//! a stranger on the machine cannot connect (the folder and the socket are 0700 and
+//! 0600), and nobody can hold the door open or fill memory (limits below).
+
+use crate::delivery::desk::{Ask, Reply, Request};
+use std::{
+    fs, io,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+use thiserror::Error;
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    net::{UnixListener, UnixStream},
+    sync::{mpsc, oneshot},
+    task::JoinSet,
+    time::timeout,
+};
+use tokio_util::sync::CancellationToken;
+
+/// Name of the socket in the state folder.
+const SOCKET: &str = "control.sock";
+/// A question.
+const QUESTION_BYTES_MAX: u64 = 64 * 1024;
+/// An answer.
+const ANSWER_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// Questions answered at the same time.
+const QUESTIONS_MAX: usize = 4;
+/// Time for one question and its answer.
+const ANSWER_TIME_MAX: Duration = Duration::from_secs(30);
+
+/// Why a question was not answered. The text continues "could not ask the gateway: ".
+#[derive(Debug, Error)]
+pub enum ControlError {
+    /// There is no gateway.
+    #[error("no gateway answers at {}; is it running?", path.display())]
+    NoGateway {
+        /// The socket.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The conversation broke.
+    #[error("the gateway did not answer")]
+    Broken(#[source] io::Error),
+    /// The gateway took too long.
+    #[error("the gateway did not answer within {ANSWER_TIME_MAX:?}")]
+    Slow,
+    /// The answer is not one.
+    #[error("the answer cannot be read; are both of the same version?")]
+    Unreadable(#[source] serde_json::Error),
+    /// The gateway said no.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// The door.
+#[derive(Debug)]
+pub struct Door {
+    listener: UnixListener,
+    desk: mpsc::Sender<Request>,
+}
+
+impl Door {
+    /// Opens the door; a socket that an earlier start left behind is replaced.
+    ///
+    /// The caller holds the lock of the state folder, so nobody else is behind it.
+    pub fn open(state_dir: &Path, desk: mpsc::Sender<Request>) -> io::Result<Self> {
+        let path = state_dir.join(SOCKET);
+        match fs::remove_file(&path) {
+            Ok(()) => {}
+            Err(fault) if fault.kind() == io::ErrorKind::NotFound => {}
+            Err(fault) => return Err(fault),
+        }
+        let listener = UnixListener::bind(&path)?;
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
+        Ok(Self { listener, desk })
+    }
+
+    /// Answers until told to stop.
+    pub async fn run(self: Arc<Self>, stop: CancellationToken) {
+        let mut conversations = JoinSet::new();
+        loop {
+            let came = tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                Some(_) = conversations.join_next() => None,
+                came = self.listener.accept(), if conversations.len() < QUESTIONS_MAX => Some(came),
+            };
+            match came {
+                Some(Ok((stream, _))) => {
+                    let desk = self.desk.clone();
+                    conversations.spawn(timeout(ANSWER_TIME_MAX, converse(stream, desk)));
+                }
+                Some(Err(fault)) => tracing::warn!(%fault, "the control socket refused"),
+                None => {}
+            }
+        }
+    }
+}
+
+async fn converse(mut stream: UnixStream, desk: mpsc::Sender<Request>) -> io::Result<()> {
+    let (reader, mut writer) = stream.split();
+    let mut line = String::new();
+    BufReader::new(reader.take(QUESTION_BYTES_MAX)).read_line(&mut line).await?;
+    let answer = match serde_json::from_str::<Ask>(&line) {
+        Ok(ask) => ask_desk(ask, &desk).await,
+        Err(fault) => Err(format!("the question cannot be read: {fault}")),
+    };
+    let mut text = serde_json::to_vec(&answer)?;
+    text.push(b'\n');
+    writer.write_all(&text).await
+}
+
+async fn ask_desk(ask: Ask, desk: &mpsc::Sender<Request>) -> Result<Reply, String> {
+    let (reply, answer) = oneshot::channel();
+    let stopping = |_| "the gateway is stopping".to_owned();
+    desk.send(Request { ask, reply }).await.map_err(|_| stopping(()))?;
+    answer.await.map_err(|_| stopping(()))?
+}
+
+/// Asks the gateway that runs on a state folder.
+pub async fn ask(state_dir: &Path, ask: &Ask) -> Result<Reply, ControlError> {
+    let path = state_dir.join(SOCKET);
+    let talk = async {
+        let stream = UnixStream::connect(&path).await;
+        let mut stream =
+            stream.map_err(|source| ControlError::NoGateway { path: path.clone(), source })?;
+        let mut question = serde_json::to_vec(ask).map_err(ControlError::Unreadable)?;
+        question.push(b'\n');
+        stream.write_all(&question).await.map_err(ControlError::Broken)?;
+        let mut answer = Vec::new();
+        let mut reader = stream.take(ANSWER_BYTES_MAX);
+        reader.read_to_end(&mut answer).await.map_err(ControlError::Broken)?;
+        let answer: Result<Reply, String> =
+            serde_json::from_slice(&answer).map_err(ControlError::Unreadable)?;
+        answer.map_err(ControlError::Refused)
+    };
+    timeout(ANSWER_TIME_MAX, talk).await.map_err(|_| ControlError::Slow)?
+}

@@ -1,0 +1,134 @@
+//! Turns journal events into wake-ups of cases.
+//!
+//! Guarantees: an event leaves the journal only after its wake-up is durable; the
+//! cursor moves in the same batch. Many events of one order become one wake-up: an
+//! event is a signal, the order is read anew.
+
+use super::{
+    cases::CaseError,
+    rows::{self, CaseKey, WakeRow},
+};
+use crate::{
+    clock::UnixMs,
+    flow::rules::Rules,
+    ids::{OrderKey, OrderNumber},
+    journal::{Event, Journal, JournalError, Seq},
+    order::OrderRef,
+    state::{Batch, State, StateError},
+};
+use std::collections::BTreeMap;
+use thiserror::Error;
+
+/// Events taken from the journal in one go.
+const EVENTS_MAX: usize = 128;
+/// Bytes of events taken in one go.
+const EVENT_BYTES_MAX: usize = 512 * 1024;
+/// Name of the cursor.
+const CURSOR: &str = "journal";
+
+/// Why events could not be taken. The text continues "could not take events: ".
+#[derive(Debug, Error)]
+pub enum TakeError {
+    /// The journal refused.
+    #[error("the journal refused")]
+    Journal(#[from] JournalError),
+    /// The state store refused.
+    #[error("the state store refused")]
+    Case(#[from] CaseError),
+}
+
+impl From<StateError> for TakeError {
+    fn from(fault: StateError) -> Self {
+        Self::Case(fault.into())
+    }
+}
+
+impl From<rows::BadRow> for TakeError {
+    fn from(fault: rows::BadRow) -> Self {
+        Self::Case(fault.into())
+    }
+}
+
+/// Writes how an event names its order, for [`Event::entity`].
+pub fn entity(order: &OrderRef) -> String {
+    match order {
+        OrderRef::Id(id) => format!("id:{id}"),
+        OrderRef::Number(number) => format!("number:{number}"),
+    }
+}
+
+/// Reads it.
+fn order_of(event: &Event) -> Option<OrderRef> {
+    match event.entity.split_once(':')? {
+        ("id", id) => id.parse().ok().map(OrderRef::Id),
+        ("number", number) => OrderNumber::try_from(number).ok().map(OrderRef::Number),
+        _ => None,
+    }
+}
+
+/// Takes the next events, at most a batch of them; says whether there may be more.
+pub async fn take(
+    journal: &Journal,
+    state: &State,
+    rules: &Rules,
+    now_ms: UnixMs,
+) -> Result<bool, TakeError> {
+    let cursor = state.get(&rows::cursor(CURSOR))?;
+    let from = cursor.as_deref().map(rows::read::<u64>).transpose()?.unwrap_or(1);
+    let events = journal.read(Seq(from), EVENTS_MAX, EVENT_BYTES_MAX)?;
+    let Some(last) = events.last() else {
+        journal.settle(Seq(from));
+        return Ok(false);
+    };
+    let next = last.seq.0.saturating_add(1);
+    let mut batch = Batch::new();
+    batch.expect(rows::cursor(CURSOR), cursor.as_deref());
+    batch.put(rows::cursor(CURSOR), rows::write(&next)?);
+    let mut wakes: BTreeMap<CaseKey, (OrderRef, u64)> = BTreeMap::new();
+    for event in &events {
+        match order_of(event) {
+            Some(order) => {
+                let key = case_of(&order, state, rules)?;
+                let seq = event.seq.0;
+                wakes
+                    .entry(key)
+                    .and_modify(|wake| prefer_id(wake, &order, seq))
+                    .or_insert((order, seq));
+            }
+            None => {
+                let (seq, topic) = (event.seq.0, &event.topic);
+                tracing::error!(seq, topic, "the event names no order; it is passed over");
+            }
+        }
+    }
+    for (key, (reference, seq)) in wakes {
+        let known = state.get(&key.wake())?.as_deref().map(rows::read::<WakeRow>).transpose()?;
+        let due_ms = known.as_ref().map_or(now_ms, |wake| wake.due_ms);
+        let reference = match (known, reference) {
+            (Some(WakeRow { reference: OrderRef::Id(id), .. }), _) => OrderRef::Id(id),
+            (Some(_) | None, reference) => reference,
+        };
+        batch.put(key.wake(), rows::write(&WakeRow { reference, seq, due_ms })?);
+        batch.put(key.due(due_ms), Vec::new());
+    }
+    state.commit(batch).await?;
+    journal.settle(Seq(next));
+    Ok(events.len() == EVENTS_MAX || *journal.heads().borrow() > Seq(next))
+}
+
+fn prefer_id(wake: &mut (OrderRef, u64), order: &OrderRef, seq: u64) {
+    wake.1 = seq;
+    if matches!(order, OrderRef::Id(_)) {
+        wake.0 = order.clone();
+    }
+}
+
+fn case_of(order: &OrderRef, state: &State, rules: &Rules) -> Result<CaseKey, TakeError> {
+    Ok(match order {
+        OrderRef::Number(number) => CaseKey::of_order(&OrderKey::of(&rules.shop_prefix, number)),
+        OrderRef::Id(id) => match state.get(&rows::by_id(*id))? {
+            Some(key) => CaseKey::typed(&String::from_utf8_lossy(&key)),
+            None => CaseKey::of_id(*id),
+        },
+    })
+}

@@ -1,0 +1,289 @@
+//! Puts the gateway together: the one place that sees every part.
+//!
+//! What this module guarantees:
+//! 1. Nothing is taken in before journal and state are open, checked and locked.
+//! 2. The parts get the handles they use and no others.
+//! 3. At the end the committers finish what was queued, after every part has stopped.
+
+use crate::{
+    cli::serve::Frame,
+    clock::UnixMs,
+    config::{Config, CredentialError, Credentials, Loaded},
+    connector::{
+        breaker::Standing,
+        gate,
+        m3::{M3, M3Error},
+        xcart::rest::{Shop, ShopError},
+    },
+    control::Door,
+    delivery::{
+        cases::Cases,
+        dispatch::{Delivery, Tally},
+        events,
+        perform::Performer,
+    },
+    flow::rules::Rules,
+    intake::{
+        dedup::Recent,
+        listener::Listener,
+        poller::Poller,
+        reception::{NotKept, Reception},
+        shelf::{Ledger, Once},
+        tls::TlsError,
+        webhook::Signal,
+    },
+    journal::{self, Journal, JournalError, NewEvent, Receipt},
+    metrics::{
+        Metrics,
+        page::{Breaker, Destination, Health, JournalPicture, Picture},
+    },
+    state::{self, State, StateError},
+    supervise::Supervisor,
+};
+use hyper::body::Bytes;
+use std::{collections::BTreeMap, io, sync::Arc, time::Duration};
+use thiserror::Error;
+use tokio::sync::{Mutex, mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+/// Questions of people that wait for the dispatcher.
+const QUESTIONS_WAITING_MAX: usize = 16;
+/// Deliveries that are remembered so that a repeated one is not written again.
+const DELIVERIES_REMEMBERED_MAX: usize = 20_000;
+/// How long a delivery is remembered.
+const DELIVERY_REMEMBERED: Duration = Duration::from_hours(24);
+/// The longest that the picture stays as it is.
+const PICTURE_AGE_MAX: Duration = Duration::from_secs(5);
+
+/// Why the gateway could not be put together. The text continues "could not start: ".
+#[derive(Debug, Error)]
+pub enum GatewayError {
+    /// A secret cannot be read.
+    #[error("a credential cannot be read")]
+    Credential(#[from] CredentialError),
+    /// The journal cannot be opened.
+    #[error("the journal cannot be opened")]
+    Journal(#[from] JournalError),
+    /// The state cannot be opened.
+    #[error("the state cannot be opened")]
+    State(#[from] StateError),
+    /// The shop cannot be called.
+    #[error("the shop cannot be called")]
+    Shop(#[from] ShopError),
+    /// M3 cannot be called.
+    #[error("M3 cannot be called")]
+    M3(#[from] M3Error),
+    /// There is no certificate.
+    #[error("there is no certificate to show")]
+    Tls(#[from] TlsError),
+    /// A port or socket cannot be opened.
+    #[error("{what} cannot be opened")]
+    Door {
+        /// Which.
+        what: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// What has to outlive every part.
+#[derive(Debug)]
+pub struct Foundation {
+    // In this order: the state is written to last.
+    _journal: journal::Committer,
+    _state: state::Committer,
+}
+
+/// Starts every part that is configured. The foundation is dropped after the supervisor has stopped.
+pub async fn start(frame: &Frame) -> Result<Foundation, GatewayError> {
+    let Frame { loaded: Loaded { config, credentials }, supervisor, metrics, picture } = frame;
+    let (state, state_committer) = State::open(&config.state_dir.join("state"), &config.state)?;
+    let (journal, journal_committer) =
+        Journal::open(&config.state_dir.join("journal"), &config.journal)?;
+    let tally = watch::Sender::new(Tally::default());
+    let mut gates = Vec::new();
+    if let (Some(xcart), Some(m3), Some(rules)) = (&config.xcart, &config.m3, &config.order_to_cash)
+    {
+        let shop = Shop::new(xcart.clone(), &credentials.get(&xcart.credential)?)?;
+        let m3 = M3::new(m3.clone(), &credentials.get(m3.login.credential())?)?;
+        gates = vec![Gated::Shop(shop.clone()), Gated::M3(m3.clone())];
+        let stores = (journal.clone(), state);
+        poll(config, frame, (shop.clone(), &stores), rules);
+        deliver(frame, stores, (shop, m3), rules, tally.clone())?;
+    } else {
+        tracing::warn!(
+            "no [xcart], [m3] or [order_to_cash]: events are kept, nothing is carried over"
+        );
+    }
+    show(supervisor, journal.clone(), gates, tally.subscribe(), picture.clone());
+    listen(config, credentials, supervisor, journal, metrics).await?;
+    Ok(Foundation { _journal: journal_committer, _state: state_committer })
+}
+
+fn poll(config: &Config, frame: &Frame, (shop, stores): (Shop, &(Journal, State)), rules: &Rules) {
+    let (journal, state) = stores.clone();
+    let (prefix, received) = (rules.shop_prefix.clone(), frame.metrics.received.clone());
+    let poller = Poller::new((shop, journal, state), prefix, config.poll.clone(), received);
+    let poller = Arc::new(Mutex::new(poller));
+    frame.supervisor.keep("poller", move |stop| {
+        let poller = Arc::clone(&poller);
+        async move { poller.lock().await.run(stop).await }
+    });
+}
+
+async fn listen(
+    config: &Config,
+    credentials: &Credentials,
+    supervisor: &Supervisor,
+    journal: Journal,
+    metrics: &Metrics,
+) -> Result<(), GatewayError> {
+    let Some(intake) = &config.intake else { return Ok(()) };
+    let sources = intake.sources(credentials)?;
+    let tls = intake.tls.server(&config.state_dir.join("tls"))?;
+    let memory = Recent::new(DELIVERIES_REMEMBERED_MAX);
+    let shelf = Once::new(Book(journal), memory, DELIVERY_REMEMBERED);
+    let reception = Reception::new(sources, shelf, intake.limits, metrics.received.clone());
+    let listener = Listener::bind(intake.listen, tls, intake.limits, reception).await;
+    let opened = |source| GatewayError::Door { what: "the webhook port", source };
+    let listener = Arc::new(listener.map_err(opened)?);
+    tracing::info!(address = %intake.listen, "listening for webhooks");
+    supervisor.keep("webhooks", move |stop| Arc::clone(&listener).run(stop));
+    Ok(())
+}
+
+fn deliver(
+    frame: &Frame,
+    (journal, state): (Journal, State),
+    (shop, m3): (Shop, M3),
+    rules: &Rules,
+    tally: watch::Sender<Tally>,
+) -> Result<(), GatewayError> {
+    let config = &frame.loaded.config;
+    let (desk, requests) = mpsc::channel(QUESTIONS_WAITING_MAX);
+    let opened = |source| GatewayError::Door { what: "the control socket", source };
+    let door = Arc::new(Door::open(&config.state_dir, desk).map_err(opened)?);
+    frame.supervisor.keep("control", move |stop| Arc::clone(&door).run(stop));
+    let rules = Arc::new(rules.clone());
+    let performer = Performer::new(shop, m3, state.clone(), Arc::clone(&rules));
+    let parts = (journal, Cases::new(state), performer);
+    let confirmed = frame.metrics.confirmed.clone();
+    let delivery = Delivery::new(parts, rules, config.delivery, (requests, tally), confirmed);
+    let delivery = Arc::new(Mutex::new(delivery));
+    frame.supervisor.keep("delivery", move |stop| {
+        let delivery = Arc::clone(&delivery);
+        async move { delivery.lock().await.run(stop).await }
+    });
+    Ok(())
+}
+
+/// A system we call, as far as the picture shows it.
+enum Gated {
+    Shop(Shop),
+    M3(M3),
+}
+
+impl Gated {
+    fn drawn(&self) -> Destination {
+        match self {
+            Self::Shop(shop) => destination("xcart", &shop.gate_state()),
+            Self::M3(m3) => destination("m3", &m3.gate_state()),
+        }
+    }
+}
+
+/// The journal as the intake writes to it.
+struct Book(Journal);
+
+impl Ledger for Book {
+    type Receipt = Receipt;
+
+    fn has_room(&self) -> bool {
+        // A full queue or disk answers at the append itself, before anything is written.
+        true
+    }
+
+    async fn append(
+        &self,
+        signal: Signal,
+        body: Bytes,
+        received: UnixMs,
+    ) -> Result<Receipt, NotKept> {
+        let event = NewEvent {
+            source: signal.source,
+            topic: signal.topic.wire().to_owned(),
+            entity: events::entity(&signal.order),
+            delivery: signal.delivery,
+            received_ms: received,
+            body: body.into(),
+        };
+        self.0.append(event).await.map_err(|fault| match fault {
+            JournalError::Full | JournalError::Unavailable | JournalError::Closed => NotKept::Full,
+            JournalError::TooLarge { .. } => NotKept::TooLarge,
+            JournalError::Damaged { .. } | JournalError::Unreadable { .. } => NotKept::Failed,
+            JournalError::Newer(..) | JournalError::Config(_) => NotKept::Failed,
+            JournalError::Store(_) => NotKept::Failed,
+        })
+    }
+}
+
+/// Publishes what there is to see, when something changed and now and then.
+fn show(
+    supervisor: &Supervisor,
+    journal: Journal,
+    gates: Vec<Gated>,
+    tally: watch::Receiver<Tally>,
+    picture: watch::Sender<Picture>,
+) {
+    let draw = Arc::new(move |tally: &Tally| {
+        let stats = journal.stats();
+        let now_ms = crate::clock::now().unix_ms();
+        let oldest = tally.oldest_due_ms.map(|due| now_ms.saturating_sub(due) / 1_000);
+        picture.send_replace(Picture {
+            health: tally.fault.clone().map_or(Health::Well, Health::Ill),
+            journal: JournalPicture {
+                first: stats.first.0,
+                next: stats.next.0,
+                bytes: stats.bytes,
+            },
+            stages: stages(&tally.stages),
+            parked: tally.stages.get("parked").copied().unwrap_or(0),
+            oldest_waiting_s: oldest.unwrap_or(0),
+            destinations: gates.iter().map(Gated::drawn).collect(),
+        });
+    });
+    supervisor.keep("picture", move |stop: CancellationToken| {
+        let (draw, mut tally) = (Arc::clone(&draw), tally.clone());
+        async move {
+            loop {
+                let now = tally.borrow_and_update().clone();
+                draw(&now);
+                // Not more often than a person can look.
+                tokio::select! {
+                    biased;
+                    () = stop.cancelled() => return,
+                    () = tokio::time::sleep(Duration::from_secs(1)) => {}
+                }
+                tokio::select! {
+                    biased;
+                    () = stop.cancelled() => return,
+                    _ = tally.changed() => {}
+                    () = tokio::time::sleep(PICTURE_AGE_MAX) => {}
+                }
+            }
+        }
+    });
+}
+
+fn stages(counted: &BTreeMap<&'static str, u64>) -> Vec<(String, u64)> {
+    counted.iter().map(|(stage, count)| ((*stage).to_owned(), *count)).collect()
+}
+
+fn destination(name: &str, gate: &gate::State) -> Destination {
+    let breaker = match gate.breaker {
+        Standing::Closed => Breaker::Closed,
+        Standing::HalfOpen => Breaker::Trying,
+        Standing::Open => Breaker::Open,
+    };
+    Destination { name: name.to_owned(), breaker }
+}

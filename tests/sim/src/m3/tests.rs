@@ -1,0 +1,8 @@
+//! Stories of an M3, told over HTTP.
+
+mod client;
+mod money;
+mod orders;
+mod outside;
+mod rest;
+mod shipping;

@@ -1,0 +1,288 @@
+//! An X-Cart 5.5 shop, as reference/xcart.md describes it.
+//!
+//! Guarantees: what the API shows is what [`Shop::books`] says; an order without a defect can be
+//! imported, one with a defect cannot; the same seed gives the same shop and the same orders.
+//! It is no shop for the legacy dialect (reference/xcart.md 9).
+
+mod address;
+mod address_calls;
+mod admin;
+mod api;
+mod books;
+mod call;
+mod classes;
+mod dates;
+mod docs;
+mod events;
+mod fields;
+mod front;
+mod options;
+mod order;
+mod order_calls;
+mod order_wire;
+mod outcome;
+mod php_json;
+mod place;
+mod product;
+mod profile;
+mod query;
+mod refusal;
+mod route;
+mod seed;
+mod spec;
+mod statuses;
+mod webhook;
+mod wholesale;
+mod words;
+mod world;
+
+pub use address::Address;
+pub use books::{BookedLine, BookedOrder, BookedSurcharge, Seen};
+pub use events::WebhookCounts;
+pub use options::{
+    Clock, Encoding, ITEMS_BY_DEFAULT, Options, Payload, Quirks, Signature, Timestamp,
+    WebhookTarget,
+};
+pub use order::{Defect, SurchargeKind};
+pub use spec::{Customer, OrderSpec};
+pub use world::SEEN_LEN_MAX;
+
+use crate::{
+    dice::Dice,
+    serve,
+    weather::{Fault, Weather},
+};
+use call::Tokens;
+use events::{Counts, Outbox};
+use front::{Front, Ordered, Sky, lock};
+use statuses::Table;
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+use tokio::{net::TcpListener, runtime::Handle, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+use world::World;
+
+/// A shop that is open. Clones are handles to the same shop.
+#[derive(Clone)]
+pub struct Shop {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    world: Mutex<World>,
+    sky: Mutex<Sky>,
+    counts: Arc<Counts>,
+    address: SocketAddr,
+    scheme: &'static str,
+    stop: CancellationToken,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
+    pays_after: Option<Duration>,
+    runtime: Handle,
+}
+
+impl std::fmt::Debug for Shop {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Shop({})", self.url())
+    }
+}
+
+impl Shop {
+    /// Opens a shop; port 0 takes any that is free.
+    ///
+    /// # Errors
+    /// When the address cannot be listened at.
+    pub async fn start(address: SocketAddr, options: Options) -> io::Result<Self> {
+        let listener = TcpListener::bind(address).await?;
+        let dice = Dice::new(options.seed);
+        let counts = Arc::new(Counts::default());
+        let (outbox, events) = Outbox::new(options.webhook.clone(), Arc::clone(&counts));
+        let closed = CancellationToken::new();
+        let sky = Sky {
+            weather: options.weather.clone(),
+            redeploying: false,
+            outage: false,
+            ordered: Vec::new(),
+            dice: dice.fork("sky"),
+        };
+        let inner = Inner {
+            world: Mutex::new(World::new(&options, outbox)),
+            sky: Mutex::new(sky),
+            counts: Arc::clone(&counts),
+            address: listener.local_addr()?,
+            scheme: if options.tls.is_some() { "https" } else { "http" },
+            stop: closed.clone(),
+            tasks: Mutex::new(Vec::new()),
+            pays_after: options.pays_after_ms.map(Duration::from_millis),
+            runtime: Handle::current(),
+        };
+        let shop = Self { inner: Arc::new(inner) };
+        let tokens = Tokens { read: options.read_token, write: options.write_token };
+        let front = Front { shop: shop.clone(), tokens: Arc::new(tokens) };
+        let handler = move |request| front.clone().answer(request);
+        let tasks = vec![
+            tokio::spawn(serve::serve(listener, options.tls, closed.clone(), handler)),
+            tokio::spawn(webhook::run(events, dice.fork("webhook"), counts, closed)),
+        ];
+        *lock(&shop.inner.tasks) = tasks;
+        Ok(shop)
+    }
+
+    /// The shop's base URL, without a slash at its end.
+    pub fn url(&self) -> String {
+        format!("{}://{}", self.inner.scheme, self.inner.address)
+    }
+
+    /// Closes the shop; calls under way may end.
+    pub async fn stop(self) {
+        self.inner.stop.cancel();
+        let tasks: Vec<JoinHandle<()>> = lock(&self.inner.tasks).drain(..).collect();
+        for task in tasks {
+            // A task that panicked has said so already.
+            let _ = task.await;
+        }
+    }
+
+    /// Tells another webhook from here on.
+    pub fn set_webhook(&self, target: WebhookTarget) {
+        lock(&self.inner.world).outbox.aim(Some(target));
+    }
+
+    /// Tells no webhook from here on.
+    pub fn unset_webhook(&self) {
+        lock(&self.inner.world).outbox.aim(None);
+    }
+
+    /// Places orders out of the dice and gives their numbers.
+    pub fn place_orders(&self, count: usize) -> Vec<String> {
+        (0..count)
+            .map(|_| {
+                let mut world = lock(&self.inner.world);
+                let spec = world.draw();
+                let number = place::place(&mut world, spec);
+                let unpaid = world
+                    .order_by_number(&number)
+                    .is_some_and(|order| order.status_code(Table::Payment) == Some("Q"));
+                drop(world);
+                if unpaid {
+                    self.pay_later(number.clone());
+                }
+                number
+            })
+            .collect()
+    }
+
+    fn pay_later(&self, number: String) {
+        let Some(after) = self.inner.pays_after else { return };
+        let (shop, closed) = (self.clone(), self.inner.stop.clone());
+        self.inner.runtime.spawn(async move {
+            tokio::select! {
+                () = closed.cancelled() => {}
+                () = tokio::time::sleep(after) => {
+                    shop.set_payment_status(&number, "P");
+                }
+            }
+        });
+    }
+
+    /// Places one order made by hand and gives its number.
+    pub fn place(&self, spec: OrderSpec) -> String {
+        place::place(&mut lock(&self.inner.world), spec)
+    }
+
+    /// Cancels an order as an admin does: payment C, shipping WND. False if there is none.
+    pub fn cancel(&self, number: &str) -> bool {
+        self.set_payment_status(number, "C") && self.set_shipping_status(number, "WND")
+    }
+
+    /// Changes how much of a SKU an order has; 0 removes the line. False if there is none.
+    pub fn change_quantity(&self, number: &str, sku: &str, quantity: u32) -> bool {
+        lock(&self.inner.world).change_quantity(number, sku, quantity)
+    }
+
+    /// Sets the payment status as an admin does. False if there is no such order or code.
+    pub fn set_payment_status(&self, number: &str, code: &str) -> bool {
+        self.set_status(number, Table::Payment, code)
+    }
+
+    /// Sets the shipping status as an admin does. False if there is no such order or code.
+    pub fn set_shipping_status(&self, number: &str, code: &str) -> bool {
+        self.set_status(number, Table::Shipping, code)
+    }
+
+    fn set_status(&self, number: &str, table: Table, code: &str) -> bool {
+        let mut world = lock(&self.inner.world);
+        let Some(id) = world.by_number.get(number).copied() else { return false };
+        let Some(status) = table.named(code) else { return false };
+        world.set_status(id, table, status.id);
+        true
+    }
+
+    /// What is true, in the order it was placed.
+    pub fn books(&self) -> Vec<BookedOrder> {
+        let world = lock(&self.inner.world);
+        world.orders.values().map(|order| BookedOrder::of(order, &world.quirks)).collect()
+    }
+
+    /// What is true of one order.
+    pub fn booked(&self, number: &str) -> Option<BookedOrder> {
+        let world = lock(&self.inner.world);
+        world.order_by_number(number).map(|order| BookedOrder::of(order, &world.quirks))
+    }
+
+    /// The goods the shop was opened with.
+    pub fn goods(&self) -> Vec<crate::catalogue::Item> {
+        lock(&self.inner.world).goods.clone()
+    }
+
+    /// The stock of a SKU, if the shop sells it.
+    pub fn amount(&self, sku: &str) -> Option<i64> {
+        let world = lock(&self.inner.world);
+        let (product, variant) = world.shelf.get(sku)?;
+        world.products.get(product)?.amount(*variant)
+    }
+
+    /// The calls the shop got, oldest first, at most [`SEEN_LEN_MAX`].
+    pub fn what_it_saw(&self) -> Vec<Seen> {
+        lock(&self.inner.world).seen.iter().cloned().collect()
+    }
+
+    /// How the telling of webhooks went so far.
+    pub fn webhooks_sent(&self) -> WebhookCounts {
+        self.inner.counts.read()
+    }
+
+    /// Changes the weather.
+    pub fn set_weather(&self, weather: Weather) {
+        lock(&self.inner.sky).weather = weather;
+    }
+
+    /// Changes the quirks.
+    pub fn set_quirks(&self, quirks: Quirks) {
+        lock(&self.inner.world).quirks = quirks;
+    }
+
+    #[expect(clippy::fn_params_excessive_bools, reason = "the one word says what it is")]
+    /// Begins or ends a redeployment: every call gets 503 and a page of HTML.
+    pub fn redeploy(&self, on: bool) {
+        lock(&self.inner.sky).redeploying = on;
+    }
+
+    #[expect(clippy::fn_params_excessive_bools, reason = "the one word says what it is")]
+    /// Begins or ends an outage: every call is cut off without an answer.
+    pub fn outage(&self, on: bool) {
+        lock(&self.inner.sky).outage = on;
+    }
+
+    /// Orders a fault for the next call of this method below this path.
+    pub fn fault_next(&self, method: &str, path_prefix: &str, fault: Fault) {
+        let (method, path_prefix) = (method.to_owned(), path_prefix.to_owned());
+        lock(&self.inner.sky).ordered.push(Ordered { method, path_prefix, fault });
+    }
+}
+
+#[cfg(test)]
+mod tests;
