@@ -7,6 +7,7 @@
 
 pub mod dedup;
 pub mod listener;
+pub mod poller;
 pub mod reception;
 pub mod shelf;
 pub mod signature;
