@@ -86,10 +86,10 @@ impl Config {
 
     /// Adds what is wrong beyond the grammar; `key` is where this table stands.
     pub fn check(&self, key: &str, problems: &mut Problems) {
-        if !(5..=86_400).contains(&self.poll_s) {
+        if !(1..=86_400).contains(&self.poll_s) {
             problems.add(
                 format!("{key}.poll_s"),
-                format!("{} is not between 5 and 86400", self.poll_s),
+                format!("{} is not between 1 and 86400", self.poll_s),
                 "leave the key out to poll every minute",
             );
         }
@@ -572,7 +572,7 @@ mod tests {
         let table = [
             ("", None),
             ("poll_s = 5\npoll_since = \"2026-08-01T02:00:00+02:00\"", None),
-            ("poll_s = 1", Some("poll.poll_s")),
+            ("poll_s = 0", Some("poll.poll_s")),
             ("poll_since = \"yesterday\"", Some("is not a time such as")),
             ("poll_minutes = 1", Some("poll_minutes")),
         ];
