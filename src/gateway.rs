@@ -26,13 +26,14 @@ use crate::{
     intake::{
         dedup::Recent,
         listener::Listener,
-        poller::Poller,
+        poller::{self, Poller},
         reception::{NotKept, Reception},
-        shelf::{Ledger, Once},
+        shelf::{self, Ledger, Once},
         tls::TlsError,
         webhook::Signal,
     },
     journal::{self, Journal, JournalError, NewEvent, Receipt},
+    log,
     metrics::{
         Metrics,
         page::{Breaker, Destination, Health, JournalPicture, Picture},
@@ -50,6 +51,8 @@ use tokio_util::sync::CancellationToken;
 const QUESTIONS_WAITING_MAX: usize = 16;
 /// Deliveries that are remembered so that a repeated one is not written again.
 const DELIVERIES_REMEMBERED_MAX: usize = 20_000;
+/// Deliveries that are read back from the journal at the start.
+const DELIVERIES_RECALLED_MAX: u64 = 20_000;
 /// How long a delivery is remembered.
 const DELIVERY_REMEMBERED: Duration = Duration::from_hours(24);
 /// The longest that the picture stays as it is.
@@ -100,12 +103,15 @@ pub async fn start(frame: &Frame) -> Result<Foundation, GatewayError> {
     let (state, state_committer) = State::open(&config.state_dir.join("state"), &config.state)?;
     let (journal, journal_committer) =
         Journal::open(&config.state_dir.join("journal"), &config.journal)?;
+    listen(config, credentials, supervisor, journal.clone(), metrics).await?;
     let tally = watch::Sender::new(Tally::default());
     let mut gates = Vec::new();
     if let (Some(xcart), Some(m3), Some(rules)) = (&config.xcart, &config.m3, &config.order_to_cash)
     {
         let shop = Shop::new(xcart.clone(), &credentials.get(&xcart.credential)?)?;
         let m3 = M3::new(m3.clone(), &credentials.get(m3.login.credential())?)?;
+        shop.count_calls(&metrics.calls);
+        m3.count_calls(&metrics.calls);
         gates = vec![Gated::Shop(shop.clone()), Gated::M3(m3.clone())];
         let stores = (journal.clone(), state);
         poll(config, frame, (shop.clone(), &stores), rules);
@@ -115,19 +121,18 @@ pub async fn start(frame: &Frame) -> Result<Foundation, GatewayError> {
             "no [xcart], [m3] or [order_to_cash]: events are kept, nothing is carried over"
         );
     }
-    show(supervisor, journal.clone(), gates, tally.subscribe(), picture.clone());
-    listen(config, credentials, supervisor, journal, metrics).await?;
+    show(supervisor, journal, gates, tally.subscribe(), picture.clone());
     Ok(Foundation { _journal: journal_committer, _state: state_committer })
 }
 
 fn poll(config: &Config, frame: &Frame, (shop, stores): (Shop, &(Journal, State)), rules: &Rules) {
     let (journal, state) = stores.clone();
     let (prefix, received) = (rules.shop_prefix.clone(), frame.metrics.received.clone());
-    let poller = Poller::new((shop, journal, state), prefix, config.poll.clone(), received);
-    let poller = Arc::new(Mutex::new(poller));
+    let parts = poller::Parts { shop, journal, state, prefix, received };
+    let poller = Arc::new(Poller::new(parts, &config.poll));
     frame.supervisor.keep("poller", move |stop| {
         let poller = Arc::clone(&poller);
-        async move { poller.lock().await.run(stop).await }
+        async move { poller.run(stop).await }
     });
 }
 
@@ -141,7 +146,8 @@ async fn listen(
     let Some(intake) = &config.intake else { return Ok(()) };
     let sources = intake.sources(credentials)?;
     let tls = intake.tls.server(&config.state_dir.join("tls"))?;
-    let memory = Recent::new(DELIVERIES_REMEMBERED_MAX);
+    let mut memory = Recent::new(DELIVERIES_REMEMBERED_MAX);
+    shelf::recall(&journal, &mut memory, DELIVERIES_RECALLED_MAX)?;
     let shelf = Once::new(Book(journal), memory, DELIVERY_REMEMBERED);
     let reception = Reception::new(sources, shelf, intake.limits, metrics.received.clone());
     let listener = Listener::bind(intake.listen, tls, intake.limits, reception).await;
@@ -220,9 +226,14 @@ impl Ledger for Book {
         self.0.append(event).await.map_err(|fault| match fault {
             JournalError::Full | JournalError::Unavailable | JournalError::Closed => NotKept::Full,
             JournalError::TooLarge { .. } => NotKept::TooLarge,
-            JournalError::Damaged { .. } | JournalError::Unreadable { .. } => NotKept::Failed,
-            JournalError::Newer(..) | JournalError::Config(_) => NotKept::Failed,
-            JournalError::Store(_) => NotKept::Failed,
+            fault @ (JournalError::Damaged { .. }
+            | JournalError::Unreadable { .. }
+            | JournalError::Newer(..)
+            | JournalError::Config(_)
+            | JournalError::Store(_)) => {
+                tracing::error!(why = log::chain(&fault), "a delivery could not be kept");
+                NotKept::Failed
+            }
         })
     }
 }
