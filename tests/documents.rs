@@ -112,3 +112,36 @@ fn every_key_is_in_the_document_of_the_configuration() {
     }
     assert!(missing.is_empty(), "not in docs/configuration.md: {missing:#?}");
 }
+
+/// Every name of a test in the sources, as text to search in.
+fn all_tests() -> String {
+    let mut text = String::new();
+    let mut folders = vec![root().join("src"), root().join("tests")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                text.push_str(&fs::read_to_string(path).unwrap());
+            }
+        }
+    }
+    text
+}
+
+#[test]
+fn every_test_that_the_security_list_names_exists() {
+    let tests = all_tests();
+    let document = read("docs/security.md");
+    let words = document.split('`').skip(1).step_by(2);
+    let is_test = |word: &&str| {
+        word.matches('_').count() >= 4
+            && word.chars().all(|c| c.is_ascii_lowercase() || "_0123456789".contains(c))
+    };
+    let named: Vec<&str> = words.filter(is_test).collect();
+    assert!(named.len() > 10, "{named:?}");
+    let missing: Vec<_> =
+        named.into_iter().filter(|name| !tests.contains(&format!("fn {name}("))).collect();
+    assert!(missing.is_empty(), "no such test: {missing:#?}");
+}
