@@ -524,3 +524,6 @@ fn token(key: &OrderKey, epoch: u64, serial: u32) -> String {
     let parts: [&[u8]; 3] = [key.as_str().as_bytes(), &epoch.to_be_bytes(), &serial.to_be_bytes()];
     format!("{TOKEN_PREFIX}{}", short_hash(&parts, 20))
 }
+
+#[cfg(test)]
+mod tests;
