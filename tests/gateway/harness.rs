@@ -222,8 +222,10 @@ impl Scene {
 
     /// Waits for the one real order of a shop order, which must be equal to it.
     pub(crate) async fn confirmed(&self, number: &str) -> RealOrder {
-        let what = format!("order {number} in M3");
-        let real = eventually(&what, async || self.real(number).into_iter().next()).await;
+        let Some(real) = sought(PATIENCE, async || self.real(number).into_iter().next()).await
+        else {
+            panic!("order {number} is not in M3: {:?}", self.shown(number).await);
+        };
         assert_equal(&self.shop.booked(number).unwrap(), &real);
         real
     }
@@ -257,7 +259,10 @@ impl Scene {
     /// Waits until an order has come to this stage.
     pub(crate) async fn stage(&self, number: &str, stage: &str) -> Shown {
         let look = async || self.shown(number).await.filter(|shown| shown.stage == stage);
-        eventually(&format!("order {number} at stage {stage}"), look).await
+        match sought(PATIENCE, look).await {
+            Some(shown) => shown,
+            None => panic!("order {number} is not at {stage}: {:?}", self.shown(number).await),
+        }
     }
 
     /// Tries a parked order again.
@@ -265,7 +270,7 @@ impl Scene {
         self.ask(&Ask::Replay { key: key(number), from }).await.unwrap();
     }
 
-    async fn ask(&self, ask: &Ask) -> Result<Reply, ControlError> {
+    pub(crate) async fn ask(&self, ask: &Ask) -> Result<Reply, ControlError> {
         control::ask(&self.state(), ask).await
     }
 
@@ -324,8 +329,16 @@ pub(crate) async fn eventually<T>(what: &str, look: impl AsyncFnMut() -> Option<
 pub(crate) async fn within<T>(
     time: Duration,
     what: &str,
-    mut look: impl AsyncFnMut() -> Option<T>,
+    look: impl AsyncFnMut() -> Option<T>,
 ) -> T {
+    match sought(time, look).await {
+        Some(found) => found,
+        None => panic!("not within {time:?}: {what}"),
+    }
+}
+
+/// Looks until it finds, or the time is over.
+async fn sought<T>(time: Duration, mut look: impl AsyncFnMut() -> Option<T>) -> Option<T> {
     let looking = async {
         loop {
             if let Some(found) = look().await {
@@ -334,10 +347,7 @@ pub(crate) async fn within<T>(
             tokio::time::sleep(LOOK_EVERY).await;
         }
     };
-    match tokio::time::timeout(time, looking).await {
-        Ok(found) => found,
-        Err(_) => panic!("not within {time:?}: {what}"),
-    }
+    tokio::time::timeout(time, looking).await.ok()
 }
 
 /// Fails unless M3 has what the shop has: goods, quantities, prices, total and currency.

@@ -108,7 +108,6 @@ async fn a_value_of_the_wrong_type_and_a_field_that_m3_refuses_park_as_line_refu
 async fn what_does_not_add_up_or_cannot_be_mapped_never_reaches_m3() {
     let scene = Plot::calm().begin().await;
     let one = Decimal::ONE;
-    let nameless = Address { country_code: "D".to_owned(), ..Address::simple() };
     let table = [
         ("total-does-not-add-up", OrderSpec::simple().total_off_by(Decimal::new(500, 2))),
         ("no-lines", OrderSpec::simple().without_lines()),
@@ -122,8 +121,6 @@ async fn what_does_not_add_up_or_cannot_be_mapped_never_reaches_m3() {
         assert!(scene.m3.books().temporary.is_empty(), "{cause}");
     }
     assert_eq!(scene.listed().await.len(), 5);
-    let number = scene.shop.place(OrderSpec::simple().billing(Some(nameless)));
-    scene.confirmed(&number).await;
     scene.close().await;
 }
 
@@ -141,5 +138,21 @@ async fn what_confirm_refuses_waits_for_a_person_who_mends_it_in_m3() {
     scene.replay(&second, ReplayFrom::Step).await;
     scene.confirmed(&second).await;
     assert_eq!(scene.stage(&second, "follow").await.key, key(&second));
+    scene.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_country_that_m3_does_not_know_parks_the_order() {
+    let scene = Plot::calm().begin().await;
+    let nowhere = Address { country_code: "D".to_owned(), ..Address::simple() };
+    let table = [
+        ("customer-refused", OrderSpec::simple().billing(Some(nowhere.clone()))),
+        ("line-refused", OrderSpec::simple().email("x@example.org").shipping(Some(nowhere))),
+    ];
+    for (cause, spec) in table {
+        let number = scene.shop.place(spec);
+        assert_eq!(scene.parked(&number).await, cause);
+        assert!(scene.real(&number).is_empty());
+    }
     scene.close().await;
 }
