@@ -35,7 +35,7 @@ async fn a_rate_limit_of_m3_is_obeyed_as_long_as_it_asks_for() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rate_limit_without_a_time_costs_no_order() {
     let scene = Plot::calm().begin().await;
-    let some = Weather { too_many_permille: 300, retry_after: false, ..Weather::calm() };
+    let some = Weather { too_many_permille: 60, retry_after: false, ..Weather::calm() };
     scene.m3.set_weather(some.clone());
     scene.shop.set_weather(some);
     let numbers: Vec<_> = (0..10).map(|_| scene.shop.place(order_of(&scene.shop, 2))).collect();
