@@ -168,6 +168,26 @@ pub(crate) fn tidy(text: &str) -> String {
 }
 
 impl Class {
+    /// Returns the fixed name that metrics show.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Unreachable => "unreachable",
+            Self::TimedOut => "timed_out",
+            Self::RateLimited => "rate_limited",
+            Self::Unavailable => "unavailable",
+            Self::Broken => "broken",
+            Self::Unauthorized => "unauthorized",
+            Self::Forbidden => "forbidden",
+            Self::NotFound => "not_found",
+            Self::Exists => "exists",
+            Self::Locked => "locked",
+            Self::Data => "data",
+            Self::Config => "config",
+            Self::State => "state",
+            Self::Unclassified => "unclassified",
+        }
+    }
+
     /// Judges an M3 message id, or the error type that stands in for one
     /// (reference/m3.md 6 and 1.4). An unknown one needs a person.
     pub fn of_m3_code(code: &str) -> Self {

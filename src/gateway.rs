@@ -28,11 +28,12 @@ use crate::{
         listener::Listener,
         poller::Poller,
         reception::{NotKept, Reception},
-        shelf::{Ledger, Once},
+        shelf::{self, Ledger, Once},
         tls::TlsError,
         webhook::Signal,
     },
     journal::{self, Journal, JournalError, NewEvent, Receipt},
+    log,
     metrics::{
         Metrics,
         page::{Breaker, Destination, Health, JournalPicture, Picture},
@@ -50,6 +51,8 @@ use tokio_util::sync::CancellationToken;
 const QUESTIONS_WAITING_MAX: usize = 16;
 /// Deliveries that are remembered so that a repeated one is not written again.
 const DELIVERIES_REMEMBERED_MAX: usize = 20_000;
+/// Deliveries that are read back from the journal at the start.
+const DELIVERIES_RECALLED_MAX: u64 = 20_000;
 /// How long a delivery is remembered.
 const DELIVERY_REMEMBERED: Duration = Duration::from_hours(24);
 /// The longest that the picture stays as it is.
@@ -106,6 +109,8 @@ pub async fn start(frame: &Frame) -> Result<Foundation, GatewayError> {
     {
         let shop = Shop::new(xcart.clone(), &credentials.get(&xcart.credential)?)?;
         let m3 = M3::new(m3.clone(), &credentials.get(m3.login.credential())?)?;
+        shop.count_calls(&metrics.calls);
+        m3.count_calls(&metrics.calls);
         gates = vec![Gated::Shop(shop.clone()), Gated::M3(m3.clone())];
         let stores = (journal.clone(), state);
         poll(config, frame, (shop.clone(), &stores), rules);
@@ -141,7 +146,8 @@ async fn listen(
     let Some(intake) = &config.intake else { return Ok(()) };
     let sources = intake.sources(credentials)?;
     let tls = intake.tls.server(&config.state_dir.join("tls"))?;
-    let memory = Recent::new(DELIVERIES_REMEMBERED_MAX);
+    let mut memory = Recent::new(DELIVERIES_REMEMBERED_MAX);
+    shelf::recall(&journal, &mut memory, DELIVERIES_RECALLED_MAX)?;
     let shelf = Once::new(Book(journal), memory, DELIVERY_REMEMBERED);
     let reception = Reception::new(sources, shelf, intake.limits, metrics.received.clone());
     let listener = Listener::bind(intake.listen, tls, intake.limits, reception).await;
@@ -220,9 +226,14 @@ impl Ledger for Book {
         self.0.append(event).await.map_err(|fault| match fault {
             JournalError::Full | JournalError::Unavailable | JournalError::Closed => NotKept::Full,
             JournalError::TooLarge { .. } => NotKept::TooLarge,
-            JournalError::Damaged { .. } | JournalError::Unreadable { .. } => NotKept::Failed,
-            JournalError::Newer(..) | JournalError::Config(_) => NotKept::Failed,
-            JournalError::Store(_) => NotKept::Failed,
+            fault @ (JournalError::Damaged { .. }
+            | JournalError::Unreadable { .. }
+            | JournalError::Newer(..)
+            | JournalError::Config(_)
+            | JournalError::Store(_)) => {
+                tracing::error!(why = log::chain(&fault), "a delivery could not be kept");
+                NotKept::Failed
+            }
         })
     }
 }

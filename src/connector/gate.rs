@@ -10,10 +10,10 @@ use super::{
     breaker::{Admission, Breaker, Found, Policy, Standing},
     limiter::Limiter,
 };
-use crate::{clock, retry::Jitter};
+use crate::{clock, metrics::Calls, retry::Jitter};
 use serde::Deserialize;
 use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
     time::{Duration, Instant},
 };
 use tokio::{
@@ -75,6 +75,14 @@ pub struct Gate {
     places_max: usize,
     wait_max: Duration,
     inner: Mutex<Inner>,
+    counter: OnceLock<Counter>,
+}
+
+/// Where calls are counted, and under which name.
+#[derive(Debug)]
+struct Counter {
+    calls: Calls,
+    destination: &'static str,
 }
 
 #[derive(Debug)]
@@ -107,7 +115,13 @@ impl Gate {
             places_max,
             wait_max: Duration::from_millis(settings.wait_ms_max),
             inner: Mutex::new(Inner { limiter, breaker: Breaker::new(policy) }),
+            counter: OnceLock::new(),
         }
+    }
+
+    /// Counts every call from here on; a second counter is not taken.
+    pub fn count_in(&self, calls: Calls, destination: &'static str) {
+        let _ = self.counter.set(Counter { calls, destination });
     }
 
     /// Waits for leave to send one call.
@@ -171,6 +185,9 @@ impl Gate {
 impl Pass<'_> {
     /// Says how the call went: no failure, or this one.
     pub fn done(mut self, failure: Option<&Failure>) {
+        if let Some(Counter { calls, destination }) = self.gate.counter.get() {
+            calls.count(destination, failure.map_or("ok", |failure| failure.class.name()));
+        }
         let now = clock::now().mono;
         let mut inner = self.gate.lock();
         match failure {

@@ -98,9 +98,20 @@ pub(crate) fn transport(answer: &Answer) -> Failure {
         500..=599 => (Unknown, Broken),
         _ => (Refused, Unclassified),
     };
-    Failure::new(fate, class, &excerpt(&answer.body))
+    let text = match answer.status {
+        // What should have been the answer may hold names and addresses.
+        200..=299 if !is_page(&answer.body) => "the answer cannot be read".into(),
+        _ => excerpt(&answer.body),
+    };
+    Failure::new(fate, class, &text)
         .with_code(format!("HTTP {}", answer.status))
         .with_retry_after_s(answer.retry_after_s)
+}
+
+/// Whether a body is a page for people.
+fn is_page(body: &[u8]) -> bool {
+    let head = String::from_utf8_lossy(body.get(..500).unwrap_or(body)).to_ascii_lowercase();
+    head.contains("<html")
 }
 
 /// Returns what a person may recognise in a body: its text without tags.
@@ -113,12 +124,11 @@ pub(crate) fn excerpt(body: &[u8]) -> Cow<'static, str> {
     if !text.trim_start().starts_with('<') {
         return Cow::Owned(text.into_owned());
     }
-    let mut plain = String::new();
-    for piece in text.split('<') {
-        plain.push_str(piece.split_once('>').map_or("", |(_, words)| words));
-        plain.push(' ');
-    }
-    Cow::Owned(plain)
+    let pieces = text.split('<').map(|piece| piece.split_once('>').map_or("", |(_, words)| words));
+    let mut pieces: Vec<_> = pieces.map(str::trim).filter(|piece| !piece.is_empty()).collect();
+    // Title and heading often say the same.
+    pieces.dedup();
+    Cow::Owned(pieces.join(" "))
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ use super::{
     http::{self, Answer, Http, HttpError},
     loose::transport,
 };
-use crate::{clock, secret::Secret};
+use crate::{clock, metrics::Calls, secret::Secret};
 use reqwest::{Method, Request, header};
 use serde::Deserialize;
 use std::sync::Arc;
@@ -239,6 +239,11 @@ impl M3 {
             Access::Ion(tokens) => tokens.bearer().await.map(|_| ()),
             Access::Basic { .. } => Ok(()),
         }
+    }
+
+    /// Counts every call from here on.
+    pub fn count_calls(&self, calls: &Calls) {
+        self.0.gate.count_in(calls.clone(), "m3");
     }
 
     /// Returns what the gate looks like, for metrics and the doctor.

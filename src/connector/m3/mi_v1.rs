@@ -4,7 +4,7 @@
 
 use super::{
     mi::{MiCall, MiRecord},
-    wire::{Place, Refusal, query},
+    wire::{Place, Refusal, broke_off, query},
 };
 use crate::connector::{
     Failure,
@@ -68,9 +68,9 @@ struct No {
 }
 
 impl No {
-    fn failure(&self) -> Failure {
+    fn refusal(&self) -> Refusal<'_> {
         let No { kind, code, field, message } = self;
-        Refusal { code: &code.0, kind: &kind.0, field: &field.0, message: &message.0 }.failure()
+        Refusal { code: &code.0, kind: &kind.0, field: &field.0, message: &message.0 }
     }
 }
 
@@ -80,13 +80,16 @@ pub(crate) fn read(answer: &Answer) -> Result<Vec<MiRecord>, Failure> {
         return Err(transport(answer));
     }
     if let Ok(no) = serde_json::from_slice::<No>(&answer.body) {
-        return Err(no.failure());
+        return Err(no.refusal().failure());
     }
     let Ok(body) = serde_json::from_slice::<Body>(&answer.body) else {
         return Err(transport(answer));
     };
     match body {
-        Body { broke_off: Some(no), .. } => Err(no.failure()),
+        Body { broke_off: Some(no), records, .. } if records.0.is_empty() => {
+            Err(no.refusal().failure())
+        }
+        Body { broke_off: Some(no), .. } => Err(broke_off(&no.refusal())),
         Body { program: None, records, .. } if records.0.is_empty() => Err(transport(answer)),
         Body { .. } if answer.status == 400 => Err(transport(answer)),
         Body { records: Many(rows), .. } => Ok(rows.into_iter().filter_map(Row::record).collect()),
@@ -164,16 +167,21 @@ mod tests {
             (
                 200,
                 format!(r#"{{{head},"MIRecord":[{}],"ErrorMessage":{no}}}"#, row(1)),
+                "Unknown Broken XRE0103 CUNO Record does not exist",
+            ),
+            (
+                200,
+                format!(r#"{{{head},"ErrorMessage":{no}}}"#),
                 "Refused NotFound XRE0103 CUNO Record does not exist",
             ),
             (200, "<html>Login</html>".to_owned(), "Unknown Broken HTTP 200 - Login"),
             (
                 200,
                 "<miResult><Program>CRS610MI</Program></miResult>".to_owned(),
-                "Unknown Broken HTTP 200 - CRS610MI",
+                "Unknown Broken HTTP 200 - the answer cannot be read",
             ),
-            (200, "{}".to_owned(), "Unknown Broken HTTP 200 - {}"),
-            (200, String::new(), "Unknown Broken HTTP 200 - the answer is empty"),
+            (200, "{}".to_owned(), "Unknown Broken HTTP 200 - the answer cannot be read"),
+            (200, String::new(), "Unknown Broken HTTP 200 - the answer cannot be read"),
             (400, "<html>no</html>".to_owned(), "Refused Unclassified HTTP 400 - no"),
             (500, no.to_owned(), "Unknown Broken HTTP 500 - "),
         ];

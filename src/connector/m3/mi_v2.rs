@@ -6,7 +6,7 @@
 
 use super::{
     mi::{MiCall, MiRecord},
-    wire::{Place, Refusal, query},
+    wire::{Place, Refusal, broke_off, query},
 };
 use crate::connector::{
     Class, Failure, Fate,
@@ -234,7 +234,8 @@ impl Entry {
         }
         let said = [refusal.code, refusal.kind, refusal.message];
         if said.iter().any(|text| !text.trim().is_empty()) {
-            return Err(refusal.failure());
+            let rows = self.records.0.iter().any(|record| !record.is_empty());
+            return Err(if rows { broke_off(&refusal) } else { refusal.failure() });
         }
         let Many(records) = self.records;
         // `[{}]` is one of the ways to say "done, nothing to tell".
@@ -414,6 +415,16 @@ mod tests {
             "Unknown Broken  -",
         ),
         (200, r#"{"results":[],"wasTerminated":"true"}"#, "Unknown Broken  -"),
+        (
+            200,
+            r#"{"results":[{"records":[{"PONR":"1"}],"errorCode":"XRE0103"}]}"#,
+            "Unknown Broken XRE0103 -",
+        ),
+        (
+            200,
+            r#"{"results":[{"records":[{}],"errorCode":"XRE0103"}]}"#,
+            "Refused NotFound XRE0103 -",
+        ),
         (
             200,
             r#"{"results":[{"records":[{"PONR":"1"}]}],"nrOfFailedTransactions":1}"#,

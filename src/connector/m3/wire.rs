@@ -47,6 +47,12 @@ impl Refusal<'_> {
     }
 }
 
+/// Turns an error that follows rows into a failure: a list that broke off proves nothing,
+/// least of all that a record does not exist.
+pub(crate) fn broke_off(refusal: &Refusal<'_>) -> Failure {
+    Failure { fate: Fate::Unknown, class: Class::Broken, ..refusal.failure() }
+}
+
 fn unglued<'a>(message: &'a str, code: &str, field: &str) -> &'a str {
     let mut text = message.trim();
     for tail in [field, code, field] {

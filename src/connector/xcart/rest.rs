@@ -18,6 +18,7 @@ use crate::{
         http::{self, Answer, Http, HttpError},
         loose::encode,
     },
+    metrics::Calls,
     order::Order,
     secret::Secret,
 };
@@ -196,6 +197,11 @@ impl Shop {
     pub async fn probe(&self) -> Result<Probe, Failure> {
         let answer = self.get("/docs.json").await?;
         Probe::read(&answer.body).map_err(|why| unreadable(&answer, &why))
+    }
+
+    /// Counts every call from here on.
+    pub fn count_calls(&self, calls: &Calls) {
+        self.0.gate.count_in(calls.clone(), "xcart");
     }
 
     /// Returns what the gate looks like, for metrics and the doctor.
