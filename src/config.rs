@@ -55,7 +55,7 @@ pub struct Config {
     /// How to reach the shop.
     pub xcart: Option<xcart::Settings>,
     /// How often the shop is asked what changed.
-    #[serde(default)]
+    #[serde(default = "poller::Config::house")]
     pub poll: poller::Config,
     /// How many orders are worked on at once.
     #[serde(default)]

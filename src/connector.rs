@@ -11,7 +11,7 @@ pub mod limiter;
 mod loose;
 pub mod m3;
 #[cfg(test)]
-mod stub;
+pub(crate) mod stub;
 pub mod xcart;
 
 use serde::{Deserialize, Serialize};

@@ -26,7 +26,7 @@ use crate::{
     intake::{
         dedup::Recent,
         listener::Listener,
-        poller::Poller,
+        poller::{self, Poller},
         reception::{NotKept, Reception},
         shelf::{self, Ledger, Once},
         tls::TlsError,
@@ -103,6 +103,7 @@ pub async fn start(frame: &Frame) -> Result<Foundation, GatewayError> {
     let (state, state_committer) = State::open(&config.state_dir.join("state"), &config.state)?;
     let (journal, journal_committer) =
         Journal::open(&config.state_dir.join("journal"), &config.journal)?;
+    listen(config, credentials, supervisor, journal.clone(), metrics).await?;
     let tally = watch::Sender::new(Tally::default());
     let mut gates = Vec::new();
     if let (Some(xcart), Some(m3), Some(rules)) = (&config.xcart, &config.m3, &config.order_to_cash)
@@ -120,19 +121,18 @@ pub async fn start(frame: &Frame) -> Result<Foundation, GatewayError> {
             "no [xcart], [m3] or [order_to_cash]: events are kept, nothing is carried over"
         );
     }
-    show(supervisor, journal.clone(), gates, tally.subscribe(), picture.clone());
-    listen(config, credentials, supervisor, journal, metrics).await?;
+    show(supervisor, journal, gates, tally.subscribe(), picture.clone());
     Ok(Foundation { _journal: journal_committer, _state: state_committer })
 }
 
 fn poll(config: &Config, frame: &Frame, (shop, stores): (Shop, &(Journal, State)), rules: &Rules) {
     let (journal, state) = stores.clone();
     let (prefix, received) = (rules.shop_prefix.clone(), frame.metrics.received.clone());
-    let poller = Poller::new((shop, journal, state), prefix, config.poll.clone(), received);
-    let poller = Arc::new(Mutex::new(poller));
+    let parts = poller::Parts { shop, journal, state, prefix, received };
+    let poller = Arc::new(Poller::new(parts, &config.poll));
     frame.supervisor.keep("poller", move |stop| {
         let poller = Arc::clone(&poller);
-        async move { poller.lock().await.run(stop).await }
+        async move { poller.run(stop).await }
     });
 }
 

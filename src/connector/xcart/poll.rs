@@ -1,0 +1,716 @@
+//! Decides which orders of the shop have changed and what to ask next (reference/xcart.md 2.3).
+//!
+//! Guarantees: the watermark moves only over orders that were handed out; an order is handed out
+//! once for each time of its last change, as far back as the memory reaches, and again rather than
+//! never; orders that move between pages while these are read are not lost. All times are the
+//! shop's. Our clock can only hold the watermark back, and bound the very first look. Pure: the
+//! shell calls the shop and keeps what was handed out before it keeps the [`Cursor`].
+
+use super::{
+    rest::{Filter, OrdersQuery, PAGE_LEN, Sort},
+    wire::OrderOnPage,
+};
+use crate::{clock::Now, ids::OrderNumber};
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
+
+/// How far behind the watermark a poll begins: an order saved in a long transaction appears later
+/// than its time says, and several orders share a second.
+pub const OVERLAP_S: i64 = 10;
+/// How far back the first look goes when no start is configured.
+pub const FIRST_LOOK_S: i64 = 24 * 60 * 60;
+/// An order dated further ahead of our clock than this does not move the watermark: one wrong
+/// date would hide every later change.
+pub const AHEAD_S_MAX: i64 = 24 * 60 * 60;
+/// Orders that are remembered as handed out.
+pub const KNOWN_LEN_MAX: usize = 4_096;
+/// Numbered pages in one poll; a shop that has more does not turn them.
+pub const PAGES_MAX: u32 = 10_000;
+/// How often numbered pages are read again because the last reading found something.
+const PASSES_MAX: u32 = 3;
+/// How often a shop that ignores the filter is tried again: it may have been updated.
+const PROBE_EVERY: Duration = Duration::from_hours(24);
+
+/// What outlives a restart.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cursor {
+    /// Every change up to this second, less the overlap, was handed out.
+    watermark_s: i64,
+    /// Changes before this one are none of ours.
+    from_s: i64,
+    /// What was handed out and may be met again: time of the change, order id.
+    known: BTreeSet<(Option<i64>, u64)>,
+}
+
+/// An order to be taken note of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// X-Cart's internal `order_id`.
+    pub id: u64,
+    /// The number the buyer reads; none if the order cannot be read.
+    pub number: Option<OrderNumber>,
+    /// When it was last changed, if that can be read.
+    pub updated_s: Option<i64>,
+}
+
+/// When to ask again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Then {
+    /// At once: there may be more.
+    Again,
+    /// After the period.
+    Rest,
+    /// After the period, and tell somebody: the shop's pages have no end.
+    Endless,
+}
+
+/// What one page came to. Keep `found`, then the cursor, then go on with `poll`.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// The machine after this page.
+    pub poll: Poll,
+    /// What is new on it.
+    pub found: Vec<Found>,
+    /// Entries that cannot be read and do not say which order they are.
+    pub nameless: usize,
+    /// When to ask again.
+    pub then: Then,
+}
+
+/// The machine.
+#[derive(Clone, Debug)]
+pub struct Poll {
+    /// None until the first look.
+    cursor: Option<Cursor>,
+    manner: Manner,
+    /// The reading of pages under way; none between two polls.
+    walk: Option<Walk>,
+}
+
+/// What the shop does with the filter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Manner {
+    /// It honours it, as far as we know.
+    Filtered,
+    /// It ignores it, so all orders are asked for, newest first.
+    Newest { probe_at: Instant },
+}
+
+/// One reading of pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Walk {
+    /// Changes from this second on.
+    after_s: i64,
+    page: u32,
+    /// Which reading of the same pages this is.
+    pass: u32,
+    pages_read: u32,
+    /// What this pass found on numbered pages.
+    news: usize,
+    /// Whether all pages came in the order that was asked for.
+    sorted: bool,
+    /// The latest change that may become the watermark.
+    top_s: Option<i64>,
+}
+
+/// A page, looked at from where the walk stands.
+struct Sight {
+    found: Vec<Found>,
+    nameless: usize,
+    len: usize,
+    dates: Vec<i64>,
+    /// The latest date that may become the watermark.
+    top_s: Option<i64>,
+}
+
+impl Cursor {
+    fn since(from_s: i64) -> Self {
+        Self { watermark_s: from_s, from_s, known: BTreeSet::new() }
+    }
+
+    /// Returns the time of the last change that was handed out, in seconds since 1970.
+    pub fn watermark_s(&self) -> i64 {
+        self.watermark_s
+    }
+
+    /// Where the next poll begins.
+    fn after_s(&self) -> i64 {
+        self.watermark_s.saturating_sub(OVERLAP_S).max(self.from_s)
+    }
+
+    fn advance(&mut self, to_s: Option<i64>) {
+        self.watermark_s = to_s.map_or(self.watermark_s, |to_s| to_s.max(self.watermark_s));
+        let after_s = self.after_s();
+        self.known.retain(|(updated_s, _)| updated_s.is_none_or(|at| at >= after_s));
+    }
+
+    fn remember(&mut self, found: &Found) -> bool {
+        self.known.insert((found.updated_s, found.id))
+    }
+
+    fn forget_surplus(&mut self) {
+        while self.known.len() > KNOWN_LEN_MAX {
+            self.known.pop_first();
+        }
+    }
+}
+
+impl Poll {
+    /// Starts where the last run ended; else at `since_s`, else with a look at the shop.
+    pub fn new(cursor: Option<Cursor>, since_s: Option<i64>) -> Self {
+        let cursor = cursor.or_else(|| since_s.map(Cursor::since));
+        Self { cursor, manner: Manner::Filtered, walk: None }
+    }
+
+    /// Goes on from what is stored after all, with what was learnt about the shop.
+    #[must_use]
+    pub fn resumed(self, cursor: Option<Cursor>) -> Self {
+        Self { cursor: cursor.or(self.cursor), manner: self.manner, walk: None }
+    }
+
+    /// Returns what is to be stored; none before the first look.
+    pub fn cursor(&self) -> Option<&Cursor> {
+        self.cursor.as_ref()
+    }
+
+    /// Whether the shop leaves older orders out when asked to, as far as is known.
+    pub fn is_filtered(&self) -> bool {
+        self.manner == Manner::Filtered
+    }
+
+    /// Returns what to ask, and begins a poll where none is under way.
+    pub fn query(&mut self, now: Now) -> OrdersQuery {
+        let Some(cursor) = &self.cursor else {
+            return newest(0, 1);
+        };
+        if let (None, Manner::Newest { probe_at }) = (self.walk, self.manner)
+            && now.mono >= probe_at
+        {
+            self.manner = Manner::Filtered;
+        }
+        let walk = *self.walk.get_or_insert(Walk::from(cursor.after_s()));
+        match self.manner {
+            Manner::Filtered => OrdersQuery {
+                after_s: walk.after_s,
+                filter: Filter::LastRenewDate,
+                sort: Sort::OldestFirst,
+                page: walk.page,
+            },
+            Manner::Newest { .. } => newest(walk.after_s, walk.page),
+        }
+    }
+
+    /// Takes in the page that was asked for last.
+    pub fn take(&self, page: &[OrderOnPage], now: Now) -> Step {
+        let mut poll = self.clone();
+        let (Some(cursor), Some(walk)) = (&mut poll.cursor, poll.walk) else {
+            poll.cursor = first_cursor(page, seconds(now));
+            let then = if poll.cursor.is_some() { Then::Again } else { Then::Rest };
+            return Step { poll, found: Vec::new(), nameless: 0, then };
+        };
+        let mut sight = Sight::of(page, seconds(now));
+        let older = sight.reaches_below(walk.after_s);
+        if poll.manner == Manner::Filtered && older {
+            let probe_at = now.mono.checked_add(PROBE_EVERY).unwrap_or(now.mono);
+            poll.manner = Manner::Newest { probe_at };
+            poll.walk = None;
+            return Step { poll, found: Vec::new(), nameless: 0, then: Then::Again };
+        }
+        sight.found.retain(|found| found.updated_s.is_none_or(|at| at >= walk.after_s));
+        sight.found.retain(|found| cursor.remember(found));
+        cursor.forget_surplus();
+        let next = match poll.manner {
+            Manner::Filtered => walk.by_filter(&sight),
+            Manner::Newest { .. } => walk.by_newest(&sight),
+        };
+        let then = match next {
+            Next::Turn(walk) if walk.pages_read >= PAGES_MAX => {
+                poll.walk = None;
+                Then::Endless
+            }
+            Next::Turn(walk) => {
+                poll.walk = Some(walk);
+                Then::Again
+            }
+            Next::Forward(walk) => {
+                cursor.advance(walk.top_s);
+                poll.walk = Some(walk);
+                Then::Again
+            }
+            Next::End(top_s) => {
+                cursor.advance(top_s);
+                poll.walk = None;
+                Then::Rest
+            }
+        };
+        Step { poll, found: sight.found, nameless: sight.nameless, then }
+    }
+}
+
+/// Where a walk goes.
+enum Next {
+    /// To another page; nothing is settled yet.
+    Turn(Walk),
+    /// To later changes; the earlier ones are settled.
+    Forward(Walk),
+    /// It is over, and everything up to there is settled.
+    End(Option<i64>),
+}
+
+impl Walk {
+    fn from(after_s: i64) -> Self {
+        let (page, pass, pages_read) = (1, 1, 0);
+        Self { after_s, page, pass, pages_read, news: 0, sorted: true, top_s: None }
+    }
+
+    /// Oldest first: the watermark moves on rather than the page number, because orders that
+    /// change while pages are read leave their places to others. Only where more orders share a
+    /// second than a page holds are pages numbered, and read again until nothing new is there.
+    fn by_filter(self, sight: &Sight) -> Next {
+        let walk = self.after(sight, Sort::OldestFirst);
+        let numbered = |found: &&Found| !walk.sorted || found.updated_s == Some(walk.after_s);
+        let news = sight.found.iter().filter(numbered).count().saturating_add(walk.news);
+        let walk = Self { news, ..walk };
+        let last_s = sight.dates.iter().max().copied();
+        let later = last_s.filter(|last_s| walk.sorted && *last_s > walk.after_s);
+        match (sight.is_full(), later) {
+            (true, None) => walk.turn(),
+            (true, Some(_)) | (false, _) if walk.is_doubtful() => walk.read_again(),
+            (true, Some(after_s)) => {
+                Next::Forward(Self { top_s: walk.top_s, ..Self::from(after_s) })
+            }
+            (false, _) => Next::End(walk.top_s),
+        }
+    }
+
+    /// Newest first, until the watermark is met. Nothing is settled before that.
+    fn by_newest(self, sight: &Sight) -> Next {
+        let walk = self.after(sight, Sort::NewestFirst);
+        let walk = Self { news: walk.news.saturating_add(sight.found.len()), ..walk };
+        let met = walk.sorted && sight.reaches_below(walk.after_s);
+        if sight.is_full() && !met {
+            walk.turn()
+        } else if walk.is_doubtful() {
+            walk.read_again()
+        } else {
+            Next::End(walk.top_s)
+        }
+    }
+
+    fn after(self, sight: &Sight, sort: Sort) -> Self {
+        let pages_read = self.pages_read.saturating_add(1);
+        let sorted = self.sorted && sight.is_sorted(sort);
+        Self { pages_read, sorted, top_s: self.top_s.max(sight.top_s), ..self }
+    }
+
+    /// Whether an order may have slipped from one numbered page to another behind our back.
+    fn is_doubtful(&self) -> bool {
+        self.page > 1 && self.news > 0 && self.pass < PASSES_MAX
+    }
+
+    fn turn(self) -> Next {
+        Next::Turn(Self { page: self.page.saturating_add(1), ..self })
+    }
+
+    fn read_again(self) -> Next {
+        Next::Turn(Self { page: 1, pass: self.pass.saturating_add(1), news: 0, ..self })
+    }
+}
+
+impl Sight {
+    fn of(page: &[OrderOnPage], now_s: i64) -> Self {
+        let dates: Vec<i64> = page.iter().filter_map(updated_s).collect();
+        let found: Vec<_> = page.iter().filter_map(found).collect();
+        Self {
+            nameless: page.len().saturating_sub(found.len()),
+            found,
+            len: page.len(),
+            top_s: dates.iter().filter(|at| is_credible(**at, now_s)).max().copied(),
+            dates,
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.len >= PAGE_LEN
+    }
+
+    fn is_sorted(&self, sort: Sort) -> bool {
+        match sort {
+            Sort::OldestFirst => self.dates.is_sorted(),
+            Sort::NewestFirst => self.dates.is_sorted_by(|newer, older| newer >= older),
+        }
+    }
+
+    fn reaches_below(&self, after_s: i64) -> bool {
+        self.dates.iter().any(|at| *at < after_s)
+    }
+}
+
+/// Decides where to begin from the shop's newest orders: a day back, by our clock as long as that
+/// is within a day of the newest order's. Nothing is decided by an empty page.
+fn first_cursor(page: &[OrderOnPage], now_s: i64) -> Option<Cursor> {
+    let dates: Vec<i64> = page.iter().filter_map(updated_s).collect();
+    let credible = dates.iter().filter(|at| is_credible(**at, now_s)).max();
+    let newest_s = *credible.or_else(|| dates.iter().max())?;
+    let back_s = now_s.saturating_sub(FIRST_LOOK_S);
+    let from_s = back_s.clamp(newest_s.saturating_sub(FIRST_LOOK_S), newest_s);
+    // Where even the newest order is older than a day, it is left out.
+    let old = page.iter().filter_map(found).map(|found| (found.updated_s, found.id));
+    let old = old.filter(|(at, _)| from_s < back_s && *at == Some(from_s));
+    Some(Cursor { known: old.collect(), ..Cursor::since(from_s) })
+}
+
+fn newest(after_s: i64, page: u32) -> OrdersQuery {
+    OrdersQuery { after_s, filter: Filter::None, sort: Sort::NewestFirst, page }
+}
+
+fn is_credible(at_s: i64, now_s: i64) -> bool {
+    at_s <= now_s.saturating_add(AHEAD_S_MAX)
+}
+
+fn seconds(now: Now) -> i64 {
+    i64::try_from(now.unix_ms() / 1_000).unwrap_or(i64::MAX)
+}
+
+fn found(entry: &OrderOnPage) -> Option<Found> {
+    match entry {
+        OrderOnPage::Order(order) => {
+            let (id, number) = (order.id, Some(order.number.clone()));
+            Some(Found { id, number, updated_s: Some(order.updated_s) })
+        }
+        OrderOnPage::Unreadable { id, updated_s, why: _ } => {
+            id.map(|id| Found { id, number: None, updated_s: *updated_s })
+        }
+    }
+}
+
+fn updated_s(entry: &OrderOnPage) -> Option<i64> {
+    match entry {
+        OrderOnPage::Order(order) => Some(order.updated_s),
+        OrderOnPage::Unreadable { updated_s, .. } => *updated_s,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{amount::Amount, clock, order::Order};
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    const START_S: i64 = 1_700_000_000;
+    const DAY_S: i64 = 86_400;
+    /// A new shop and an old one.
+    const BOTH: [Filter; 2] = [Filter::LastRenewDate, Filter::None];
+
+    /// A shop that shows its orders as X-Cart does. Equal times lie in the order of ids.
+    struct SimShop {
+        changed: BTreeMap<u64, i64>,
+        knows: Filter,
+        broken: BTreeSet<u64>,
+        pages: u32,
+    }
+
+    impl SimShop {
+        fn of(changed: impl IntoIterator<Item = (u64, i64)>, knows: Filter) -> Self {
+            let changed = changed.into_iter().map(|(id, at)| (id, START_S + at)).collect();
+            Self { changed, knows, broken: BTreeSet::new(), pages: 0 }
+        }
+
+        fn change(&mut self, id: u64, at: i64) {
+            self.changed.insert(id, START_S + at);
+        }
+
+        fn page(&mut self, query: OrdersQuery) -> Vec<OrderOnPage> {
+            self.pages += 1;
+            assert!(self.pages < 1_000, "pages are turned for ever: {query:?}");
+            let filtered = self.knows == Filter::LastRenewDate && query.filter == self.knows;
+            let after_s = if filtered { query.after_s } else { i64::MIN };
+            let mut orders: Vec<_> = self.changed.iter().map(|(id, at)| (*at, *id)).collect();
+            orders.retain(|(at, _)| *at >= after_s);
+            orders.sort_by_key(|(at, _)| if query.sort == Sort::OldestFirst { *at } else { -at });
+            let from = PAGE_LEN * usize::try_from(query.page - 1).unwrap();
+            let shown = orders.into_iter().skip(from).take(PAGE_LEN);
+            shown.map(|(at, id)| self.entry(id, at)).collect()
+        }
+
+        fn entry(&self, id: u64, updated_s: i64) -> OrderOnPage {
+            if self.broken.contains(&id) {
+                let why = "total: null".to_owned();
+                return OrderOnPage::Unreadable { id: Some(id), updated_s: Some(updated_s), why };
+            }
+            OrderOnPage::Order(Box::new(order(id, updated_s)))
+        }
+    }
+
+    fn order(id: u64, updated_s: i64) -> Order {
+        let number = OrderNumber::try_from(format!("N{id}").as_str()).unwrap();
+        Order {
+            id,
+            number,
+            currency: "EUR".to_owned(),
+            total: Amount::from_json_number("1").unwrap(),
+            sub_total: Amount::from_json_number("1").unwrap(),
+            email: String::new(),
+            customer_id: None,
+            billing: None,
+            shipping: None,
+            created_s: updated_s,
+            updated_s,
+            payment_status: None,
+            shipping_status: None,
+            shipping_method: None,
+            notes: String::new(),
+            lines: Vec::new(),
+            surcharges: Vec::new(),
+            tracking: Vec::new(),
+        }
+    }
+
+    /// Our clock, `at` seconds after the start.
+    fn now(at: i64) -> Now {
+        let Now { mono, wall } = clock::now();
+        let since = Duration::from_secs(u64::try_from(START_S + at).unwrap());
+        let ago = wall.duration_since(std::time::UNIX_EPOCH).unwrap();
+        Now { mono, wall: wall - ago + since }
+    }
+
+    /// One whole poll; `between` happens behind its back after each page.
+    fn poll(
+        shop: &mut SimShop,
+        poll: &mut Poll,
+        now: Now,
+        mut between: impl FnMut(&mut SimShop, u32),
+    ) -> Vec<(u64, i64)> {
+        let mut all = Vec::new();
+        let begun = shop.pages;
+        loop {
+            let query = poll.query(now);
+            let step = poll.take(&shop.page(query), now);
+            *poll = step.poll;
+            all.extend(step.found.into_iter().map(|f| (f.id, f.updated_s.unwrap() - START_S)));
+            between(shop, shop.pages - begun);
+            if step.then != Then::Again {
+                assert_eq!(step.then, Then::Rest);
+                return all;
+            }
+        }
+    }
+
+    fn quiet(shop: &mut SimShop, machine: &mut Poll, now: Now) -> Vec<(u64, i64)> {
+        poll(shop, machine, now, |_, _| {})
+    }
+
+    fn watermark(poll: &Poll) -> i64 {
+        poll.cursor().unwrap().watermark_s() - START_S
+    }
+
+    #[test]
+    fn each_change_is_found_once_by_new_shops_and_old_ones() {
+        for knows in BOTH {
+            let mut shop = SimShop::of([(1, -DAY_S), (2, 5), (3, 7), (4, 7)], knows);
+            let mut machine = Poll::new(None, Some(START_S));
+            let mut got = quiet(&mut shop, &mut machine, now(10));
+            got.sort_unstable();
+            assert_eq!(got, [(2, 5), (3, 7), (4, 7)], "{knows:?}: what was before is not ours");
+            assert_eq!(machine.is_filtered(), knows == Filter::LastRenewDate);
+            assert_eq!(quiet(&mut shop, &mut machine, now(20)), [], "{knows:?}");
+            shop.change(2, 30);
+            shop.change(5, 6);
+            let mut got = quiet(&mut shop, &mut machine, now(30));
+            got.sort_unstable();
+            assert_eq!(got, [(2, 30), (5, 6)], "{knows:?}: a late one within the overlap");
+            assert_eq!(watermark(&machine), 30);
+
+            let stored = postcard::to_stdvec(machine.cursor().unwrap()).unwrap();
+            let cursor: Cursor = postcard::from_bytes(&stored).unwrap();
+            let mut machine = Poll::new(Some(cursor), None);
+            shop.change(6, 31);
+            assert_eq!(quiet(&mut shop, &mut machine, now(40)), [(6, 31)], "{knows:?}: restarted");
+        }
+    }
+
+    #[test]
+    fn full_pages_are_followed_and_a_crowded_second_is_read_whole() {
+        for knows in BOTH {
+            let spread = (1..=250).map(|id| (id, i64::try_from(id).unwrap()));
+            let crowd = (300..=650).map(|id| (id, 400));
+            let mut shop = SimShop::of(spread.chain(crowd).chain([(700, 401)]), knows);
+            let mut machine = Poll::new(None, Some(START_S));
+            let got = quiet(&mut shop, &mut machine, now(500));
+            let ids: BTreeSet<_> = got.iter().map(|(id, _)| *id).collect();
+            assert_eq!((got.len(), ids.len()), (602, 602), "{knows:?}");
+            assert_eq!(watermark(&machine), 401);
+            let pages = shop.pages;
+            assert_eq!(quiet(&mut shop, &mut machine, now(560)), [], "{knows:?}");
+            assert!(shop.pages - pages <= 5, "{knows:?}: nothing new is read once");
+        }
+    }
+
+    #[test]
+    fn an_order_that_slips_to_a_page_already_read_is_found_by_reading_again() {
+        let mut shop = SimShop::of((1..=250).map(|id| (id, 5)), Filter::LastRenewDate);
+        let mut machine = Poll::new(None, Some(START_S));
+        let got = poll(&mut shop, &mut machine, now(10), |shop, page| {
+            if page == 1 {
+                shop.change(1, 90);
+                shop.changed.remove(&2);
+            }
+        });
+        let ids: BTreeSet<_> = got.iter().map(|(id, _)| *id).collect();
+        assert_eq!(ids, (1..=250).collect());
+        assert!(got.contains(&(1, 90)), "and with its change");
+    }
+
+    #[test]
+    fn the_watermark_stays_until_a_walk_from_the_newest_has_met_it() {
+        let mut shop =
+            SimShop::of((1..=250).map(|id| (id, i64::try_from(id).unwrap())), Filter::None);
+        let mut machine = Poll::new(None, Some(START_S - 5));
+        shop.change(900, -9);
+        let query = machine.query(now(300));
+        let step = machine.take(&shop.page(query), now(300));
+        assert_eq!((step.found.len(), step.then, step.poll.is_filtered()), (0, Then::Again, false));
+        let mut machine = step.poll;
+        let query = machine.query(now(300));
+        assert_eq!((query.filter, query.sort, query.page), (Filter::None, Sort::NewestFirst, 1));
+        let step = machine.take(&shop.page(query), now(300));
+        assert_eq!((step.found.len(), watermark(&step.poll)), (100, -5));
+
+        let mut machine = Poll::new(step.poll.cursor().cloned(), None);
+        let rest = quiet(&mut shop, &mut machine, now(300));
+        assert_eq!((rest.len(), watermark(&machine)), (150, 250), "the rest after a crash");
+    }
+
+    #[test]
+    fn a_shop_that_ignored_the_filter_is_tried_again_a_day_later() {
+        let mut shop = SimShop::of([(1, -50), (2, 5)], Filter::None);
+        let mut machine = Poll::new(None, Some(START_S));
+        let today = now(10);
+        quiet(&mut shop, &mut machine, today);
+        shop.knows = Filter::LastRenewDate;
+        for (hours, want) in [(1, false), (23, false), (25, true)] {
+            let later = Now { mono: today.mono + Duration::from_hours(hours), ..today };
+            quiet(&mut shop, &mut machine, later);
+            assert_eq!(machine.is_filtered(), want, "after {hours} hours");
+        }
+    }
+
+    #[test]
+    fn the_first_look_goes_a_day_back_whatever_our_clock_says() {
+        let newest = 100_000;
+        let orders = [(1, newest - 2 * DAY_S), (2, newest - DAY_S / 2), (3, newest)];
+        let table = [
+            // our clock, what is taken over
+            (newest + 60, vec![2, 3], "a good clock"),
+            (newest + DAY_S * 3 / 4, vec![3], "a good clock, the shop has rested"),
+            (newest + 9 * DAY_S, vec![], "the shop has rested for days, or we are ahead"),
+            (-START_S, vec![2, 3], "a box that believes it is 1970"),
+        ];
+        for (clock, want, what) in table {
+            for knows in BOTH {
+                let mut shop = SimShop::of(orders, knows);
+                let mut machine = Poll::new(None, None);
+                let mut got = quiet(&mut shop, &mut machine, now(clock));
+                got.sort_unstable();
+                let ids: Vec<_> = got.iter().map(|(id, _)| *id).collect();
+                assert_eq!(ids, want, "{what}");
+                shop.change(1, newest + 5);
+                let got = quiet(&mut shop, &mut machine, now(clock));
+                assert_eq!(got, [(1, newest + 5)], "{what}: what changes later is found");
+            }
+        }
+    }
+
+    #[test]
+    fn an_empty_shop_is_looked_at_again() {
+        let mut shop = SimShop::of([], Filter::LastRenewDate);
+        let mut machine = Poll::new(None, None);
+        assert_eq!(quiet(&mut shop, &mut machine, now(0)), []);
+        assert_eq!(machine.cursor(), None);
+        shop.change(1, 30);
+        assert_eq!(quiet(&mut shop, &mut machine, now(60)), [(1, 30)]);
+    }
+
+    #[test]
+    fn a_date_far_ahead_does_not_hide_what_comes_after_it() {
+        for knows in BOTH {
+            let mut shop = SimShop::of([(1, 5), (2, 400 * DAY_S)], knows);
+            let mut machine = Poll::new(None, Some(START_S));
+            assert_eq!(quiet(&mut shop, &mut machine, now(10)).len(), 2);
+            assert_eq!(watermark(&machine), 5);
+            shop.change(3, 60);
+            assert_eq!(quiet(&mut shop, &mut machine, now(70)), [(3, 60)], "{knows:?}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_found_by_its_id_once() {
+        let mut shop = SimShop::of([(1, 5), (2, 6)], Filter::LastRenewDate);
+        shop.broken.insert(2);
+        let mut machine = Poll::new(None, Some(START_S));
+        let query = machine.query(now(10));
+        let mut page = shop.page(query);
+        let unreadable = |id| OrderOnPage::Unreadable { id, updated_s: None, why: "?".to_owned() };
+        page.extend([unreadable(Some(7)), unreadable(None)]);
+        let step = machine.take(&page, now(10));
+        let found: Vec<_> =
+            step.found.iter().map(|f| (f.id, f.number.as_ref().map(OrderNumber::as_str))).collect();
+        assert_eq!(found, [(1, Some("N1")), (2, None), (7, None)]);
+        assert_eq!(step.nameless, 1);
+        let mut machine = step.poll;
+        machine.query(now(20));
+        let step = machine.take(&page, now(20));
+        assert_eq!((step.found, watermark(&step.poll)), (Vec::new(), 6));
+    }
+
+    #[test]
+    fn the_memory_is_bounded_and_pages_without_end_are_told() {
+        let known = u64::try_from(KNOWN_LEN_MAX).unwrap();
+        let mut shop = SimShop::of((1..=known + 900).map(|id| (id, 5)), Filter::LastRenewDate);
+        let mut machine = Poll::new(None, Some(START_S));
+        let got = quiet(&mut shop, &mut machine, now(10));
+        let ids: BTreeSet<_> = got.iter().map(|(id, _)| *id).collect();
+        assert_eq!(u64::try_from(ids.len()).unwrap(), known + 900);
+        assert!(machine.cursor().unwrap().known.len() <= KNOWN_LEN_MAX);
+
+        let page: Vec<_> = (1..=100).map(|id| shop.entry(id, START_S + 5)).collect();
+        let mut machine = Poll::new(None, Some(START_S + 5));
+        let mut then = Then::Again;
+        for _ in 0..=PAGES_MAX {
+            if then == Then::Again {
+                machine.query(now(10));
+                Step { poll: machine, then, .. } = machine.take(&page, now(10));
+            }
+        }
+        assert_eq!(then, Then::Endless);
+    }
+
+    proptest! {
+        #[test]
+        fn the_last_change_of_every_order_is_found_whatever_moves(
+            seconds in prop::collection::vec(0_i64..4, 0..330),
+            moves in prop::collection::vec((0_u32..6, 0_u64..330), 0..40),
+            knows in prop::sample::select(&BOTH),
+        ) {
+            let orders = (0..).zip(seconds);
+            let mut shop = SimShop::of(orders, knows);
+            shop.change(1_000, -DAY_S);
+            let mut machine = Poll::new(None, Some(START_S));
+            let mut got = poll(&mut shop, &mut machine, now(60), |shop, page| {
+                for (_, id) in moves.iter().filter(|(after, _)| *after == page) {
+                    shop.change(*id, 60 + i64::from(page));
+                }
+            });
+            got.extend(quiet(&mut shop, &mut machine, now(120)));
+            shop.changed.remove(&1_000);
+            for (id, at) in &shop.changed {
+                prop_assert!(got.contains(&(*id, at - START_S)), "{id} at {at}");
+            }
+            prop_assert!(got.iter().all(|(id, _)| *id != 1_000));
+        }
+    }
+}
