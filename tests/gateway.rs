@@ -18,6 +18,8 @@ mod harness;
 mod lost_answers;
 #[path = "gateway/outages.rs"]
 mod outages;
+#[path = "gateway/polled.rs"]
+mod polled;
 #[path = "gateway/process.rs"]
 mod process;
 #[path = "gateway/refusals.rs"]

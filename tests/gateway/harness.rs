@@ -95,8 +95,8 @@ impl Plot {
 
     /// The same with the gateway running in this process.
     pub(crate) async fn begin(self) -> Scene {
-        let mut scene = self.set().await;
-        scene.start().await;
+        let mut scene = Box::pin(self.set()).await;
+        Box::pin(scene.start()).await;
         scene
     }
 }
@@ -171,7 +171,7 @@ impl Scene {
 
     /// Starts the gateway in this process and lets the shop tell it.
     pub(crate) async fn start(&mut self) {
-        self.gateway = Some(Running::start(&self.config()).await.unwrap());
+        self.gateway = Some(Box::pin(Running::start(&self.config())).await.unwrap());
         self.connect();
     }
 

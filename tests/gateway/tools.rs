@@ -15,7 +15,8 @@ struct Said {
 /// Runs a command of the program; the simulators go on meanwhile.
 async fn causeway(scene: &Scene, args: &[&str]) -> Said {
     let mut command = Command::new(env!("CARGO_BIN_EXE_causeway"));
-    command.arg(args[0]).arg("--config").arg(scene.config()).args(&args[1..]);
+    let (name, rest) = args.split_first().unwrap();
+    command.arg(name).arg("--config").arg(scene.config()).args(rest);
     let said = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     Said { status: said.status.code().unwrap(), out: text(said.stdout), err: text(said.stderr) }
