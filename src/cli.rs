@@ -10,6 +10,7 @@ mod check;
 mod destinations;
 mod doctor;
 mod fault;
+pub mod memory;
 mod notify;
 pub mod parked;
 pub mod probe;

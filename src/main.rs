@@ -4,6 +4,7 @@ use causeway::cli;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    cli::memory::settle();
     match cli::run(std::env::args_os()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(fault) => {

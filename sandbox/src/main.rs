@@ -26,6 +26,7 @@ fn main() -> ExitCode {
     let mut given = std::env::args_os();
     let program = given.next();
     if std::env::args_os().nth(1).is_some_and(|first| first == AS_GATEWAY) {
+        causeway::cli::memory::settle();
         let rest = program.into_iter().chain(given.skip(1));
         return match causeway::cli::run(rest) {
             Ok(()) => ExitCode::SUCCESS,
