@@ -97,18 +97,26 @@ impl Setting {
     }
 }
 
+/// The weather in fast motion: a pause that a 429 asks for is at most a second, mostly less.
+fn weather(args: &Args) -> Weather {
+    let named = Weather::named(&args.weather).unwrap_or_else(Weather::calm);
+    Weather { retry_after_s: 0..=1, too_many_permille: named.too_many_permille / 3, ..named }
+}
+
 fn shop_options(args: &Args, items: Vec<Item>) -> xcart::Options {
     let calm = xcart::Options { items: items.clone(), ..xcart::Options::calm(args.seed) };
     match args.weather.as_str() {
-        "storm" => xcart::Options { items, ..xcart::Options::storm(args.seed) },
-        "breezy" => xcart::Options { weather: Weather::breezy(), defects_permille: 10, ..calm },
+        "storm" => {
+            xcart::Options { weather: weather(args), items, ..xcart::Options::storm(args.seed) }
+        }
+        "breezy" => xcart::Options { weather: weather(args), defects_permille: 10, ..calm },
         _ => calm,
     }
 }
 
 fn m3_options(args: &Args, items: Vec<Item>) -> m3::Options {
     let calm = m3::Options { items, pace_ms: PACE_MS, ..m3::Options::calm(args.seed) };
-    let weather = Weather::named(&args.weather).unwrap_or_else(Weather::calm);
+    let weather = weather(args);
     match args.weather.as_str() {
         "storm" => m3::Options { weather, switches: m3::Switches::drawn(args.seed), ..calm },
         _ => m3::Options { weather, ..calm },
@@ -151,7 +159,7 @@ fn configuration(folder: &Folder, shop_url: &str, ports: Ports) -> String {
     let state_dir = folder.state().display().to_string();
     let Ports { webhooks, page } = ports;
     let gate = "{ concurrency_max = 8, calls_per_s_max = 2000, burst_max = 2000, wait_ms_max = 60000, \
-                failures_max = 20, away_ms_first = 200, away_ms_max = 2000 }";
+                pause_ms_first = 20, failures_max = 20, away_ms_first = 200, away_ms_max = 1000 }";
     format!(
         r#"# Written by the sandbox.
 state_dir = "{state_dir}"
@@ -184,7 +192,7 @@ credential = "xcart-token"
 gate = {gate}
 
 [poll]
-poll_s = 2
+poll_s = 1
 
 [m3]
 company = 100
@@ -192,6 +200,7 @@ division = "AAA"
 gate = {gate}
 [m3.login.ion]
 credential = "m3.ionapi"
+token = {{ rest_ms_after_failure = 50, rest_ms_after_refusal = 200 }}
 
 [delivery]
 lanes_max = 16
@@ -202,7 +211,7 @@ order_type = "WEB"
 facility = "A01"
 warehouse = "001"
 quiescence_s = {QUIESCENCE_S}
-follow_s = [1, 2]
+follow_s = [2, 8]
 retry = {{ first_ms = 100, cap_ms = 2000, attempts = 40 }}
 charges = [
   {{ code = "SHIPPING", crid = "SHIP" }},

@@ -8,7 +8,7 @@
 use super::{
     Class, Failure, Fate,
     breaker::{Admission, Breaker, Found, Policy, Standing},
-    limiter::Limiter,
+    limiter::{Limiter, PAUSE_FIRST},
 };
 use crate::{clock, metrics::Calls, retry::Jitter};
 use serde::Deserialize;
@@ -33,6 +33,8 @@ pub struct Settings {
     pub burst_max: u32,
     /// How long a call waits for its turn before it is refused.
     pub wait_ms_max: u64,
+    /// First pause after a 429 that does not say how long; it doubles with each further one.
+    pub pause_ms_first: u64,
     /// Calls in a row that find nobody before the destination is taken for away.
     pub failures_max: u32,
     /// First pause while it is away.
@@ -50,6 +52,7 @@ impl Default for Settings {
             calls_per_s_max: 10,
             burst_max: 10,
             wait_ms_max: 60_000,
+            pause_ms_first: clock::millis(PAUSE_FIRST),
             failures_max: 5,
             away_ms_first: 5_000,
             away_ms_max: 60_000,
@@ -109,7 +112,8 @@ impl Gate {
             pause_first: Duration::from_millis(settings.away_ms_first.max(1)),
             pause_max: Duration::from_millis(settings.away_ms_max.max(1)),
         };
-        let limiter = Limiter::new(settings.calls_per_s_max, settings.burst_max);
+        let limiter = Limiter::new(settings.calls_per_s_max, settings.burst_max)
+            .with_pause_first(Duration::from_millis(settings.pause_ms_first));
         Self {
             places: Semaphore::new(places_max),
             places_max,

@@ -24,6 +24,7 @@ const PAUSE_OWN_MAX: Duration = Duration::from_mins(1);
 pub struct Limiter {
     interval: Duration,
     burst: u32,
+    pause_first: Duration,
     full_at: Option<Instant>,
     paused_until: Option<Instant>,
     pauses: u32,
@@ -33,7 +34,20 @@ impl Limiter {
     /// Starts full. Both limits are at least 1.
     pub fn new(per_s: u32, burst: u32) -> Self {
         let interval = Duration::from_secs(1) / per_s.max(1);
-        Self { interval, burst: burst.max(1), full_at: None, paused_until: None, pauses: 0 }
+        Self {
+            interval,
+            burst: burst.max(1),
+            pause_first: PAUSE_FIRST,
+            full_at: None,
+            paused_until: None,
+            pauses: 0,
+        }
+    }
+
+    /// Begins with this pause after a 429 that does not say how long; at least 1 ms.
+    #[must_use]
+    pub fn with_pause_first(self, pause_first: Duration) -> Self {
+        Self { pause_first: pause_first.max(Duration::from_millis(1)), ..self }
     }
 
     /// Takes one token, or says when to ask again.
@@ -78,7 +92,7 @@ impl Limiter {
     }
 
     fn next_own_pause(&mut self, jitter: Jitter) -> Duration {
-        let full = PAUSE_FIRST.saturating_mul(1 << self.pauses.min(16)).min(PAUSE_OWN_MAX);
+        let full = self.pause_first.saturating_mul(1 << self.pauses.min(16)).min(PAUSE_OWN_MAX);
         self.pauses = self.pauses.saturating_add(1);
         // Jitter adds here: coming back too early is what the 429 was about.
         full + full.saturating_mul(u32::from(jitter.0)) / 510

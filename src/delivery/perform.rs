@@ -19,7 +19,7 @@ use crate::{
         follow::Tell,
         place::{Ask, Told},
         rules::Rules,
-        run::{Case, Effect, Outcome},
+        run::{Case, Effect, Outcome, Stage},
     },
     ids::{Cuno, Itno, OrderKey, Orno},
     order::OrderRef,
@@ -115,7 +115,7 @@ impl Performer {
                 let answers = self.m3.bulk(&mi_follow::read_real(orno, cuno), Kind::Read).await?;
                 Ok(Outcome::Real(mi_follow::real_read(answers, orno, key)?))
             }
-            Effect::ReadProgress(orno) => Box::pin(self.progress(orno)).await,
+            Effect::ReadProgress(orno) => Box::pin(self.progress(orno, case)).await,
             Effect::Tell { order_id, tell } => self.tell(*order_id, tell).await,
         }
     }
@@ -195,15 +195,20 @@ impl Performer {
         items.extend(found.iter().map(|(sku, itno)| (sku.clone(), itno.clone())));
     }
 
-    async fn progress(&self, orno: &Orno) -> Result<Outcome, Trouble> {
+    /// Asks for deliveries and invoices only where there is something new to learn.
+    async fn progress(&self, orno: &Orno, case: &Case) -> Result<Outcome, Trouble> {
         let mut progress = mi_follow::progressed(self.read(&mi_follow::progress(orno)).await?)?;
-        if progress.lines.iter().any(|line| !line.delivered.is_zero()) {
+        let news = match &case.run.stage {
+            Stage::Follow { follow, .. } => follow.has_news(&progress),
+            _ => true,
+        };
+        if news && progress.some_delivered() {
             let rows =
                 mi_order::rows(self.m3.call(&mi_follow::deliveries(orno), Kind::Read).await)?;
             let heads = self.read(&mi_follow::delivery_heads(&rows, orno)).await?;
             progress.tracking = mi_follow::tracking(heads)?;
         }
-        if progress.lines.iter().any(|line| !line.invoiced.is_zero()) {
+        if progress.all_invoiced() {
             let rows = mi_order::rows(self.m3.call(&mi_follow::invoices(orno), Kind::Read).await)?;
             let receivables = self.read(&mi_follow::receivables(&rows)).await?;
             progress.invoices = mi_follow::posted(&rows, receivables)?;

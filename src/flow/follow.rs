@@ -16,6 +16,8 @@ use serde::{Deserialize, Serialize};
 const STATUS_DELETED: &str = "90";
 /// Closed with a remaining quantity.
 const STATUS_CLOSED: &str = "99";
+/// Looks at an order between two questions for its deliveries while nothing changes.
+const LOOKS_BETWEEN_DELIVERIES: u32 = 8;
 /// Tracking numbers of one order that are written to the shop.
 const TRACKING_MAX: usize = 50;
 
@@ -82,6 +84,8 @@ pub struct Follow {
     pub idle: u32,
     /// `ORSL-ORST` at the last look.
     pub seen: String,
+    /// Pieces delivered at the last look, over all lines.
+    pub delivered: Amount,
     /// Whether M3 has nothing more to do.
     pub complete: bool,
 }
@@ -92,6 +96,13 @@ impl Follow {
         let mut follow = Self::default();
         follow.want_shipping(&rules.confirmed);
         follow
+    }
+
+    /// Whether deliveries are worth asking for: after a change, once more after it, and
+    /// now and then, because a tracking number may be entered later.
+    pub fn has_news(&self, now: &Progress) -> bool {
+        let changed = self.seen != now.status() || self.delivered != now.delivered();
+        changed || self.idle == 0 || self.idle.is_multiple_of(LOOKS_BETWEEN_DELIVERIES)
     }
 
     /// Returns the next write, if one is due.
@@ -124,13 +135,13 @@ impl Follow {
 
     /// Takes in M3's progress; `Some` when a person is needed.
     pub fn on(&mut self, now: &Progress, shop_payment: &str, rules: &StatusRules) -> Option<Cause> {
-        let seen = format!("{}-{}", now.lowest, now.highest);
+        let seen = now.status();
         if now.lowest.is_empty() || now.lowest == STATUS_DELETED {
             let text = format!("M3 has the order no more (status {seen})");
             return Some(Cause::new(CauseKind::OrderDeletedInM3, text));
         }
         self.idle = if self.seen == seen { self.idle.saturating_add(1) } else { 0 };
-        self.seen = seen;
+        (self.seen, self.delivered) = (seen, now.delivered());
         for number in now.tracking.iter().take(TRACKING_MAX) {
             self.want_tracking(number);
         }
@@ -180,15 +191,26 @@ impl Follow {
 }
 
 impl Progress {
+    fn status(&self) -> String {
+        format!("{}-{}", self.lowest, self.highest)
+    }
+
+    fn delivered(&self) -> Amount {
+        let sum = |sum: Amount, line: &LineProgress| sum.plus(line.delivered).unwrap_or(sum);
+        self.lines.iter().fold(Amount::ZERO, sum)
+    }
+
     fn all_delivered(&self) -> bool {
         !self.lines.is_empty() && self.lines.iter().all(|line| line.delivered >= line.ordered)
     }
 
-    fn some_delivered(&self) -> bool {
+    /// Whether anything has left.
+    pub fn some_delivered(&self) -> bool {
         self.lines.iter().any(|line| !line.delivered.is_zero())
     }
 
-    fn all_invoiced(&self) -> bool {
+    /// Whether every piece is invoiced.
+    pub fn all_invoiced(&self) -> bool {
         !self.lines.is_empty() && self.lines.iter().all(|line| line.invoiced >= line.ordered)
     }
 

@@ -37,8 +37,14 @@ pub struct Placing {
     pub n: u32,
     /// OREF of every attempt; a head with another one is not ours.
     pub tokens: Vec<String>,
+    /// How many of these, from the first, were made for a plan that was withdrawn.
+    pub withdrawn: usize,
     /// Whether a confirmation may have been carried out: too late to cancel in silence.
     pub confirming: bool,
+    /// Confirmations of the temporary order at hand that were sent.
+    pub confirms: u32,
+    /// A temporary order of ours that M3 did not delete.
+    pub undeleted: Option<Orno>,
     /// Where it stands.
     pub at: Place,
 }
@@ -291,8 +297,11 @@ impl Placing {
         Self {
             n: 0,
             tokens: Vec::new(),
+            withdrawn: 0,
             confirming: false,
-            at: Place::Look { lost_ms: None, from_ms: 0 },
+            confirms: 0,
+            undeleted: None,
+            at: Place::LOOK,
         }
     }
 
@@ -325,10 +334,9 @@ impl Placing {
             Place::ListLines { tmp, .. } | Place::ReadBack { tmp } => {
                 Step::Ask(Ask::ReadBatch { tmp: tmp.clone() })
             }
-            Place::Confirm { tmp, sent } => {
-                *sent = true;
-                self.confirming = true;
-                Step::Ask(Ask::Confirm { tmp: tmp.clone() })
+            Place::Confirm { tmp, .. } => {
+                let tmp = tmp.clone();
+                self.begin_confirm(tmp, around)
             }
             Place::ReadConfirm { from_ms, .. } if around.now_ms < *from_ms => Step::Wait {
                 until_ms: *from_ms,
@@ -348,6 +356,7 @@ impl Placing {
         if self.n >= around.heads_max {
             let text = format!("{} temporary orders were begun and none held", self.n);
             self.n = 0;
+            self.at = Place::LOOK;
             return Step::Park(Cause::new(CauseKind::KeepsFailing, text));
         }
         self.n = self.n.saturating_add(1);
@@ -355,8 +364,21 @@ impl Placing {
         let oref = token(around.key, around.epoch, serial);
         self.tokens.push(oref.clone());
         self.confirming = false;
+        self.confirms = 0;
         self.at = Place::AddHead { sent: true };
         Step::Ask(Ask::AddHead { oref })
+    }
+
+    fn begin_confirm(&mut self, tmp: Orno, around: &Around<'_>) -> Step {
+        if self.confirms >= around.heads_max {
+            let text = format!("temporary order {tmp} was confirmed {} times", self.confirms);
+            self.confirms = 0;
+            return Step::Park(Cause::new(CauseKind::KeepsFailing, text));
+        }
+        self.confirms = self.confirms.saturating_add(1);
+        self.confirming = true;
+        self.at = Place::Confirm { tmp: tmp.clone(), sent: true };
+        Step::Ask(Ask::Confirm { tmp })
     }
 
     /// Whether a real order exists or may come to exist: then it is too late to cancel.
@@ -387,6 +409,11 @@ impl Placing {
         if self.past_confirm() {
             return;
         }
+        if then == Then::Again {
+            // Whatever a lost call still opens is a head for the plan of yesterday.
+            self.withdrawn = self.tokens.len();
+            self.n = 0;
+        }
         self.at = match &self.at {
             Place::AddDetails { tmp, .. }
             | Place::AddLines { tmp, .. }
@@ -404,44 +431,79 @@ impl Placing {
         };
     }
 
+    /// Whether it ends without an order.
+    pub fn is_cancelling(&self) -> bool {
+        matches!(&self.at, Place::Cancelled | Place::Delete { then: Then::Cancelled, .. })
+    }
+
+    /// A cancelled order is wanted after all.
+    pub fn reopen(&mut self) {
+        if self.at == Place::Cancelled {
+            self.give_up(Then::Again);
+            self.at = Place::LOOK;
+        }
+    }
+
     /// Takes a state that was read from disk: whatever was an intent has an unknown outcome.
-    pub fn recover(&mut self, now_ms: u64, around_quiescence_ms: u64) {
+    pub fn recover(&mut self, now_ms: u64, quiescence_ms: u64) {
         if self.in_flight() {
-            self.lose(now_ms, around_quiescence_ms);
+            self.lose(now_ms, quiescence_ms);
+        } else if matches!(self.at, Place::AddHead { .. }) {
+            // What the look found may have changed since.
+            self.at = Place::LOOK;
         }
     }
 
     /// The outcome of the write under way is unknown.
     fn lose(&mut self, now_ms: u64, quiescence_ms: u64) {
-        self.at = match std::mem::replace(&mut self.at, Place::Cancelled) {
-            Place::AddHead { .. } => Place::Look { lost_ms: Some(now_ms), from_ms: 0 },
-            Place::AddDetails { tmp, .. } => Place::Delete { tmp, sent: false, then: Then::Again },
+        match &mut self.at {
+            Place::AddHead { .. } => self.at = Place::Look { lost_ms: Some(now_ms), from_ms: 0 },
+            Place::AddDetails { tmp, .. } => self.at = Place::delete(tmp, Then::Again),
             Place::AddLines { tmp, .. } => {
-                Place::ListLines { tmp, from_ms: now_ms.saturating_add(quiescence_ms) }
+                let (tmp, from_ms) = (tmp.clone(), now_ms.saturating_add(quiescence_ms));
+                self.at = Place::ListLines { tmp, from_ms };
             }
-            Place::Confirm { tmp, .. } => {
-                Place::ReadConfirm { tmp, lost_ms: now_ms, refused: None, from_ms: 0 }
-            }
-            Place::Delete { tmp, then, .. } => Place::Delete { tmp, sent: false, then },
-            same => same,
-        };
+            Place::Confirm { tmp, .. } => self.at = Place::read_confirm(tmp, now_ms, None),
+            Place::Delete { sent, .. } => *sent = false,
+            Place::Look { .. } | Place::ListLines { .. } | Place::ReadBack { .. } => {}
+            Place::ReadConfirm { .. } | Place::Confirmed { .. } | Place::Cancelled => {}
+        }
     }
 
     /// The call was certainly not carried out; the same may be asked again.
     pub fn not_done(&mut self) {
         match &mut self.at {
-            Place::AddHead { sent } => {
-                *sent = false;
+            Place::AddHead { .. } => {
+                // Somebody else may enter the order while M3 is away for us.
+                self.at = Place::LOOK;
                 self.n = self.n.saturating_sub(1);
                 self.tokens.pop();
             }
+            Place::Confirm { sent, .. } => {
+                *sent = false;
+                // An earlier one was waited for, so that nothing is under way.
+                self.confirming = false;
+                self.confirms = self.confirms.saturating_sub(1);
+            }
             Place::AddDetails { sent, .. }
             | Place::AddLines { sent, .. }
-            | Place::Confirm { sent, .. }
             | Place::Delete { sent, .. } => *sent = false,
             Place::Look { .. } | Place::ListLines { .. } | Place::ReadBack { .. } => {}
             Place::ReadConfirm { .. } | Place::Confirmed { .. } | Place::Cancelled => {}
         }
+    }
+}
+
+impl Place {
+    /// Looks at once; nothing is lost.
+    const LOOK: Self = Self::Look { lost_ms: None, from_ms: 0 };
+
+    fn delete(tmp: &Orno, then: Then) -> Self {
+        Self::Delete { tmp: tmp.clone(), sent: false, then }
+    }
+
+    fn read_confirm(tmp: &Orno, lost_ms: u64, refused: Option<String>) -> Self {
+        Self::ReadConfirm { tmp: tmp.clone(), lost_ms, refused, from_ms: 0 }
     }
 }
 
@@ -462,3 +524,6 @@ fn token(key: &OrderKey, epoch: u64, serial: u32) -> String {
     let parts: [&[u8]; 3] = [key.as_str().as_bytes(), &epoch.to_be_bytes(), &serial.to_be_bytes()];
     format!("{TOKEN_PREFIX}{}", short_hash(&parts, 20))
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,7 +16,7 @@ pub use sweep::Sweep;
 use super::{
     cause::{Cause, CauseKind},
     follow::{Follow, Progress, Tell},
-    place::{Around, Ask, Placing, Step, Told},
+    place::{Around, Ask, Placing, Step, Then, Told},
     plan::Plan,
     rules::Rules,
 };
@@ -296,7 +296,7 @@ impl Run {
         let Stage::Parked { back, .. } = &self.stage else { return false };
         self.stage = match (from, &self.orno) {
             (ReplayFrom::Start, None) => {
-                self.placing.give_up(super::place::Then::Again);
+                self.placing.give_up(Then::Again);
                 Stage::Withdraw
             }
             (ReplayFrom::Start, Some(_)) | (ReplayFrom::Step, _) => (**back).clone(),
@@ -346,6 +346,10 @@ impl Case {
     /// Takes a case that was read from disk: a write that was an intent has an unknown outcome.
     pub fn recover(&mut self, context: &Context<'_>) {
         self.run.placing.recover(context.now_ms, context.rules.quiescence_ms());
+        if self.run.tells_tracking() {
+            // It may have been written; the shop's list decides.
+            self.run.reread = true;
+        }
     }
 
     /// Says what is to be done.
@@ -390,10 +394,12 @@ impl Case {
     }
 
     fn place(&mut self, context: &Context<'_>) -> Next {
-        let withdrawn = !self.run.placing.holds_a_head();
-        if self.run.stage == Stage::Withdraw && withdrawn {
-            self.run.stage = Stage::Read;
-            return self.next(context);
+        if self.run.stage == Stage::Withdraw {
+            self.run.placing.give_up(Then::Again);
+            if !self.run.placing.holds_a_head() {
+                self.run.stage = Stage::Read;
+                return self.next(context);
+            }
         }
         let (Some(key), Some(plan)) = (&self.run.key, &self.plan) else {
             self.run.stage = Stage::Read;
@@ -470,7 +476,8 @@ impl Run {
 
     /// A finished case still has its sweeps.
     fn rest(&self) -> Next {
-        self.sweep.due_ms().map_or(Next::Rest, |until_ms| {
+        let due_ms = self.sweep.due_ms().filter(|_| self.sweeps());
+        due_ms.map_or(Next::Rest, |until_ms| {
             Next::Wait(Wait {
                 until_ms,
                 reason: "finished; a last look for doubles is due".to_owned(),

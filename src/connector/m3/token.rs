@@ -24,11 +24,11 @@ const LIFE_UNSAID: Duration = Duration::from_mins(5);
 /// The longest life that is believed.
 const LIFE_MAX: Duration = Duration::from_hours(24);
 
-/// How long a failure is remembered, so that a queue of calls is not a burst of log-ins.
-const REST_AFTER_FAILURE: Duration = Duration::from_secs(5);
+/// What an absent `rest_ms_after_failure` means.
+const REST_MS_AFTER_FAILURE: u64 = 5_000;
 
-/// The same after the server refused the credentials: repeating them may lock the account.
-const REST_AFTER_REFUSAL: Duration = Duration::from_mins(1);
+/// What an absent `rest_ms_after_refusal` means.
+const REST_MS_AFTER_REFUSAL: u64 = 60_000;
 
 /// How the service proves who it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -64,7 +64,7 @@ pub enum Refresh {
 }
 
 /// How to log in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// How the service proves who it is.
@@ -73,6 +73,22 @@ pub struct Settings {
     pub client_auth: ClientAuth,
     /// What to do with a refresh token.
     pub refresh: Refresh,
+    /// How long a failed log-in is not repeated, so that a queue of calls is no burst of them.
+    pub rest_ms_after_failure: u64,
+    /// The same after the credentials were refused: repeating them may lock the account.
+    pub rest_ms_after_refusal: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            grant: Grant::default(),
+            client_auth: ClientAuth::default(),
+            refresh: Refresh::default(),
+            rest_ms_after_failure: REST_MS_AFTER_FAILURE,
+            rest_ms_after_refusal: REST_MS_AFTER_REFUSAL,
+        }
+    }
 }
 
 /// A token as given out. `number` tells it from the one before.
@@ -160,7 +176,7 @@ impl Tokens {
             Some((until, failure)) if now < *until => Err(failure.clone()),
             Some(_) | None => self.obtain(kept.live.as_ref()).await,
         };
-        kept.settle(fresh, clock::now().mono)
+        kept.settle(fresh, &self.settings, clock::now().mono)
     }
 
     async fn obtain(&self, before: Option<&Live>) -> Result<Granted, Failure> {
@@ -210,7 +226,12 @@ impl Tokens {
 }
 
 impl Kept {
-    fn settle(&mut self, fresh: Result<Granted, Failure>, now: Instant) -> Result<Bearer, Failure> {
+    fn settle(
+        &mut self,
+        fresh: Result<Granted, Failure>,
+        settings: &Settings,
+        now: Instant,
+    ) -> Result<Bearer, Failure> {
         match (fresh, &self.live) {
             (Ok(granted), _) => {
                 self.given = self.given.saturating_add(1);
@@ -224,19 +245,19 @@ impl Kept {
             (Err(failure), Some(live)) if now < live.ends_at => {
                 tracing::debug!(%failure, "token not renewed; the old one still lives");
                 let bearer = live.bearer.clone();
-                self.remember(failure, now);
+                self.remember(failure, settings, now);
                 Ok(bearer)
             }
             (Err(failure), _) => {
-                self.remember(failure.clone(), now);
+                self.remember(failure.clone(), settings, now);
                 Err(failure)
             }
         }
     }
 
-    fn remember(&mut self, failure: Failure, now: Instant) {
+    fn remember(&mut self, failure: Failure, settings: &Settings, now: Instant) {
         if self.failed.as_ref().is_none_or(|(until, _)| *until <= now) {
-            self.failed = Some((now + rest_after(&failure), failure));
+            self.failed = Some((now + rest_after(&failure, settings), failure));
         }
     }
 }
@@ -254,15 +275,17 @@ impl Live {
     }
 }
 
-fn rest_after(failure: &Failure) -> Duration {
+fn rest_after(failure: &Failure, settings: &Settings) -> Duration {
+    let after_failure = Duration::from_millis(settings.rest_ms_after_failure);
+    let after_refusal = Duration::from_millis(settings.rest_ms_after_refusal);
     let asked = failure.retry_after_s.map(Duration::from_secs);
     let rest = match failure.class {
-        Class::Unauthorized | Class::Config | Class::Forbidden => REST_AFTER_REFUSAL,
+        Class::Unauthorized | Class::Config | Class::Forbidden => after_refusal,
         Class::Unreachable | Class::TimedOut | Class::RateLimited | Class::Unavailable => {
-            REST_AFTER_FAILURE
+            after_failure
         }
-        Class::Broken | Class::NotFound | Class::Exists | Class::Locked => REST_AFTER_FAILURE,
-        Class::Data | Class::State | Class::Unclassified => REST_AFTER_FAILURE,
+        Class::Broken | Class::NotFound | Class::Exists | Class::Locked => after_failure,
+        Class::Data | Class::State | Class::Unclassified => after_failure,
     };
     asked.unwrap_or(rest).max(rest)
 }

@@ -1,8 +1,8 @@
 //! Decides which orders of the shop have changed and what to ask next (reference/xcart.md 2.3).
 //!
 //! Guarantees: the watermark moves only over orders that were handed out; an order is handed out
-//! once for each time of its last change, as far back as the memory reaches, and again rather than
-//! never; orders that move between pages while these are read are not lost. All times are the
+//! once for each time of its last change, twice where that second may not have been over, as far
+//! back as the memory reaches, and again rather than never; orders that move between pages while these are read are not lost. All times are the
 //! shop's. Our clock can only hold the watermark back, and bound the very first look. Pure: the
 //! shell calls the shop and keeps what was handed out before it keeps the [`Cursor`].
 
@@ -102,6 +102,8 @@ enum Manner {
 /// One reading of pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Walk {
+    /// The watermark when the poll began.
+    began_s: i64,
     /// Changes from this second on.
     after_s: i64,
     page: u32,
@@ -145,6 +147,15 @@ impl Cursor {
         self.watermark_s = to_s.map_or(self.watermark_s, |to_s| to_s.max(self.watermark_s));
         let after_s = self.after_s();
         self.known.retain(|(updated_s, _)| updated_s.is_none_or(|at| at >= after_s));
+    }
+
+    /// An order may be saved again in the second of its last change, after it was handed out: what
+    /// is as new as the watermark is handed out once more, unless the last poll did so.
+    fn doubt_newest(&mut self, began_s: i64) {
+        if self.watermark_s > began_s {
+            let newest = Some(self.watermark_s);
+            self.known.retain(|(updated_s, _)| *updated_s != newest);
+        }
     }
 
     fn remember(&mut self, found: &Found) -> bool {
@@ -191,7 +202,7 @@ impl Poll {
         {
             self.manner = Manner::Filtered;
         }
-        let walk = *self.walk.get_or_insert(Walk::from(cursor.after_s()));
+        let walk = *self.walk.get_or_insert(Walk::from(cursor.watermark_s, cursor.after_s()));
         match self.manner {
             Manner::Filtered => OrdersQuery {
                 after_s: walk.after_s,
@@ -242,6 +253,7 @@ impl Poll {
             }
             Next::End(top_s) => {
                 cursor.advance(top_s);
+                cursor.doubt_newest(walk.began_s);
                 poll.walk = None;
                 Then::Rest
             }
@@ -261,9 +273,9 @@ enum Next {
 }
 
 impl Walk {
-    fn from(after_s: i64) -> Self {
+    fn from(began_s: i64, after_s: i64) -> Self {
         let (page, pass, pages_read) = (1, 1, 0);
-        Self { after_s, page, pass, pages_read, news: 0, sorted: true, top_s: None }
+        Self { began_s, after_s, page, pass, pages_read, news: 0, sorted: true, top_s: None }
     }
 
     /// Oldest first: the watermark moves on rather than the page number, because orders that
@@ -280,7 +292,7 @@ impl Walk {
             (true, None) => walk.turn(),
             (true, Some(_)) | (false, _) if walk.is_doubtful() => walk.read_again(),
             (true, Some(after_s)) => {
-                Next::Forward(Self { top_s: walk.top_s, ..Self::from(after_s) })
+                Next::Forward(Self { top_s: walk.top_s, ..Self::from(walk.began_s, after_s) })
             }
             (false, _) => Next::End(walk.top_s),
         }
@@ -517,6 +529,9 @@ mod tests {
             got.sort_unstable();
             assert_eq!(got, [(2, 5), (3, 7), (4, 7)], "{knows:?}: what was before is not ours");
             assert_eq!(machine.is_filtered(), knows == Filter::LastRenewDate);
+            let mut got = quiet(&mut shop, &mut machine, now(15));
+            got.sort_unstable();
+            assert_eq!(got, [(3, 7), (4, 7)], "{knows:?}: their second may not have been over");
             assert_eq!(quiet(&mut shop, &mut machine, now(20)), [], "{knows:?}");
             shop.change(2, 30);
             shop.change(5, 6);
@@ -529,7 +544,21 @@ mod tests {
             let cursor: Cursor = postcard::from_bytes(&stored).unwrap();
             let mut machine = Poll::new(Some(cursor), None);
             shop.change(6, 31);
-            assert_eq!(quiet(&mut shop, &mut machine, now(40)), [(6, 31)], "{knows:?}: restarted");
+            let mut got = quiet(&mut shop, &mut machine, now(40));
+            got.sort_unstable();
+            assert_eq!(got, [(2, 30), (6, 31)], "{knows:?}: restarted");
+        }
+    }
+
+    #[test]
+    fn a_change_in_the_second_of_the_last_poll_is_found() {
+        for knows in BOTH {
+            let mut shop = SimShop::of([(1, 5), (2, 7)], knows);
+            let mut machine = Poll::new(None, Some(START_S));
+            quiet(&mut shop, &mut machine, now(7));
+            // Order 2 is saved again within second 7: nothing in a page tells that.
+            assert_eq!(quiet(&mut shop, &mut machine, now(67)), [(2, 7)], "{knows:?}");
+            assert_eq!(quiet(&mut shop, &mut machine, now(127)), [], "{knows:?}: that is enough");
         }
     }
 
@@ -544,6 +573,7 @@ mod tests {
             let ids: BTreeSet<_> = got.iter().map(|(id, _)| *id).collect();
             assert_eq!((got.len(), ids.len()), (602, 602), "{knows:?}");
             assert_eq!(watermark(&machine), 401);
+            assert_eq!(quiet(&mut shop, &mut machine, now(530)), [(700, 401)], "{knows:?}");
             let pages = shop.pages;
             assert_eq!(quiet(&mut shop, &mut machine, now(560)), [], "{knows:?}");
             assert!(shop.pages - pages <= 5, "{knows:?}: nothing new is read once");
@@ -618,6 +648,7 @@ mod tests {
                 got.sort_unstable();
                 let ids: Vec<_> = got.iter().map(|(id, _)| *id).collect();
                 assert_eq!(ids, want, "{what}");
+                quiet(&mut shop, &mut machine, now(clock));
                 shop.change(1, newest + 5);
                 let got = quiet(&mut shop, &mut machine, now(clock));
                 assert_eq!(got, [(1, newest + 5)], "{what}: what changes later is found");
@@ -642,6 +673,7 @@ mod tests {
             let mut machine = Poll::new(None, Some(START_S));
             assert_eq!(quiet(&mut shop, &mut machine, now(10)).len(), 2);
             assert_eq!(watermark(&machine), 5);
+            assert_eq!(quiet(&mut shop, &mut machine, now(15)), [(1, 5)], "{knows:?}");
             shop.change(3, 60);
             assert_eq!(quiet(&mut shop, &mut machine, now(70)), [(3, 60)], "{knows:?}");
         }
@@ -664,6 +696,11 @@ mod tests {
         let mut machine = step.poll;
         machine.query(now(20));
         let step = machine.take(&page, now(20));
+        let ids: Vec<_> = step.found.iter().map(|found| found.id).collect();
+        assert_eq!(ids, [2], "the newest once more");
+        let mut machine = step.poll;
+        machine.query(now(30));
+        let step = machine.take(&page, now(30));
         assert_eq!((step.found, watermark(&step.poll)), (Vec::new(), 6));
     }
 

@@ -51,8 +51,8 @@ impl Placing {
                 let at = Confirmation { tmp, lost_ms, refused, last_look };
                 let (at, cause) = at.outcome(head, &errors, around);
                 self.at = at;
-                // M3 looked at it and said no: nothing is on its way any more.
-                self.confirming &= cause.is_none();
+                // M3 looked at it and said no, or it was waited for: nothing is under way.
+                self.confirming &= cause.is_none() && !matches!(self.at, Place::Confirm { .. });
                 return cause;
             }
             (Place::Delete { then, .. }, Told::Deleted) => return self.deleted(then),
@@ -81,7 +81,7 @@ impl Placing {
         let gone = failure.class == Class::NotFound || is_order_unknown(failure);
         match std::mem::replace(&mut self.at, Place::Cancelled) {
             Place::AddHead { .. } => {
-                self.at = Place::Look { lost_ms: None, from_ms: 0 };
+                self.at = Place::LOOK;
                 if locked {
                     return Verdict::Again;
                 }
@@ -93,39 +93,38 @@ impl Placing {
                 return Verdict::Park(Cause::of_refusal(kind, "opening the order", failure));
             }
             Place::AddDetails { tmp, .. } | Place::AddLines { tmp, .. } if locked => {
-                self.at = Place::Delete { tmp, sent: false, then: Then::Again };
+                self.at = Place::delete(&tmp, Then::Again);
                 return Verdict::Again;
             }
             Place::AddDetails { .. } | Place::AddLines { .. } if is_order_unknown(failure) => {
-                self.at = Place::Look { lost_ms: None, from_ms: 0 };
+                self.at = Place::LOOK;
             }
             Place::AddDetails { tmp, .. } | Place::AddLines { tmp, .. } => {
                 let doing = "adding lines, address, texts and charges";
                 let cause = Cause::of_refusal(CauseKind::LineRefused, doing, failure);
-                self.at = Place::Delete { tmp, sent: false, then: Then::Park(cause) };
+                self.at = Place::delete(&tmp, Then::Park(cause));
             }
             Place::ListLines { .. } | Place::ReadBack { .. } if gone => {
-                self.at = Place::Look { lost_ms: None, from_ms: 0 };
+                self.at = Place::LOOK;
             }
             Place::Confirm { tmp, .. } if locked => {
                 self.at = Place::Confirm { tmp, sent: false };
+                self.not_done();
                 return Verdict::Again;
             }
             Place::Confirm { tmp, .. } => {
-                let refused = Some(failure.to_string());
-                let lost_ms = around.now_ms;
-                self.at = Place::ReadConfirm { tmp, lost_ms, refused, from_ms: 0 };
+                self.at = Place::read_confirm(&tmp, around.now_ms, Some(failure.to_string()));
             }
             Place::Delete { then, .. } if gone => {
                 return self.deleted(then).map_or(Verdict::Moved, Verdict::Park);
             }
-            // It cannot be deleted: perhaps somebody has released it. The look decides.
-            Place::Delete { then: Then::Park(cause), .. } => {
-                self.at = Place::Look { lost_ms: None, from_ms: 0 };
-                return Verdict::Park(cause);
+            Place::Delete { tmp, then, .. } if locked => {
+                self.at = Place::delete(&tmp, then);
+                return Verdict::Again;
             }
-            Place::Delete { .. } => self.at = Place::Look { lost_ms: None, from_ms: 0 },
-            same => {
+            Place::Delete { tmp, then, .. } => return self.undeletable(tmp, then, failure),
+            same @ (Place::Look { .. } | Place::ListLines { .. } | Place::ReadBack { .. })
+            | same @ (Place::ReadConfirm { .. } | Place::Confirmed { .. } | Place::Cancelled) => {
                 self.at = same;
                 let doing = "reading the order";
                 return Verdict::Park(Cause::of_refusal(CauseKind::HeadRefused, doing, failure));
@@ -134,8 +133,25 @@ impl Placing {
         Verdict::Moved
     }
 
+    /// M3 does not delete it: perhaps somebody has released it. A look decides, at once
+    /// or, for an order that is cancelled, in the sweeps.
+    fn undeletable(&mut self, tmp: Orno, then: Then, failure: &Failure) -> Verdict {
+        self.at = Place::LOOK;
+        match then {
+            Then::Again => self.undeleted = Some(tmp),
+            Then::Park(cause) => return Verdict::Park(cause),
+            Then::Cancelled if matches!(failure.class, Class::Config | Class::Forbidden) => {
+                self.at = Place::delete(&tmp, then);
+                let doing = "deleting a temporary order";
+                return Verdict::Park(Cause::of_refusal(CauseKind::HeadRefused, doing, failure));
+            }
+            Then::Cancelled => self.at = Place::Cancelled,
+        }
+        Verdict::Moved
+    }
+
     fn deleted(&mut self, then: Then) -> Option<Cause> {
-        self.at = Place::Look { lost_ms: None, from_ms: 0 };
+        self.at = Place::LOOK;
         match then {
             Then::Again => None,
             Then::Park(cause) => Some(cause),
@@ -148,7 +164,7 @@ impl Placing {
 
     /// Judges a look: adopt, continue, clean up, wait, or create.
     fn found(
-        &self,
+        &mut self,
         (lost_ms, from_ms): (Option<u64>, u64),
         found: Found,
         around: &Around<'_>,
@@ -171,42 +187,50 @@ impl Placing {
             let text = format!("temporary order {} has our key but not our mark", foreign.tmp);
             return (again, Some(Cause::new(CauseKind::ForeignHead, text)));
         }
-        if let Some(stale) = open.iter().find(|head| Some(&head.oref) != self.tokens.last()) {
-            let tmp = stale.tmp.clone();
-            return (Place::Delete { tmp, sent: false, then: Then::Again }, None);
+        let undeleted = self.undeleted.take();
+        if let Some(head) = open.iter().find(|head| Some(&head.tmp) == undeleted.as_ref()) {
+            let text = format!("M3 does not delete temporary order {}", head.tmp);
+            return (again, Some(Cause::new(CauseKind::HeadRefused, text)));
         }
-        match (open.as_slice(), lost_ms) {
+        if let Some(stale) = open.iter().find(|head| !self.is_current(&head.oref)) {
+            return (Place::delete(&stale.tmp, Then::Again), None);
+        }
+        let at = match (open.as_slice(), lost_ms) {
+            ([head], Some(lost)) if self.confirming => Place::read_confirm(&head.tmp, lost, None),
             // The lost call did open it, and nothing was added since.
-            ([head], Some(_)) => (Place::AddDetails { tmp: head.tmp.clone(), sent: false }, None),
-            ([head, ..], _) => {
-                (Place::Delete { tmp: head.tmp.clone(), sent: false, then: Then::Again }, None)
+            ([head], Some(_)) => Place::AddDetails { tmp: head.tmp.clone(), sent: false },
+            ([head, ..], _) => Place::delete(&head.tmp, Then::Again),
+            ([], Some(lost)) if from_ms < lost.saturating_add(around.quiescence_ms) => {
+                Place::Look { lost_ms, from_ms: lost.saturating_add(around.quiescence_ms) }
             }
-            ([], Some(lost)) => {
-                let quiet_ms = lost.saturating_add(around.quiescence_ms);
-                if from_ms >= quiet_ms {
-                    (Place::AddHead { sent: false }, None)
-                } else {
-                    (Place::Look { lost_ms, from_ms: quiet_ms }, None)
-                }
+            ([], _) => {
+                // No confirmation is under way and nothing is left that it could confirm.
+                self.confirming = false;
+                Place::AddHead { sent: false }
             }
-            ([], None) => (Place::AddHead { sent: false }, None),
-        }
+        };
+        (at, None)
+    }
+
+    /// Whether it marks the head that was opened last, for the plan of today.
+    fn is_current(&self, oref: &String) -> bool {
+        self.tokens.len() > self.withdrawn && self.tokens.last() == Some(oref)
     }
 }
 
 fn read_back(tmp: Orno, head: Option<BatchHead>, lines: &[LineInM3], around: &Around<'_>) -> Place {
-    let Some(head) = head else { return Place::Look { lost_ms: None, from_ms: 0 } };
+    let Some(head) = head else { return Place::LOOK };
     if let Some(orno) = head.orno {
         return Place::Confirmed { orno };
     }
     let currency_differs = !head.currency.is_empty() && head.currency != around.plan.currency;
     if head.cuor != around.key.as_str() || currency_differs {
-        return Place::Delete { tmp, sent: false, then: Then::Again };
+        return Place::delete(&tmp, Then::Again);
     }
     match around.plan.compare(lines) {
         Comparison::Equal => Place::Confirm { tmp, sent: false },
         Comparison::Missing(cupos) => Place::AddLines { tmp, cupos, sent: false },
-        Comparison::Unequal(_) => Place::Delete { tmp, sent: false, then: Then::Again },
+        Comparison::Unequal(_) => Place::delete(&tmp, Then::Again),
     }
 }
 
@@ -215,7 +239,7 @@ fn confirmed(tmp: Orno, orno: Option<Orno>, stat: &str, around: &Around<'_>) -> 
         Some(orno) if stat == STAT_CREATED && orno != tmp => Place::Confirmed { orno },
         Some(_) | None => {
             let refused = (stat != STAT_CREATED).then(|| format!("status {stat}"));
-            Place::ReadConfirm { tmp, lost_ms: around.now_ms, refused, from_ms: 0 }
+            Place::read_confirm(&tmp, around.now_ms, refused)
         }
     }
 }

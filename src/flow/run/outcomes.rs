@@ -1,6 +1,6 @@
 //! What a case makes of the outcomes of its effects. Pure.
 
-use super::{Case, Context, Outcome, Real, Stage, Wait, around};
+use super::{Case, Context, Outcome, Real, Run, Stage, Wait, around};
 use crate::{
     clock,
     connector::{Class, Failure, Fate},
@@ -29,19 +29,24 @@ impl Case {
                 return self.answered(answer, context);
             }
         };
-        if failure.fate == Fate::Unknown && self.tells_tracking() {
+        if failure.fate == Fate::Unknown && self.run.tells_tracking() {
             // The shop's list decides whether the number is written again.
             self.run.reread = true;
         }
-        match self.run.stage {
-            Stage::Place | Stage::Withdraw if !self.run.reread_is_next() => {
-                self.placing_failed(&failure, context);
-            }
-            _ if self.run.sweeps() && failure.fate == Fate::Refused && !self.tells() => {
-                self.run.sweep.orphan_settled();
-            }
-            _ => self.failed(&failure, context),
+        let places = matches!(self.run.stage, Stage::Place | Stage::Withdraw);
+        if places && !self.run.reread_is_next() {
+            self.placing_failed(&failure, context);
+        } else if self.gives_an_orphan_up(&failure) {
+            self.run.sweep.orphan_settled();
+        } else {
+            self.failed(&failure, context);
         }
+    }
+
+    /// An orphan that M3 does not delete is left for the next sweep.
+    fn gives_an_orphan_up(&self, failure: &Failure) -> bool {
+        let deletes = self.run.sweeps() && self.run.sweep.deletes() && !self.run.reread_is_next();
+        deletes && failure.fate == Fate::Refused && failure.class != Class::Locked
     }
 
     fn answered(&mut self, answer: Outcome, context: &Context<'_>) {
@@ -181,7 +186,7 @@ impl Case {
         let (Some(key), Some(plan)) = (&self.run.key, &self.plan) else { return };
         let around = around(key, plan, context);
         match self.run.placing.on_failure(failure, &around) {
-            Verdict::Moved if failure.fate == Fate::Unknown => self.pause(failure, context),
+            Verdict::Moved if failure.fate == Fate::Unknown => self.failed(failure, context),
             Verdict::Moved => self.run.failed = 0,
             Verdict::Again => self.failed(failure, context),
             Verdict::Park(cause) => self.run.park(cause, context.now_ms),
@@ -190,10 +195,14 @@ impl Case {
 
     /// Waits, or parks what will not mend itself.
     fn failed(&mut self, failure: &Failure, context: &Context<'_>) {
-        if matches!(self.run.stage, Stage::Parked { .. }) && is_final(failure) {
-            // It is parked already; the failed look changes nothing.
-            self.run.reread = false;
-            return;
+        let is_at_rest = matches!(self.run.stage, Stage::Parked { .. } | Stage::Done(_));
+        if is_at_rest && self.run.reread_is_next() {
+            // The failed look changes nothing about a case that is parked or done.
+            if is_final(failure) {
+                self.run.reread = false;
+                return;
+            }
+            return self.pause(failure, context);
         }
         match failure.class {
             Class::Unreachable | Class::TimedOut | Class::RateLimited => {
@@ -245,18 +254,20 @@ impl Case {
         self.run.park(Cause::of_refusal(kind, doing, failure), context.now_ms);
     }
 
+    /// Whether the effect under way is a write to the shop.
+    fn tells(&self) -> bool {
+        matches!(&self.run.stage, Stage::Follow { follow, .. } if follow.next().is_some())
+    }
+}
+
+impl Run {
     /// Whether the effect under way writes a tracking number.
-    fn tells_tracking(&self) -> bool {
-        match &self.run.stage {
+    pub(super) fn tells_tracking(&self) -> bool {
+        match &self.stage {
             Stage::Follow { follow, .. } => matches!(follow.next(), Some(Tell::Tracking(_))),
             Stage::Read | Stage::Customer | Stage::Items | Stage::Place | Stage::Withdraw => false,
             Stage::Check | Stage::Done(_) | Stage::Parked { .. } => false,
         }
-    }
-
-    /// Whether the effect under way is a write to the shop.
-    fn tells(&self) -> bool {
-        matches!(&self.run.stage, Stage::Follow { follow, .. } if follow.next().is_some())
     }
 }
 

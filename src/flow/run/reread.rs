@@ -3,7 +3,7 @@
 //! Before the confirmation the order is taken back and planned anew, or given up.
 //! After it M3 is not touched: a person decides (compensation is a flow of its own).
 
-use super::{Case, Context, Ending, ReplayFrom, Run, Stage};
+use super::{Case, Context, Ending, ReplayFrom, Run, Stage, Sweep};
 use crate::{
     flow::{
         cause::{Cause, CauseKind},
@@ -75,6 +75,11 @@ impl Case {
                 self.run.mark(context.now_ms, "the shop changed the order");
                 self.run.stage = Stage::Withdraw;
             }
+            Stage::Place if self.run.placing.is_cancelling() => {
+                self.run.placing.give_up(Then::Again);
+                self.run.mark(context.now_ms, "the shop wants the order after all");
+                self.run.stage = Stage::Withdraw;
+            }
             Stage::Follow { .. } | Stage::Done(Ending::Completed) => {
                 self.judge_late(cancelled, changed, context);
             }
@@ -92,12 +97,19 @@ impl Case {
         let Some(order) = &self.order else { return };
         if !context.rules.wants(order) {
             self.run.stage = Stage::Done(Ending::NotWanted);
+            if !self.run.placing.tokens.is_empty() {
+                // A lost call may still open a temporary order.
+                self.run.sweep = Sweep::begin(context.now_ms, context.rules.quiescence_ms());
+            }
             let status = order.payment_status.clone().unwrap_or_default();
             self.run.mark(context.now_ms, format!("not taken over: payment status {status:?}"));
             return;
         }
         match mapping::check(order, context.rules) {
-            Ok(()) => self.run.stage = Stage::Customer,
+            Ok(()) => {
+                self.run.placing.reopen();
+                self.run.stage = Stage::Customer;
+            }
             Err(cause) => self.run.park(cause, context.now_ms),
         }
     }

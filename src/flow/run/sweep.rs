@@ -43,6 +43,11 @@ impl Sweep {
         self.swept = self.swept.saturating_add(1);
     }
 
+    /// Whether an orphan is being deleted: then nothing else is asked for.
+    pub(super) fn deletes(&self) -> bool {
+        !self.orphans.is_empty()
+    }
+
     /// The orphan that was asked for last is gone, or cannot be deleted.
     pub fn orphan_settled(&mut self) {
         if !self.orphans.is_empty() {
@@ -72,16 +77,23 @@ impl Run {
     /// Judges a look.
     pub(super) fn on_sweep(&mut self, found: Found, now_ms: u64) -> Option<Cause> {
         self.sweep.swept(now_ms);
+        let mut real = found.real;
+        real.extend(found.batch.iter().filter_map(|head| head.orno.clone()));
+        real.sort();
+        real.dedup();
         let ours = |oref: &String| self.placing.tokens.contains(oref);
         let open = found.batch.into_iter().filter(|head| head.orno.is_none() && ours(&head.oref));
         self.sweep.orphans = open.map(|head| head.tmp).collect();
-        let others: Vec<&Orno> =
-            found.real.iter().filter(|orno| Some(*orno) != self.orno.as_ref()).collect();
-        if others.is_empty() {
-            return None;
+        let others: Vec<Orno> =
+            real.into_iter().filter(|orno| Some(orno) != self.orno.as_ref()).collect();
+        let first = others.first().cloned()?;
+        let others = others.iter().map(Orno::as_str).collect::<Vec<_>>().join(", ");
+        let known = self.orno.clone();
+        if known.is_none() {
+            // Once it is known, it is neither an alarm again nor made a second time.
+            self.orno = Some(first);
         }
-        let others = others.iter().map(|orno| orno.as_str()).collect::<Vec<_>>().join(", ");
-        Some(match &self.orno {
+        Some(match known {
             Some(ours) => {
                 Cause::new(CauseKind::TwoRealOrders, format!("beside {ours} there is {others}"))
             }

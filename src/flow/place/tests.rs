@@ -1,0 +1,454 @@
+//! The order protocol against an M3 that loses, delays, repeats and forgets.
+//!
+//! The model of M3 is written from reference/m3.md 3 and 9 and knows nothing of the
+//! connector. Whole cases are led through it, so that cancellations, changes and the
+//! sweeps are part of every story; the shell's two promises (one effect at a time,
+//! durable before a write) are kept by [`Story`], crashes included.
+
+mod model;
+mod story;
+
+use super::*;
+use crate::flow::plan::Comparison;
+use proptest::prelude::*;
+use story::{Fault, Outside, Story, tell};
+
+fn faults() -> impl Strategy<Value = Vec<Fault>> {
+    let fault = prop_oneof![
+        6 => Just(Fault::None),
+        1 => Just(Fault::NotDone),
+        1 => any::<bool>().prop_map(|done| Fault::Lost { done }),
+        2 => (0..1_000_u64).prop_map(|permille| Fault::Later { permille }),
+        2 => (0..4_u8, 0..1_000_u64).prop_map(|(done, permille)| Fault::Partly { done, permille }),
+        1 => Just(Fault::Refused),
+        1 => Just(Fault::Locked),
+        1 => Just(Fault::CrashBefore),
+        1 => Just(Fault::CrashAfter),
+        1 => (0..1_000_u64).prop_map(|permille| Fault::CrashLater { permille }),
+    ];
+    prop::collection::vec(fault, 0..40)
+}
+
+fn outside() -> impl Strategy<Value = Vec<(usize, Outside)>> {
+    let event = prop_oneof![
+        2 => Just(Outside::Cancel),
+        1 => Just(Outside::Reinstate),
+        3 => Just(Outside::Change),
+        1 => Just(Outside::SomebodyConfirms),
+        1 => Just(Outside::M3Restarts),
+        1 => Just(Outside::Replay),
+        1 => Just(Outside::ReplayFromStart),
+    ];
+    prop::collection::vec((0..50_usize, event), 0..5)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1_500, failure_persistence: None, ..ProptestConfig::default() })]
+    #[test]
+    fn there_is_never_a_second_real_order_and_one_in_the_end(
+        faults in faults(),
+        outside in outside(),
+        keeps_confirmed in any::<bool>(),
+    ) {
+        Story::new(faults, outside, keeps_confirmed).run()?;
+    }
+
+    #[test]
+    fn lost_answers_alone_never_need_a_person(
+        lost in prop::collection::vec(prop_oneof![
+            3 => Just(Fault::None),
+            1 => Just(Fault::NotDone),
+            1 => Just(Fault::Lost { done: true }),
+            1 => Just(Fault::CrashBefore),
+            1 => Just(Fault::CrashAfter),
+        ], 0..12),
+    ) {
+        // Six heads may be begun before a person is asked; twelve faults can cost more.
+        let story = Story::new(lost, vec![], true).run()?;
+        let parked = story.parked_for.iter().filter(|k| **k != CauseKind::KeepsFailing).count();
+        prop_assert_eq!(parked, 0);
+    }
+}
+
+#[test]
+fn stories_of_lost_and_late_calls_end_with_one_order() -> Result<(), TestCaseError> {
+    use Fault::{CrashBefore, CrashLater, Later, Locked, Lost, Partly, Refused};
+    let n = Fault::None;
+    // The calls of a quiet day: order, customer, items, look, head, details, lines, read, confirm.
+    let at = |skip: usize, faults: &[Fault]| {
+        let mut all = vec![n; skip];
+        all.extend_from_slice(faults);
+        all
+    };
+    let table: Vec<(&str, Vec<Fault>, Vec<(usize, Outside)>)> = vec![
+        ("a quiet day", vec![], vec![]),
+        ("the head is lost and done", at(4, &[Lost { done: true }]), vec![]),
+        ("the head is lost and never done", at(4, &[Lost { done: false }]), vec![]),
+        ("the head is lost and done at the last moment", at(4, &[Later { permille: 999 }]), vec![]),
+        ("the details are lost halfway", at(5, &[Partly { done: 1, permille: 900 }]), vec![]),
+        ("lines trickle in late", at(6, &[Partly { done: 1, permille: 900 }]), vec![]),
+        ("the confirmation is lost and done", at(8, &[Lost { done: true }]), vec![]),
+        ("the confirmation is done at the last moment", at(8, &[Later { permille: 999 }]), vec![]),
+        ("the confirmation is lost and never done", at(8, &[Lost { done: false }]), vec![]),
+        ("a crash before the confirmation is sent", at(8, &[CrashBefore]), vec![]),
+        (
+            "a crash, and the confirmation is done later",
+            at(8, &[CrashLater { permille: 999 }]),
+            vec![],
+        ),
+        (
+            "M3 restarts under a lost confirmation",
+            at(8, &[Lost { done: false }]),
+            vec![(9, Outside::M3Restarts)],
+        ),
+        (
+            "somebody confirms while lines are awaited",
+            at(6, &[Partly { done: 4, permille: 1 }]),
+            vec![(8, Outside::SomebodyConfirms)],
+        ),
+        (
+            "the order changes while its head is lost",
+            at(4, &[Later { permille: 500 }]),
+            vec![(6, Outside::Change)],
+        ),
+        (
+            "cancelled while its head is lost",
+            at(4, &[Later { permille: 500 }]),
+            vec![(6, Outside::Cancel)],
+        ),
+        (
+            "cancelled and wanted again",
+            vec![],
+            vec![(5, Outside::Cancel), (12, Outside::Reinstate)],
+        ),
+        (
+            "wanted again before the head is gone",
+            vec![],
+            vec![(5, Outside::Cancel), (6, Outside::Reinstate)],
+        ),
+        (
+            "cancelled, and the head is locked",
+            at(5, &[n, Locked, Locked]),
+            vec![(5, Outside::Cancel)],
+        ),
+        (
+            "cancelled, and the head cannot be deleted",
+            at(5, &[n, Refused]),
+            vec![(5, Outside::Cancel)],
+        ),
+        (
+            "changed, and the head cannot be deleted",
+            at(5, &[n, Refused, n, Refused]),
+            vec![(5, Outside::Change)],
+        ),
+    ];
+    for (name, faults, outside) in table {
+        for keeps_confirmed in [true, false] {
+            Story::new(faults.clone(), outside.clone(), keeps_confirmed)
+                .run()
+                .map_err(|fault| TestCaseError::fail(format!("{name}: {fault}")))?;
+        }
+    }
+    Ok(())
+}
+
+fn tmp() -> Orno {
+    "9000001".try_into().unwrap()
+}
+
+fn around<'a>(key: &'a OrderKey, plan: &'a Plan, now_ms: u64) -> Around<'a> {
+    Around { key, plan, quiescence_ms: 900_000, heads_max: 6, epoch: 1, now_ms }
+}
+
+fn placing(at: Place) -> Placing {
+    Placing { n: 1, tokens: vec!["CWONE".into()], at, ..Placing::new() }
+}
+
+fn head(oref: &str) -> BatchHead {
+    BatchHead {
+        tmp: tmp(),
+        oref: oref.into(),
+        cuor: "X1042".into(),
+        currency: "EUR".into(),
+        stat: "20".into(),
+        orno: None,
+    }
+}
+
+#[test]
+fn giving_up_leads_to_the_removal_of_whatever_there_is() {
+    let delete = |then| Place::Delete { tmp: tmp(), sent: false, then };
+    let read = |lost_ms| Place::ReadConfirm { tmp: tmp(), lost_ms, refused: None, from_ms: 0 };
+    let look = |lost_ms| Place::Look { lost_ms, from_ms: 0 };
+    let confirmed = Place::Confirmed { orno: "1".try_into().unwrap() };
+    let parked = Then::Park(Cause::new(CauseKind::LineRefused, ""));
+    let table = [
+        (look(None), false, Place::Cancelled, look(None)),
+        (look(Some(5)), false, Place::Cancelled, look(Some(5))),
+        (Place::AddHead { sent: false }, false, Place::Cancelled, Place::AddHead { sent: false }),
+        (
+            Place::AddDetails { tmp: tmp(), sent: false },
+            false,
+            delete(Then::Cancelled),
+            delete(Then::Again),
+        ),
+        (
+            Place::AddLines { tmp: tmp(), cupos: vec![1], sent: false },
+            false,
+            delete(Then::Cancelled),
+            delete(Then::Again),
+        ),
+        (
+            Place::ListLines { tmp: tmp(), from_ms: 9 },
+            false,
+            delete(Then::Cancelled),
+            delete(Then::Again),
+        ),
+        (Place::ReadBack { tmp: tmp() }, false, delete(Then::Cancelled), delete(Then::Again)),
+        (
+            Place::Confirm { tmp: tmp(), sent: false },
+            false,
+            delete(Then::Cancelled),
+            delete(Then::Again),
+        ),
+        (delete(parked), false, delete(Then::Cancelled), delete(Then::Again)),
+        (
+            Place::Confirm { tmp: tmp(), sent: true },
+            true,
+            Place::Confirm { tmp: tmp(), sent: true },
+            Place::Confirm { tmp: tmp(), sent: true },
+        ),
+        (read(1), true, read(1), read(1)),
+        (look(Some(5)), true, look(Some(5)), look(Some(5))),
+        (confirmed.clone(), false, confirmed.clone(), confirmed),
+        (Place::Cancelled, false, Place::Cancelled, Place::Cancelled),
+    ];
+    for (at, confirming, cancelled, again) in table {
+        let given_up = |then| {
+            let mut placing = Placing { confirming, ..placing(at.clone()) };
+            placing.give_up(then);
+            placing.at
+        };
+        assert_eq!(given_up(Then::Cancelled), cancelled, "cancelled at {at:?}");
+        assert_eq!(given_up(Then::Again), again, "changed at {at:?}");
+    }
+}
+
+#[test]
+fn what_a_look_finds_decides() {
+    let (key, plan) = (story::key(), story::plan());
+    let now = 10_000_000;
+    let other = |oref: &str, orno: Option<&str>| BatchHead {
+        orno: orno.map(|o| o.try_into().unwrap()),
+        ..head(oref)
+    };
+    let lost = Some(now - 1_000);
+    let add = Place::AddHead { sent: false };
+    let delete = Place::Delete { tmp: tmp(), sent: false, then: Then::Again };
+    let confirmed = Place::Confirmed { orno: "7".try_into().unwrap() };
+    let details = Place::AddDetails { tmp: tmp(), sent: false };
+    let later = Place::Look { lost_ms: lost, from_ms: now - 1_000 + 900_000 };
+    let table = [
+        ("nothing", None, vec![], vec![], add, None),
+        ("nothing yet", lost, vec![], vec![], later, None),
+        ("a real order", None, vec!["7"], vec![], confirmed.clone(), None),
+        (
+            "a real order beside a head",
+            lost,
+            vec!["7"],
+            vec![other("CWONE", None)],
+            confirmed.clone(),
+            None,
+        ),
+        (
+            "a head that became real",
+            None,
+            vec![],
+            vec![other("CWONE", Some("7"))],
+            confirmed.clone(),
+            None,
+        ),
+        (
+            "somebody else's that became real",
+            None,
+            vec![],
+            vec![other("", Some("7"))],
+            confirmed,
+            None,
+        ),
+        ("the lost head", lost, vec![], vec![other("CWONE", None)], details, None),
+        (
+            "a head of ours of unknown content",
+            None,
+            vec![],
+            vec![other("CWONE", None)],
+            delete.clone(),
+            None,
+        ),
+        (
+            "a head without our mark",
+            None,
+            vec![],
+            vec![other("JOE", None)],
+            Place::Look { lost_ms: None, from_ms: 0 },
+            Some(CauseKind::ForeignHead),
+        ),
+        (
+            "a head with an empty mark",
+            None,
+            vec![],
+            vec![other("", None)],
+            Place::Look { lost_ms: None, from_ms: 0 },
+            Some(CauseKind::ForeignHead),
+        ),
+        (
+            "two real orders",
+            None,
+            vec!["7", "8"],
+            vec![],
+            Place::Look { lost_ms: None, from_ms: 0 },
+            Some(CauseKind::TwoRealOrders),
+        ),
+        (
+            "two heads of ours",
+            lost,
+            vec![],
+            vec![other("CWONE", None), other("CWONE", None)],
+            delete,
+            None,
+        ),
+    ];
+    for (name, lost_ms, real, batch, want, cause) in table {
+        let mut placing = placing(Place::Look { lost_ms, from_ms: 0 });
+        let real = real.into_iter().map(|o| o.try_into().unwrap()).collect();
+        let got = placing.on(Told::Heads(Found { real, batch }), &around(&key, &plan, now));
+        assert_eq!((placing.at, got.map(|c| c.kind)), (want, cause), "{name}");
+    }
+}
+
+#[test]
+fn nothing_is_created_without_a_look_just_before() {
+    let (key, plan) = (story::key(), story::plan());
+    let look = Step::Ask(Ask::Look);
+    // Saved before it was asked for, and loaded days later.
+    let mut placing = placing(Place::AddHead { sent: false });
+    placing.recover(5, 900_000);
+    assert_eq!(placing.next(&around(&key, &plan, 10)), look);
+    // M3 was away when it was asked for; somebody may have entered the order meanwhile.
+    let mut placing = Placing::new();
+    placing.on(Told::Heads(Found::default()), &around(&key, &plan, 10));
+    assert!(matches!(placing.next(&around(&key, &plan, 10)), Step::Ask(Ask::AddHead { .. })));
+    let away = Failure::new(Fate::NotDone, Class::Unreachable, "");
+    assert_eq!(placing.on_failure(&away, &around(&key, &plan, 20)), Verdict::Again);
+    assert_eq!(placing.next(&around(&key, &plan, 9_000_000)), look);
+    assert!(placing.tokens.is_empty(), "a head that was never asked for has no mark");
+    // A person was asked because no head held.
+    let mut placing = Placing { n: 6, ..placing };
+    placing.on(Told::Heads(Found::default()), &around(&key, &plan, 10));
+    assert!(matches!(placing.next(&around(&key, &plan, 10)), Step::Park(_)));
+    assert_eq!(placing.next(&around(&key, &plan, 10)), look);
+}
+
+#[test]
+fn an_order_can_be_cancelled_while_no_confirmation_is_under_way() {
+    let (key, plan) = (story::key(), story::plan());
+    let around = around(&key, &plan, 10_000_000);
+    let asked = || {
+        let mut placing = placing(Place::Confirm { tmp: tmp(), sent: false });
+        assert!(!placing.past_confirm());
+        placing.next(&around);
+        assert!(placing.past_confirm(), "the intent is written");
+        placing
+    };
+    let table = [
+        ("never sent", Fate::NotDone, Class::Unreachable, false),
+        ("locked", Fate::Refused, Class::Locked, false),
+        ("lost", Fate::Unknown, Class::TimedOut, true),
+        ("refused, perhaps because it is real", Fate::Refused, Class::State, true),
+    ];
+    for (name, fate, class, past) in table {
+        let mut placing = asked();
+        placing.on_failure(&Failure::new(fate, class, ""), &around);
+        assert_eq!(placing.past_confirm(), past, "{name}");
+    }
+    // Nothing of the lost confirmation can run any more.
+    let mut placing = asked();
+    placing.at = Place::ReadConfirm { tmp: tmp(), lost_ms: 0, refused: None, from_ms: 900_000 };
+    placing.on(Told::Outcome { head: Some(head("CWONE")), errors: vec![] }, &around);
+    assert!(matches!(placing.at, Place::Confirm { sent: false, .. }) && !placing.past_confirm());
+}
+
+#[test]
+fn a_head_that_is_found_again_after_its_confirmation_is_not_filled_again() {
+    let (key, plan) = (story::key(), story::plan());
+    let around = around(&key, &plan, 10_000_000);
+    let lost_ms = Some(9_999_000);
+    let mut placing = Placing { confirming: true, ..placing(Place::Look { lost_ms, from_ms: 0 }) };
+    placing.on(Told::Heads(Found { real: vec![], batch: vec![head("CWONE")] }), &around);
+    assert!(matches!(placing.at, Place::ReadConfirm { lost_ms: 9_999_000, .. }), "{placing:?}");
+}
+
+#[test]
+fn a_confirmation_that_never_holds_ends_with_a_person() {
+    let (key, plan) = (story::key(), story::plan());
+    let mut placing = placing(Place::Confirm { tmp: tmp(), sent: false });
+    let mut now = 0;
+    for _ in 0..200 {
+        let around = around(&key, &plan, now);
+        match placing.next(&around) {
+            Step::Ask(Ask::Confirm { .. }) => {
+                let fault = Failure::new(Fate::Unknown, Class::Broken, "HTTP 500");
+                placing.on_failure(&fault, &around);
+            }
+            Step::Ask(_) => {
+                placing.on(Told::Outcome { head: Some(head("CWONE")), errors: vec![] }, &around);
+            }
+            Step::Wait { until_ms, .. } => now = until_ms,
+            Step::Park(cause) => {
+                assert_eq!(cause.kind, CauseKind::KeepsFailing);
+                assert!(matches!(placing.next(&around), Step::Ask(_)), "a replay goes on");
+                return;
+            }
+            step @ (Step::Confirmed(_) | Step::Cancelled) => panic!("{step:?}"),
+        }
+    }
+    panic!("still at it after {now} ms: {placing:?}");
+}
+
+#[test]
+fn a_plan_is_compared_before_the_confirmation_and_never_after() {
+    let (key, plan) = (story::key(), story::plan());
+    let around = around(&key, &plan, 0);
+    let lines = model::lines(&plan);
+    assert_eq!(plan.compare(&lines), Comparison::Equal);
+    let delete = Place::Delete { tmp: tmp(), sent: false, then: Then::Again };
+    let table = [
+        (Some(head("CWONE")), lines.clone(), Place::Confirm { tmp: tmp(), sent: false }),
+        (
+            Some(head("CWONE")),
+            lines[1..].to_vec(),
+            Place::AddLines { tmp: tmp(), cupos: vec![1], sent: false },
+        ),
+        (Some(head("CWONE")), [&lines[..], &lines[..1]].concat(), delete.clone()),
+        (
+            Some(BatchHead { currency: "USD".into(), ..head("CWONE") }),
+            lines.clone(),
+            delete.clone(),
+        ),
+        (Some(BatchHead { cuor: "X1043".into(), ..head("CWONE") }), lines.clone(), delete),
+        (None, vec![], Place::Look { lost_ms: None, from_ms: 0 }),
+    ];
+    for (head, lines, want) in table {
+        let mut placing = placing(Place::ReadBack { tmp: tmp() });
+        placing.on(Told::Batch { head: head.clone(), lines }, &around);
+        assert_eq!(placing.at, want, "{head:?}");
+    }
+}
+
+#[test]
+fn the_story_teller_finds_a_second_order_when_there_is_one() {
+    let mut story = Story::new(vec![], vec![], true);
+    story.m3.add_real_of_somebody();
+    story.m3.add_real_of_somebody();
+    assert!(tell(&mut story).is_err());
+}

@@ -1,0 +1,30 @@
+//! Stories of the whole gateway, between a simulated shop and a simulated M3.
+//!
+//! Guarantees: what is true is read from the books of the two simulators, never from the
+//! gateway; nothing is waited for by sleeping, only by looking again until a deadline.
+
+#![expect(clippy::unwrap_used, reason = "a story that cannot be told has failed")]
+#![expect(clippy::panic, reason = "a deadline that passes fails the story")]
+
+#[path = "gateway/changes.rs"]
+mod changes;
+#[path = "gateway/customers.rs"]
+mod customers;
+#[path = "gateway/dialects.rs"]
+mod dialects;
+#[path = "gateway/harness.rs"]
+mod harness;
+#[path = "gateway/lost_answers.rs"]
+mod lost_answers;
+#[path = "gateway/outages.rs"]
+mod outages;
+#[path = "gateway/polled.rs"]
+mod polled;
+#[path = "gateway/process.rs"]
+mod process;
+#[path = "gateway/refusals.rs"]
+mod refusals;
+#[path = "gateway/the_way.rs"]
+mod the_way;
+#[path = "gateway/tools.rs"]
+mod tools;
