@@ -14,9 +14,14 @@ use crate::{
     config::Credentials,
     connector::{
         Class, Failure, Kind, http,
-        m3::{self, Login, M3, ionapi::IonApi, mi::MiCall},
+        m3::{
+            self, Login, M3,
+            ionapi::IonApi,
+            mi::{MiCall, MiRecord},
+        },
         xcart::{self, rest::Shop},
     },
+    flow::rules::{OrderEntry, Rules},
 };
 use rustls::{
     ClientConfig, RootCertStore,
@@ -27,7 +32,11 @@ use std::{env, path::Path, sync::Arc};
 use url::Url;
 
 /// Tries M3: each address, then login, permission and company.
-pub(super) async fn m3(settings: &m3::Settings, credentials: &Credentials) -> Vec<Row> {
+pub(super) async fn m3(
+    settings: &m3::Settings,
+    credentials: &Credentials,
+    rules: Option<&Rules>,
+) -> Vec<Row> {
     let name = "m3";
     let failed = |layer, seen: String| {
         let finding = Finding::failed(seen, "run causeway check: it names the key");
@@ -58,7 +67,7 @@ pub(super) async fn m3(settings: &m3::Settings, credentials: &Credentials) -> Ve
             .into_iter()
             .map(|layer| (layer, Finding::Skipped("a layer below failed".to_owned())))
             .collect(),
-        Ok(m3) => ask(&m3, settings).await,
+        Ok(m3) => ask(&m3, settings, rules).await,
     };
     let named = |(layer, finding)| Row { connection: name.to_owned(), layer, finding };
     rows.extend(calls.into_iter().map(named));
@@ -96,7 +105,7 @@ pub(super) async fn xcart(settings: &xcart::Settings, credentials: &Credentials)
 }
 
 /// Asks M3 what only M3 can say (reference/m3.md 3: `MNS150MI`, `MRS001MI`).
-async fn ask(m3: &M3, settings: &m3::Settings) -> Vec<(Layer, Finding)> {
+async fn ask(m3: &M3, settings: &m3::Settings, rules: Option<&Rules>) -> Vec<(Layer, Finding)> {
     let login = m3.log_in().await.map(|()| match &settings.login {
         Login::Ion { .. } => "a token was given".to_owned(),
         Login::Basic { .. } => "goes with every call".to_owned(),
@@ -107,12 +116,52 @@ async fn ask(m3: &M3, settings: &m3::Settings) -> Vec<(Layer, Finding)> {
     let company = user.map(|_| format!("company {company}, division {division:?} answers"));
     let orders = MiCall::new("MRS001MI", "LstTransactions").with("MINM", "OIS100MI");
     let orders = m3.call(&orders.columns(&["TRNM"]).records_max(0), Kind::Read).await;
-    let orders = orders.map(|found| format!("OIS100MI has {} transactions", found.len()));
+    let names = rules.map(|rules| rules.transactions.clone()).unwrap_or_default();
+    let orders = match orders {
+        Ok(found) => has_transactions(&found, &names),
+        Err(failure) => judged(Err(failure)),
+    };
     vec![
         (Layer::Login, judged(login)),
-        (Layer::Permission, judged(orders)),
+        (Layer::Permission, orders),
         (Layer::Company, judged(company)),
     ]
+}
+
+/// What the order protocol calls beside the two transactions whose names can be set.
+const ORDER_ENTRY: [&str; 13] = [
+    "AddBatchAddress",
+    "AddBatchHeadChg",
+    "AddBatchText",
+    "Confirm",
+    "DelBatchHead",
+    "GetBatchHead",
+    "GetHead",
+    "GetOrderNo",
+    "GetOrderValue",
+    "LstBatchHead",
+    "LstBatchLine",
+    "LstHead",
+    "LstLine",
+];
+
+/// Compares M3's own list with what orders need (reference/m3.md 0 and 4.7).
+fn has_transactions(found: &[MiRecord], names: &OrderEntry) -> Finding {
+    let has = |name: &str| found.iter().any(|row| row.text("TRNM").trim() == name);
+    let wanted = [names.head.as_str(), names.line.as_str()].into_iter().chain(ORDER_ENTRY);
+    let missing: Vec<&str> = wanted.filter(|name| !has(name)).collect();
+    if missing.is_empty() {
+        let (count, head, line) = (found.len(), &names.head, &names.line);
+        return Finding::Fine(format!(
+            "OIS100MI has {count} transactions, {head} and {line} among them"
+        ));
+    }
+    let advice = if missing.contains(&names.head.as_str()) && has("AddHead") {
+        "this M3 has AddHead and AddLine: set order_to_cash.transactions"
+    } else {
+        "give the user the right to them, or ask for an M3 that has them"
+    };
+    Finding::failed(format!("OIS100MI lacks {}", missing.join(", ")), advice)
 }
 
 fn judged(answer: Result<String, Failure>) -> Finding {
@@ -203,6 +252,32 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_m3_with_other_names_for_order_entry_is_told_apart_from_one_without() {
+        let rows = |names: &[&str]| -> Vec<MiRecord> {
+            names.iter().map(|name| [("TRNM", *name)].into_iter().collect()).collect()
+        };
+        let all = [&ORDER_ENTRY[..], &["AddBatchHead", "AddBatchLine"]].concat();
+        let other = [&ORDER_ENTRY[..], &["AddHead", "AddLine"]].concat();
+        let batch = OrderEntry::default();
+        let short = OrderEntry { head: "AddHead".to_owned(), line: "AddLine".to_owned() };
+        let table = [
+            (&all, &batch, None),
+            (&other, &short, None),
+            (&other, &batch, Some("set order_to_cash.transactions")),
+            (&all, &short, Some("give the user the right")),
+        ];
+        for (names, wanted, want) in table {
+            match (has_transactions(&rows(names), wanted), want) {
+                (Finding::Fine(_), None) => {}
+                (Finding::Failed { advice, .. }, Some(want)) => {
+                    assert!(advice.contains(want), "{advice}");
+                }
+                (got, want) => panic!("{got:?} instead of {want:?}"),
+            }
+        }
+    }
+
+    #[test]
     fn an_address_becomes_a_target() {
         let settings = http::Settings { proxy: http::Proxy::Off, ..http::Settings::default() };
         let plain = target("m3", "http://[::1]:8080/m3api-rest", &settings).unwrap();
@@ -226,7 +301,7 @@ mod tests {
              base_url = \"http://127.0.0.1:{port}\"\nuser = \"u\"\ncredential = \"pw\"\n"
         );
         let settings: m3::Settings = toml::from_str(&text).unwrap();
-        let rows = m3(&settings, &Credentials::in_folder(folder.path())).await;
+        let rows = m3(&settings, &Credentials::in_folder(folder.path()), None).await;
         let told: Vec<_> = rows
             .iter()
             .map(|row| (row.layer, matches!(row.finding, Finding::Skipped(_))))

@@ -37,7 +37,8 @@ fn connections(loaded: &Loaded, report: &mut Report) -> Result<(), Fault> {
         report.extend(runtime.block_on(destinations::xcart(shop, &loaded.credentials)));
     }
     if let Some(m3) = &loaded.config.m3 {
-        report.extend(runtime.block_on(destinations::m3(m3, &loaded.credentials)));
+        let rules = loaded.config.order_to_cash.as_ref();
+        report.extend(runtime.block_on(destinations::m3(m3, &loaded.credentials, rules)));
     }
     Ok(())
 }

@@ -29,6 +29,8 @@ use tokio_util::sync::CancellationToken;
 const AFTER_FAULT: Duration = Duration::from_secs(1);
 /// Longest sleep; a clock that was set is noticed after it at the latest.
 const SLEEP_MAX: Duration = Duration::from_secs(30);
+/// How long workers may finish the call under way when the gateway stops.
+const STOP_TIME_MAX: Duration = Duration::from_secs(15);
 /// Rows read at once when the stages are counted at the start.
 const COUNT_ROWS_MAX: usize = 256;
 
@@ -85,7 +87,7 @@ impl Delivery {
         Self { journal, tools, lanes_max: config.lanes_max.max(1), requests, tally }
     }
 
-    /// Runs until told to stop; workers finish the call under way.
+    /// Runs until told to stop; workers finish the call under way, as far as there is time.
     pub async fn run(&mut self, stop: CancellationToken) {
         let mut hand = InHand::default();
         let mut heads = self.journal.heads();
@@ -116,7 +118,12 @@ impl Delivery {
             }
         }
         self.tools.stop.cancel();
-        while hand.workers.join_next().await.is_some() {}
+        let ended = async { while hand.workers.join_next().await.is_some() {} };
+        if tokio::time::timeout(STOP_TIME_MAX, ended).await.is_err() {
+            // A call that takes longer is dropped: its intent is durable, so the next
+            // start looks what became of it.
+            hand.workers.shutdown().await;
+        }
     }
 
     /// Takes events and hands out what is due; returns how long there is nothing to do.
