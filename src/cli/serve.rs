@@ -76,10 +76,11 @@ async fn serve(loaded: Loaded) -> Result<(), Fault> {
     let supervisor = Supervisor::new(RestartPolicy::HOUSE, CancellationToken::new());
     let (picture, shown) = watch::channel(Picture::default());
     let frame = Frame { loaded, supervisor: supervisor.clone(), metrics: Metrics::new(), picture };
-    page(&frame, shown).await?;
+    // The state's lock first: a second gateway is told what is wrong, not that a port is taken.
     let foundation = gateway::start(&frame).await;
     let foundation = foundation
         .map_err(|fault| Fault::NoStart { part: "the gateway", source: Box::new(fault) })?;
+    page(&frame, shown).await?;
     frame.picture.send_modify(|picture| picture.health = Health::Well);
     tell(Word::Ready);
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "started");

@@ -48,6 +48,8 @@ pub struct Run {
     pub reread: bool,
     /// Failures in a row of what is being tried.
     pub failed: u32,
+    /// Those among them that are not borne for ever: an outage uses up no attempts.
+    pub counted: u32,
     /// Until when and why it waits.
     pub wait: Option<Wait>,
     /// Fingerprint of the order that M3 has or will get.
@@ -258,6 +260,7 @@ impl Run {
             placing: Placing::new(),
             reread: false,
             failed: 0,
+            counted: 0,
             wait: None,
             content: None,
             cuno: None,
@@ -283,7 +286,7 @@ impl Run {
     pub fn park(&mut self, cause: Cause, now_ms: u64) {
         self.mark(now_ms, format!("parked: {}", cause.kind.name()));
         self.wait = None;
-        self.failed = 0;
+        (self.failed, self.counted) = (0, 0);
         let back = match std::mem::replace(&mut self.stage, Stage::Read) {
             Stage::Parked { back, .. } => back,
             stage => Box::new(stage),
@@ -302,7 +305,7 @@ impl Run {
             (ReplayFrom::Start, Some(_)) | (ReplayFrom::Step, _) => (**back).clone(),
         };
         self.reread = true;
-        self.failed = 0;
+        (self.failed, self.counted) = (0, 0);
         self.wait = None;
         self.mark(now_ms, "replayed");
         true

@@ -172,3 +172,19 @@ async fn in_a_storm_every_order_arrives_once() {
     }
     scene.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_uses_up_no_attempts() {
+    let scene = Plot::calm().edit("attempts = 20", "attempts = 3").begin().await;
+    scene.shop.outage(true);
+    let before = scene.shop.what_it_saw().len();
+    let number = scene.shop.place(OrderSpec::simple());
+    let tried = async || (scene.shop.what_it_saw().len() > before + 12).then_some(());
+    eventually("the shop to be asked again and again", tried).await;
+    // What answers first when a system comes back is often a page of errors.
+    scene.shop.fault_next("GET", "/api/orders/", Fault::ServerError(500));
+    scene.shop.outage(false);
+    scene.confirmed(&number).await;
+    assert!(scene.listed().await.is_empty());
+    scene.close().await;
+}

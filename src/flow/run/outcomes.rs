@@ -24,7 +24,7 @@ impl Case {
             Outcome::Failed(failure) => failure,
             Outcome::Stopped(cause) => return self.run.park(cause, now_ms),
             answer => {
-                self.run.failed = 0;
+                (self.run.failed, self.run.counted) = (0, 0);
                 self.run.wait = None;
                 return self.answered(answer, context);
             }
@@ -187,7 +187,7 @@ impl Case {
         let around = around(key, plan, context);
         match self.run.placing.on_failure(failure, &around) {
             Verdict::Moved if failure.fate == Fate::Unknown => self.failed(failure, context),
-            Verdict::Moved => self.run.failed = 0,
+            Verdict::Moved => (self.run.failed, self.run.counted) = (0, 0),
             Verdict::Again => self.failed(failure, context),
             Verdict::Park(cause) => self.run.park(cause, context.now_ms),
         }
@@ -228,11 +228,12 @@ impl Case {
     }
 
     fn count(&mut self, failure: &Failure, context: &Context<'_>) {
-        let failed = self.run.failed.saturating_add(1);
-        if context.rules.retry.wait_after(failed, context.jitter).is_some() {
+        self.run.counted = self.run.counted.saturating_add(1);
+        let counted = self.run.counted;
+        if context.rules.retry.wait_after(counted, context.jitter).is_some() {
             return self.pause(failure, context);
         }
-        let text = format!("failed {failed} times: {failure}");
+        let text = format!("failed {counted} times: {failure}");
         self.run.park(Cause::new(CauseKind::KeepsFailing, text), context.now_ms);
     }
 
