@@ -90,9 +90,7 @@ impl Delivery {
         let mut hand = InHand::default();
         let mut heads = self.journal.heads();
         hand.more_events = true;
-        if let Err(fault) = self.count() {
-            self.failed("count the cases", &fault);
-        }
+        self.count_or_say();
         loop {
             let pause = self.turn(&mut hand).await;
             let idle = hand.keys.len() < self.lanes_max;
@@ -203,11 +201,11 @@ impl Delivery {
             return;
         }
         self.tally.send_modify(|tally| {
-            for stage in from {
+            if let Some(stage) = from {
                 let count = tally.stages.entry(stage).or_default();
                 *count = count.saturating_sub(1);
             }
-            for stage in to {
+            if let Some(stage) = to {
                 let count = tally.stages.entry(stage).or_default();
                 *count = count.saturating_add(1);
             }
@@ -217,7 +215,15 @@ impl Delivery {
     async fn asked(&self, request: Request) {
         let now_ms = clock::now().unix_ms();
         let moved = desk::answer(&self.tools.cases, request, now_ms).await;
-        moved.into_iter().for_each(|moved| self.moved(moved));
+        if let Some(moved) = moved {
+            self.moved(moved);
+        }
+    }
+
+    fn count_or_say(&self) {
+        if let Err(fault) = self.count() {
+            self.failed("count the cases", &fault);
+        }
     }
 
     /// Counts the cases by stage once, a few at a time.
