@@ -122,10 +122,10 @@ impl Cases {
         let key = &held.key;
         batch.expect(key.run(), old.run.as_deref());
         batch.expect(key.wake(), old.wake.as_deref());
-        put(&mut batch, key.run(), &old.run, &fresh.run);
-        put(&mut batch, key.order(), &old.order, &fresh.order);
-        put(&mut batch, key.plan(), &old.plan, &fresh.plan);
-        put(&mut batch, key.wake(), &old.wake, &None);
+        put(&mut batch, key.run(), old.run.as_ref(), fresh.run.as_ref());
+        put(&mut batch, key.order(), old.order.as_ref(), fresh.order.as_ref());
+        put(&mut batch, key.plan(), old.plan.as_ref(), fresh.plan.as_ref());
+        put(&mut batch, key.wake(), old.wake.as_ref(), None);
         for at in old.due.iter().filter(|at| Some(**at) != due_ms) {
             batch.delete(key.due(*at));
         }
@@ -225,9 +225,9 @@ impl Held {
     }
 }
 
-fn put(batch: &mut Batch, key: Vec<u8>, old: &Option<Vec<u8>>, fresh: &Option<Vec<u8>>) {
+fn put(batch: &mut Batch, key: Vec<u8>, old: Option<&Vec<u8>>, fresh: Option<&Vec<u8>>) {
     match (old, fresh) {
-        (old, Some(value)) if old.as_ref() != Some(value) => {
+        (old, Some(value)) if old != Some(value) => {
             batch.put(key, value.clone());
         }
         (Some(_), None) => {

@@ -92,9 +92,7 @@ impl Delivery {
         let mut hand = InHand::default();
         let mut heads = self.journal.heads();
         hand.more_events = true;
-        if let Err(fault) = self.count() {
-            self.failed("count the cases", &fault);
-        }
+        self.count_or_say();
         loop {
             let pause = self.turn(&mut hand).await;
             let idle = hand.keys.len() < self.lanes_max;
@@ -226,6 +224,12 @@ impl Delivery {
         let moved = desk::answer(&self.tools.cases, request, now_ms).await;
         if let Some(moved) = moved {
             self.moved(moved);
+        }
+    }
+
+    fn count_or_say(&self) {
+        if let Err(fault) = self.count() {
+            self.failed("count the cases", &fault);
         }
     }
 

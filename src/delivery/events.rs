@@ -86,20 +86,14 @@ pub async fn take(
     batch.put(rows::cursor(CURSOR), rows::write(&next)?);
     let mut wakes: BTreeMap<CaseKey, (OrderRef, u64)> = BTreeMap::new();
     for event in &events {
-        match order_of(event) {
-            Some(order) => {
-                let key = case_of(&order, state, rules)?;
-                let seq = event.seq.0;
-                wakes
-                    .entry(key)
-                    .and_modify(|wake| prefer_id(wake, &order, seq))
-                    .or_insert((order, seq));
-            }
-            None => {
-                let (seq, topic) = (event.seq.0, &event.topic);
-                tracing::error!(seq, topic, "the event names no order; it is passed over");
-            }
-        }
+        let seq = event.seq.0;
+        let Some(order) = order_of(event) else {
+            let topic = &event.topic;
+            tracing::error!(seq, topic, "the event names no order; it is passed over");
+            continue;
+        };
+        let key = case_of(&order, state, rules)?;
+        wakes.entry(key).and_modify(|wake| prefer_id(wake, &order, seq)).or_insert((order, seq));
     }
     for (key, (reference, seq)) in wakes {
         let known = state.get(&key.wake())?.as_deref().map(rows::read::<WakeRow>).transpose()?;

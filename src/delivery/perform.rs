@@ -92,7 +92,7 @@ impl Performer {
         match self.outcome(effect, case).await {
             Ok(outcome) => outcome,
             Err(Trouble::Failed(failure)) => Outcome::Failed(failure),
-            Err(Trouble::Stopped(cause)) => Outcome::Stopped(cause),
+            Err(Trouble::Stopped(why)) => Outcome::Stopped(why),
         }
     }
 

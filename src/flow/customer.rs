@@ -168,13 +168,13 @@ impl Ensuring {
         match &mut self.at {
             At::Own => Ask::Get(person.cuno.clone()),
             At::Search => Ask::Search(person.email.clone()),
-            At::Candidates(cunos) => match cunos.first() {
-                Some(cuno) => Ask::Get(cuno.clone()),
-                None => {
-                    self.at = At::Add { sent: true };
-                    Ask::Add
+            At::Candidates(cunos) => {
+                if let Some(cuno) = cunos.first() {
+                    return Ask::Get(cuno.clone());
                 }
-            },
+                self.at = At::Add { sent: true };
+                Ask::Add
+            }
             At::Add { sent } => {
                 *sent = true;
                 Ask::Add
@@ -199,15 +199,10 @@ impl Ensuring {
                 let same = record.filter(|r| {
                     r.email.eq_ignore_ascii_case(&person.email) && r.status == STATUS_ACTIVE
                 });
-                match same {
-                    Some(record) => At::Ready(record.cuno),
-                    None => {
-                        if !cunos.is_empty() {
-                            cunos.remove(0);
-                        }
-                        At::Candidates(cunos)
-                    }
+                if !cunos.is_empty() {
+                    cunos.remove(0);
                 }
+                same.map_or(At::Candidates(cunos), |record| At::Ready(record.cuno))
             }
             // M3 stores a customer that it does not like with another status: read it back.
             (At::Add { .. }, Told::Added) => At::Own,
@@ -269,14 +264,18 @@ mod tests {
     use super::*;
     use crate::{amount::Amount, ids::KeyPrefix};
 
-    fn rules(match_by_email: bool) -> CustomerRules {
+    fn rules() -> CustomerRules {
         CustomerRules {
             template: "WEBTMPL".into(),
             account_prefix: KeyPrefix::fixed("W"),
             guest_prefix: KeyPrefix::fixed("G"),
-            match_by_email,
+            match_by_email: true,
             language: None,
         }
+    }
+
+    fn never_by_email() -> CustomerRules {
+        CustomerRules { match_by_email: false, ..rules() }
     }
 
     fn order(customer_id: Option<u64>, email: &str) -> Order {
@@ -313,19 +312,19 @@ mod tests {
 
     #[test]
     fn numbers_come_from_the_profile_or_from_the_e_mail_address() {
-        let account = Person::of(&order(Some(42), "A@x.example"), &rules(true)).unwrap();
+        let account = Person::of(&order(Some(42), "A@x.example"), &rules()).unwrap();
         assert_eq!((account.cuno.as_str(), account.identity.as_str()), ("W000000042", "c:42"));
-        let guest = Person::of(&order(None, "A@x.example"), &rules(true)).unwrap();
-        let same = Person::of(&order(None, " a@X.example"), &rules(true)).unwrap();
+        let guest = Person::of(&order(None, "A@x.example"), &rules()).unwrap();
+        let same = Person::of(&order(None, " a@X.example"), &rules()).unwrap();
         assert_eq!(guest, same);
         assert_eq!(guest.cuno.as_str().len(), 10);
-        assert!(Person::of(&order(None, ""), &rules(true)).is_err());
-        assert!(Person::of(&order(Some(u64::MAX), "a@x"), &rules(true)).is_err());
+        assert!(Person::of(&order(None, ""), &rules()).is_err());
+        assert!(Person::of(&order(Some(u64::MAX), "a@x"), &rules()).is_err());
     }
 
     #[test]
     fn a_stranger_is_searched_by_e_mail_and_then_made_once() {
-        let person = Person::of(&order(Some(7), "a@x.example"), &rules(true)).unwrap();
+        let person = Person::of(&order(Some(7), "a@x.example"), &rules()).unwrap();
         let mut ensuring = Ensuring::new();
         let other: Cuno = "Y30000".try_into().unwrap();
         let story = [
@@ -340,17 +339,17 @@ mod tests {
         ];
         for (want, told) in story {
             assert_eq!(ensuring.next(&person), want);
-            ensuring.on(told, &person, &rules(true)).unwrap();
+            ensuring.on(told, &person, &rules()).unwrap();
         }
         assert_eq!(ensuring.next(&person), Ask::Ready(person.cuno));
     }
 
     #[test]
     fn a_lost_add_is_looked_for_and_an_existing_customer_is_compared() {
-        let person = Person::of(&order(Some(7), "a@x.example"), &rules(false)).unwrap();
+        let person = Person::of(&order(Some(7), "a@x.example"), &never_by_email()).unwrap();
         let mut ensuring = Ensuring::new();
         ensuring.next(&person);
-        ensuring.on(Told::Record(None), &person, &rules(false)).unwrap();
+        ensuring.on(Told::Record(None), &person, &never_by_email()).unwrap();
         assert_eq!(ensuring.next(&person), Ask::Add);
         let lost = Failure::new(Fate::Unknown, Class::TimedOut, "");
         assert!(!ensuring.on_failure(&lost));
@@ -361,7 +360,7 @@ mod tests {
         ];
         for (record, want) in table {
             let told = Told::Record(Some(record));
-            let cause = ensuring.clone().on(told, &person, &rules(false)).unwrap_err();
+            let cause = ensuring.clone().on(told, &person, &never_by_email()).unwrap_err();
             assert_eq!(cause.kind, want);
         }
     }

@@ -52,10 +52,19 @@ pub struct LineProgress {
 pub struct Invoice {
     /// EXIN, or IVNO where there is none.
     pub number: String,
-    /// Whether accounts receivable has it.
-    pub posted: bool,
-    /// Whether it is settled: RECO 9.
-    pub settled: bool,
+    /// How far accounts receivable is with it.
+    pub receivable: Receivable,
+}
+
+/// What accounts receivable says of an invoice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Receivable {
+    /// It does not have it yet.
+    Missing,
+    /// It has it, not paid.
+    Posted,
+    /// It is settled: RECO 9.
+    Settled,
 }
 
 /// A write to the shop.
@@ -215,13 +224,16 @@ impl Progress {
     }
 
     fn all_posted(&self) -> bool {
-        !self.invoices.is_empty() && self.invoices.iter().all(|invoice| invoice.posted)
+        let posted = |invoice: &Invoice| invoice.receivable != Receivable::Missing;
+        !self.invoices.is_empty() && self.invoices.iter().all(posted)
     }
 
     fn paid(&self, when: PaidWhen) -> bool {
         let enough = match when {
-            PaidWhen::Settled => self.invoices.iter().all(|invoice| invoice.settled),
-            PaidWhen::Posted => self.invoices.iter().all(|invoice| invoice.posted),
+            PaidWhen::Settled => {
+                self.invoices.iter().all(|invoice| invoice.receivable == Receivable::Settled)
+            }
+            PaidWhen::Posted => self.all_posted(),
             PaidWhen::Never => false,
         };
         enough && self.all_invoiced() && !self.invoices.is_empty()
@@ -266,11 +278,11 @@ mod tests {
         partly.tracking = vec!["T1".into()];
         let mut shipped = progress("66", "66", [(2, 2, 0), (1, 1, 0)]);
         shipped.tracking = vec!["T1".into(), "T2".into()];
-        let invoice = |settled| Invoice { number: "1".into(), posted: true, settled };
+        let invoice = |receivable| Invoice { number: "1".into(), receivable };
         let mut invoiced = progress("77", "77", [(2, 2, 2), (1, 1, 1)]);
         invoiced.tracking = shipped.tracking.clone();
-        invoiced.invoices = vec![invoice(false)];
-        let settled = Progress { invoices: vec![invoice(true)], ..invoiced.clone() };
+        invoiced.invoices = vec![invoice(Receivable::Posted)];
+        let settled = Progress { invoices: vec![invoice(Receivable::Settled)], ..invoiced.clone() };
         let story = [
             (allocated, vec![], false),
             (partly, vec![Tell::Tracking("T1".into())], false),
@@ -292,7 +304,7 @@ mod tests {
         let mut follow = Follow::new(&rules);
         drain(&mut follow);
         let mut now = progress("77", "77", [(2, 2, 2), (1, 1, 1)]);
-        now.invoices = vec![Invoice { number: "1".into(), posted: true, settled: false }];
+        now.invoices = vec![Invoice { number: "1".into(), receivable: Receivable::Posted }];
         follow.on(&now, "P", &rules);
         assert_eq!(drain(&mut follow), vec![Tell::Shipping("S".into())]);
         assert!(follow.complete);

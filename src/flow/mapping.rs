@@ -78,7 +78,7 @@ pub fn plan(
     let mut details = Vec::new();
     details
         .extend(ship_to.filter(|lines| !lines.name.is_empty()).map(|lines| ship_to_detail(&lines)));
-    details.extend(texts(order, &cut).into_iter().map(text_detail));
+    details.extend(texts(order, &cut).iter().map(|line| text_detail(line)));
     details.extend(charges.into_iter().map(|charge| charge_detail(charge, order)));
     Ok(Plan {
         head: head(order, (key, cuno), discount, rules, today),
@@ -223,8 +223,8 @@ fn texts(order: &Order, cut: &[String]) -> Vec<String> {
     address::wrap(&text, TEXT_CHARS_MAX, TEXT_LINES_MAX).0
 }
 
-fn text_detail(line: String) -> Detail {
-    let fields = [("TYPE", "1"), ("TYTR", "1"), ("PARM", line.as_str())];
+fn text_detail(line: &str) -> Detail {
+    let fields = [("TYPE", "1"), ("TYTR", "1"), ("PARM", line)];
     detail("AddBatchText", &fields)
 }
 

@@ -289,7 +289,14 @@ impl Run {
         (self.failed, self.counted) = (0, 0);
         let back = match std::mem::replace(&mut self.stage, Stage::Read) {
             Stage::Parked { back, .. } => back,
-            stage => Box::new(stage),
+            stage @ (Stage::Read
+            | Stage::Customer
+            | Stage::Items
+            | Stage::Place
+            | Stage::Withdraw
+            | Stage::Check
+            | Stage::Follow { .. }
+            | Stage::Done(_)) => Box::new(stage),
         };
         self.stage = Stage::Parked { cause, back, since_ms: now_ms };
     }

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     connector::Failure,
     flow::{
-        follow::{Invoice, LineProgress, Progress},
+        follow::{Invoice, LineProgress, Progress, Receivable},
         run::Real,
     },
     ids::{Cuno, OrderKey, Orno},
@@ -132,8 +132,11 @@ pub fn posted(rows: &[MiRecord], answers: Answers) -> Result<Vec<Invoice>, Failu
         let record = one(answer)?;
         invoices.push(Invoice {
             number: invoice_number(row).to_owned(),
-            posted: record.is_some(),
-            settled: record.is_some_and(|record| record.text("RECO").trim() == SETTLED),
+            receivable: match record {
+                None => Receivable::Missing,
+                Some(record) if record.text("RECO").trim() == SETTLED => Receivable::Settled,
+                Some(_) => Receivable::Posted,
+            },
         });
     }
     Ok(invoices)

@@ -22,10 +22,19 @@ fn mugs(total: &str, surcharges: Vec<Surcharge>) -> Order {
     Order { total: amount(total), surcharges, notes: String::new(), ..order }
 }
 
+/// A name, an order, and what is booked beside its lines.
+type Row = (&'static str, Order, Result<Vec<&'static str>, CauseKind>);
+
+fn items() -> BTreeMap<String, Itno> {
+    ["MUG", "SHIRT"].map(|sku| (sku.to_owned(), sku.try_into().unwrap())).into()
+}
+
+fn cuno() -> Cuno {
+    "W1".try_into().unwrap()
+}
+
 fn planned(order: &Order, rules: &Rules) -> Result<Plan, CauseKind> {
-    let items = BTreeMap::from([("MUG".to_owned(), "MUG".try_into().unwrap())]);
-    let cuno: Cuno = "W1".try_into().unwrap();
-    plan(order, (&story::key(), &cuno), &items, rules, "20260131").map_err(|cause| cause.kind)
+    plan(order, (&story::key(), &cuno()), &items(), rules, "20260131").map_err(|cause| cause.kind)
 }
 
 fn field<'a>(fields: &'a [Field], name: &str) -> &'a str {
@@ -49,7 +58,7 @@ fn booked(plan: &Plan) -> Vec<String> {
 fn surcharges_become_charges_and_the_discount_of_the_head() {
     use Standing::{Added, Included, Off};
     let s = surcharge;
-    let table: Vec<(&str, Order, Result<Vec<&str>, CauseKind>)> = vec![
+    let table: Vec<Row> = vec![
         ("nothing", mugs("20", vec![]), Ok(vec![])),
         ("freight", mugs("24.90", vec![s("SHIPPING", "4.90", Added)]), Ok(vec!["SHIP=4.9"])),
         ("a coupon", mugs("15", vec![s("DCOUPON", "-5", Added)]), Ok(vec!["OTBA=5"])),
@@ -87,9 +96,7 @@ fn surcharges_become_charges_and_the_discount_of_the_head() {
 #[test]
 fn what_is_booked_is_the_total_to_the_last_cent() {
     let order = story::order(4);
-    let items = ["MUG", "SHIRT"].map(|sku| (sku.to_owned(), sku.try_into().unwrap())).into();
-    let cuno: Cuno = "W1".try_into().unwrap();
-    let plan = plan(&order, (&story::key(), &cuno), &items, &story::rules(), "20260131").unwrap();
+    let plan = planned(&order, &story::rules()).unwrap();
     let lines = plan.lines.iter().map(|line| line.price.unwrap().times(line.quantity).unwrap());
     let mut sum = lines.fold(Amount::ZERO, |sum, value| sum.plus(value).unwrap());
     for row in booked(&plan) {

@@ -41,7 +41,7 @@ impl Placing {
                 self.at = read_back(tmp, head, &lines, around);
             }
             (Place::Confirm { tmp, .. }, Told::Confirmed { orno, stat }) => {
-                self.at = confirmed(tmp, orno, &stat, around);
+                self.at = confirmed(&tmp, orno, &stat, around);
             }
             (
                 Place::ReadConfirm { tmp, lost_ms, refused, from_ms },
@@ -123,8 +123,12 @@ impl Placing {
                 return Verdict::Again;
             }
             Place::Delete { tmp, then, .. } => return self.undeletable(tmp, then, failure),
-            same @ (Place::Look { .. } | Place::ListLines { .. } | Place::ReadBack { .. })
-            | same @ (Place::ReadConfirm { .. } | Place::Confirmed { .. } | Place::Cancelled) => {
+            same @ (Place::Look { .. }
+            | Place::ListLines { .. }
+            | Place::ReadBack { .. }
+            | Place::ReadConfirm { .. }
+            | Place::Confirmed { .. }
+            | Place::Cancelled) => {
                 self.at = same;
                 let doing = "reading the order";
                 return Verdict::Park(Cause::of_refusal(CauseKind::HeadRefused, doing, failure));
@@ -234,12 +238,12 @@ fn read_back(tmp: Orno, head: Option<BatchHead>, lines: &[LineInM3], around: &Ar
     }
 }
 
-fn confirmed(tmp: Orno, orno: Option<Orno>, stat: &str, around: &Around<'_>) -> Place {
+fn confirmed(tmp: &Orno, orno: Option<Orno>, stat: &str, around: &Around<'_>) -> Place {
     match orno {
-        Some(orno) if stat == STAT_CREATED && orno != tmp => Place::Confirmed { orno },
+        Some(orno) if stat == STAT_CREATED && orno != *tmp => Place::Confirmed { orno },
         Some(_) | None => {
             let refused = (stat != STAT_CREATED).then(|| format!("status {stat}"));
-            Place::read_confirm(&tmp, around.now_ms, refused)
+            Place::read_confirm(tmp, around.now_ms, refused)
         }
     }
 }

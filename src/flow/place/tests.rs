@@ -10,8 +10,12 @@ pub(in crate::flow) mod story;
 
 use super::*;
 use crate::flow::plan::Comparison;
+use model::AfterConfirm;
 use proptest::prelude::*;
 use story::{Fault, Outside, Story, tell};
+
+/// A name, what happens to each call in turn, and what others do at which step.
+type Row = (&'static str, Vec<Fault>, Vec<(usize, Outside)>);
 
 fn faults() -> impl Strategy<Value = Vec<Fault>> {
     let fault = prop_oneof![
@@ -48,9 +52,9 @@ proptest! {
     fn there_is_never_a_second_real_order_and_one_in_the_end(
         faults in faults(),
         outside in outside(),
-        keeps_confirmed in any::<bool>(),
+        after_confirm in prop_oneof![Just(AfterConfirm::Keeps), Just(AfterConfirm::Removes)],
     ) {
-        Story::new(faults, outside, keeps_confirmed).run()?;
+        Story::new(faults, outside, after_confirm).run()?;
     }
 
     #[test]
@@ -64,23 +68,35 @@ proptest! {
         ], 0..12),
     ) {
         // Six heads may be begun before a person is asked; twelve faults can cost more.
-        let story = Story::new(lost, vec![], true).run()?;
+        let story = Story::new(lost, vec![], AfterConfirm::Keeps).run()?;
         let parked = story.parked_for.iter().filter(|k| **k != CauseKind::KeepsFailing).count();
         prop_assert_eq!(parked, 0);
     }
 }
 
+/// Faults that begin at a call of a quiet day: order 0, customer, items, look, head 4,
+/// details, lines, read back, confirm 8.
+fn at(skip: usize, faults: &[Fault]) -> Vec<Fault> {
+    let mut all = vec![Fault::None; skip];
+    all.extend_from_slice(faults);
+    all
+}
+
+fn told(table: Vec<Row>) -> Result<(), TestCaseError> {
+    for (name, faults, outside) in table {
+        for after_confirm in [AfterConfirm::Keeps, AfterConfirm::Removes] {
+            Story::new(faults.clone(), outside.clone(), after_confirm)
+                .run()
+                .map_err(|fault| TestCaseError::fail(format!("{name}: {fault}")))?;
+        }
+    }
+    Ok(())
+}
+
 #[test]
 fn stories_of_lost_and_late_calls_end_with_one_order() -> Result<(), TestCaseError> {
-    use Fault::{CrashBefore, CrashLater, Later, Locked, Lost, Partly, Refused};
-    let n = Fault::None;
-    // The calls of a quiet day: order, customer, items, look, head, details, lines, read, confirm.
-    let at = |skip: usize, faults: &[Fault]| {
-        let mut all = vec![n; skip];
-        all.extend_from_slice(faults);
-        all
-    };
-    let table: Vec<(&str, Vec<Fault>, Vec<(usize, Outside)>)> = vec![
+    use Fault::{CrashBefore, CrashLater, Later, Lost, Partly};
+    told(vec![
         ("a quiet day", vec![], vec![]),
         ("the head is lost and done", at(4, &[Lost { done: true }]), vec![]),
         ("the head is lost and never done", at(4, &[Lost { done: false }]), vec![]),
@@ -96,6 +112,14 @@ fn stories_of_lost_and_late_calls_end_with_one_order() -> Result<(), TestCaseErr
             at(8, &[CrashLater { permille: 999 }]),
             vec![],
         ),
+    ])
+}
+
+#[test]
+fn stories_of_those_who_interfere_end_as_the_shop_wants() -> Result<(), TestCaseError> {
+    use Fault::{Later, Locked, Lost, Partly, Refused};
+    let n = Fault::None;
+    told(vec![
         (
             "M3 restarts under a lost confirmation",
             at(8, &[Lost { done: false }]),
@@ -141,15 +165,7 @@ fn stories_of_lost_and_late_calls_end_with_one_order() -> Result<(), TestCaseErr
             at(5, &[n, Refused, n, Refused]),
             vec![(5, Outside::Change)],
         ),
-    ];
-    for (name, faults, outside) in table {
-        for keeps_confirmed in [true, false] {
-            Story::new(faults.clone(), outside.clone(), keeps_confirmed)
-                .run()
-                .map_err(|fault| TestCaseError::fail(format!("{name}: {fault}")))?;
-        }
-    }
-    Ok(())
+    ])
 }
 
 fn tmp() -> Orno {
@@ -234,21 +250,34 @@ fn giving_up_leads_to_the_removal_of_whatever_there_is() {
     }
 }
 
-#[test]
-fn what_a_look_finds_decides() {
+/// A name, when a call was lost, real orders, marks and real numbers of heads, what follows.
+type Seen =
+    (&'static str, Option<u64>, Vec<&'static str>, Vec<BatchHead>, Place, Option<CauseKind>);
+
+const NOW_MS: u64 = 10_000_000;
+const LOST_MS: u64 = NOW_MS - 1_000;
+
+fn other(oref: &str, orno: Option<&str>) -> BatchHead {
+    BatchHead { orno: orno.map(|o| o.try_into().unwrap()), ..head(oref) }
+}
+
+fn decide(table: Vec<Seen>) {
     let (key, plan) = (story::key(), story::plan());
-    let now = 10_000_000;
-    let other = |oref: &str, orno: Option<&str>| BatchHead {
-        orno: orno.map(|o| o.try_into().unwrap()),
-        ..head(oref)
-    };
-    let lost = Some(now - 1_000);
+    for (name, lost_ms, real, batch, want, cause) in table {
+        let mut placing = placing(Place::Look { lost_ms, from_ms: 0 });
+        let real = real.into_iter().map(|o| o.try_into().unwrap()).collect();
+        let got = placing.on(Told::Heads(Found { real, batch }), &around(&key, &plan, NOW_MS));
+        assert_eq!((placing.at, got.map(|c| c.kind)), (want, cause), "{name}");
+    }
+}
+
+#[test]
+fn what_a_look_finds_decides_between_adopting_and_creating() {
+    let lost = Some(LOST_MS);
     let add = Place::AddHead { sent: false };
-    let delete = Place::Delete { tmp: tmp(), sent: false, then: Then::Again };
     let confirmed = Place::Confirmed { orno: "7".try_into().unwrap() };
-    let details = Place::AddDetails { tmp: tmp(), sent: false };
-    let later = Place::Look { lost_ms: lost, from_ms: now - 1_000 + 900_000 };
-    let table = [
+    let later = Place::Look { lost_ms: lost, from_ms: LOST_MS + 900_000 };
+    decide(vec![
         ("nothing", None, vec![], vec![], add, None),
         ("nothing yet", lost, vec![], vec![], later, None),
         ("a real order", None, vec!["7"], vec![], confirmed.clone(), None),
@@ -276,6 +305,15 @@ fn what_a_look_finds_decides() {
             confirmed,
             None,
         ),
+    ]);
+}
+
+#[test]
+fn temporary_orders_that_a_look_finds_are_filled_removed_or_shown() {
+    let lost = Some(LOST_MS);
+    let delete = Place::Delete { tmp: tmp(), sent: false, then: Then::Again };
+    let details = Place::AddDetails { tmp: tmp(), sent: false };
+    decide(vec![
         ("the lost head", lost, vec![], vec![other("CWONE", None)], details, None),
         (
             "a head of ours of unknown content",
@@ -317,13 +355,7 @@ fn what_a_look_finds_decides() {
             delete,
             None,
         ),
-    ];
-    for (name, lost_ms, real, batch, want, cause) in table {
-        let mut placing = placing(Place::Look { lost_ms, from_ms: 0 });
-        let real = real.into_iter().map(|o| o.try_into().unwrap()).collect();
-        let got = placing.on(Told::Heads(Found { real, batch }), &around(&key, &plan, now));
-        assert_eq!((placing.at, got.map(|c| c.kind)), (want, cause), "{name}");
-    }
+    ]);
 }
 
 #[test]
@@ -447,7 +479,7 @@ fn a_plan_is_compared_before_the_confirmation_and_never_after() {
 
 #[test]
 fn the_story_teller_finds_a_second_order_when_there_is_one() {
-    let mut story = Story::new(vec![], vec![], true);
+    let mut story = Story::new(vec![], vec![], AfterConfirm::Keeps);
     story.m3.add_real_of_somebody();
     story.m3.add_real_of_somebody();
     assert!(tell(&mut story).is_err());

@@ -20,26 +20,36 @@ impl Case {
     /// Takes in what came of the effect that was asked for last.
     pub fn on(&mut self, outcome: Outcome, context: &Context<'_>) {
         let now_ms = context.now_ms;
-        let failure = match outcome {
-            Outcome::Failed(failure) => failure,
-            Outcome::Stopped(cause) => return self.run.park(cause, now_ms),
-            answer => {
+        match outcome {
+            Outcome::Failed(failure) => self.not_answered(&failure, context),
+            Outcome::Stopped(cause) => self.run.park(cause, now_ms),
+            answer @ (Outcome::Order(_)
+            | Outcome::Customer(_)
+            | Outcome::Items(_)
+            | Outcome::Told(_)
+            | Outcome::Real(_)
+            | Outcome::Progress(_)
+            | Outcome::Done
+            | Outcome::NotOffered) => {
                 (self.run.failed, self.run.counted) = (0, 0);
                 self.run.wait = None;
-                return self.answered(answer, context);
+                self.answered(answer, context);
             }
-        };
+        }
+    }
+
+    fn not_answered(&mut self, failure: &Failure, context: &Context<'_>) {
         if failure.fate == Fate::Unknown && self.run.tells_tracking() {
             // The shop's list decides whether the number is written again.
             self.run.reread = true;
         }
         let places = matches!(self.run.stage, Stage::Place | Stage::Withdraw);
         if places && !self.run.reread_is_next() {
-            self.placing_failed(&failure, context);
-        } else if self.gives_an_orphan_up(&failure) {
+            self.placing_failed(failure, context);
+        } else if self.gives_an_orphan_up(failure) {
             self.run.sweep.orphan_settled();
         } else {
-            self.failed(&failure, context);
+            self.failed(failure, context);
         }
     }
 
@@ -62,8 +72,7 @@ impl Case {
             Outcome::Told(told) => self.on_told(told, context),
             Outcome::Real(real) => self.on_real(&real, context),
             Outcome::Progress(progress) => self.on_progress(&progress, context),
-            Outcome::Done => self.on_told_shop(true, context),
-            Outcome::NotOffered => self.on_told_shop(false, context),
+            Outcome::Done | Outcome::NotOffered => self.on_told_shop(&answer, context),
             Outcome::Failed(_) | Outcome::Stopped(_) => {}
         }
     }
@@ -167,7 +176,8 @@ impl Case {
         }
     }
 
-    fn on_told_shop(&mut self, taken: bool, context: &Context<'_>) {
+    fn on_told_shop(&mut self, answer: &Outcome, context: &Context<'_>) {
+        let taken = matches!(answer, Outcome::Done);
         let Stage::Follow { follow, .. } = &mut self.run.stage else { return };
         let what = match follow.next() {
             Some(Tell::Shipping(code)) => format!("shop told: shipping {code}"),
@@ -206,7 +216,7 @@ impl Case {
         }
         match failure.class {
             Class::Unreachable | Class::TimedOut | Class::RateLimited => {
-                self.pause(failure, context)
+                self.pause(failure, context);
             }
             Class::Unavailable | Class::Unauthorized => self.pause(failure, context),
             Class::Broken | Class::Locked => self.count(failure, context),

@@ -81,7 +81,12 @@ impl Case {
                 self.run.stage = Stage::Withdraw;
             }
             Stage::Follow { .. } | Stage::Done(Ending::Completed) => {
-                self.judge_late(cancelled, changed, context);
+                let kind = match (cancelled, changed) {
+                    (true, _) if !self.run.cancel_seen() => CauseKind::CancelledAfterConfirm,
+                    (_, true) => CauseKind::ChangedAfterConfirm,
+                    (_, false) => return,
+                };
+                self.park_late(kind, context);
             }
             Stage::Parked { .. } if cancelled || changed || first => {
                 self.run.replay(ReplayFrom::Start, context.now_ms);
@@ -114,14 +119,9 @@ impl Case {
         }
     }
 
-    /// Decides about a change of an order that M3 has.
-    fn judge_late(&mut self, cancelled: bool, changed: bool, context: &Context<'_>) {
+    /// Asks a person about a change of an order that M3 has.
+    fn park_late(&mut self, kind: CauseKind, context: &Context<'_>) {
         let orno = self.run.orno.as_ref().map(ToString::to_string).unwrap_or_default();
-        let kind = match (cancelled, changed) {
-            (true, _) if !self.run.cancel_seen() => CauseKind::CancelledAfterConfirm,
-            (_, true) => CauseKind::ChangedAfterConfirm,
-            (_, false) => return,
-        };
         let text = format!("the shop's order changed after M3 had confirmed it as {orno}");
         self.run.park(Cause::new(kind, text), context.now_ms);
     }

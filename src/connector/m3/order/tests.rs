@@ -2,6 +2,11 @@
 
 use super::*;
 
+/// A name, the answers, what they mean.
+type Bulk = (&'static str, Answers, Result<(), (Fate, Class)>);
+/// A name, both lists, the real orders found, how many temporary ones.
+type Looked = (&'static str, Vec<MiRecord>, Vec<MiRecord>, Vec<&'static str>, usize);
+
 fn failed(fate: Fate, class: Class) -> Result<Vec<MiRecord>, Failure> {
     Err(Failure::new(fate, class, ""))
 }
@@ -25,7 +30,7 @@ fn a_bulk_write_is_done_refused_unknown_or_certainly_not_done() {
     let not = || failed(F::NotDone, C::Unreachable);
     let lost = || failed(F::Unknown, C::TimedOut);
     let no = || failed(F::Refused, C::Data);
-    let table: Vec<(&str, Answers, Result<(), (Fate, Class)>)> = vec![
+    let table: Vec<Bulk> = vec![
         ("none was asked for", vec![], Ok(())),
         ("all done", vec![ok(), ok()], Ok(())),
         ("none sent", vec![not(), not()], Err((F::NotDone, C::Unreachable))),
@@ -48,7 +53,7 @@ fn a_look_finds_our_key_only_and_passes_deleted_orders_over() {
     let key = "X1042";
     let batch = |orno, cuor, ornr| row(&[("ORNO", orno), ("CUOR", cuor), ("ORNR", ornr)]);
     let real = |orno, cuor, orsl| row(&[("ORNO", orno), ("CUOR", cuor), ("ORSL", orsl)]);
-    let table: Vec<(&str, Vec<MiRecord>, Vec<MiRecord>, Vec<&str>, usize)> = vec![
+    let table: Vec<Looked> = vec![
         ("nothing", vec![], vec![], vec![], 0),
         ("others'", vec![batch("9", "X1043", "")], vec![real("1", "X10422", "22")], vec![], 0),
         (

@@ -38,6 +38,14 @@ pub(super) struct RealOrder {
     pub made: Temporary,
 }
 
+/// What M3 does with a temporary order that has become real.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum AfterConfirm {
+    #[default]
+    Keeps,
+    Removes,
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Model {
     pub heads: BTreeMap<Orno, Temporary>,
@@ -46,7 +54,7 @@ pub(super) struct Model {
     pub deleted: Vec<(Orno, String)>,
     /// Temporary orders that a call of ours confirmed.
     pub confirmed: BTreeSet<Orno>,
-    pub keeps_confirmed: bool,
+    pub after_confirm: AfterConfirm,
     pub late: Vec<(u64, Change)>,
     pub numbers: u32,
 }
@@ -156,7 +164,7 @@ impl Model {
         }
         head.orno = Some(orno.clone());
         self.real.push(RealOrder { orno: orno.clone(), made: head.clone() });
-        if !self.keeps_confirmed {
+        if self.after_confirm == AfterConfirm::Removes {
             self.heads.remove(tmp);
         }
         Ok(Told::Confirmed { orno: Some(orno), stat: "90".into() })

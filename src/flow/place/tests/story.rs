@@ -1,12 +1,12 @@
 //! Leads one case through the model as the shell would, with faults and crashes.
 
-use super::model::{self, Model, refused};
+use super::model::{self, AfterConfirm, Model, refused};
 use crate::{
     amount::Amount,
     connector::{Class, Failure, Fate},
     flow::{
         cause::CauseKind,
-        follow::{Invoice, LineProgress, Progress, Tell},
+        follow::{Invoice, LineProgress, Progress, Receivable, Tell},
         mapping,
         place::{Ask, Told},
         plan::Plan,
@@ -154,13 +154,13 @@ impl Story {
     pub(super) fn new(
         faults: Vec<Fault>,
         mut outside: Vec<(usize, Outside)>,
-        keeps_confirmed: bool,
+        after_confirm: AfterConfirm,
     ) -> Self {
         outside.sort_by_key(|(step, _)| *step);
         let now_ms = 1_767_225_600_000;
         let case = Case { run: Run::new(OrderRef::Id(42), None, now_ms), order: None, plan: None };
         Self {
-            m3: Model { keeps_confirmed, ..Model::default() },
+            m3: Model { after_confirm, ..Model::default() },
             parked_for: vec![],
             shop: order(0),
             disk: saved(&case),
@@ -336,7 +336,7 @@ impl Story {
         let changes = model::changes(ask, &plan);
         if changes.is_empty() && !ask.is_write() {
             let told = self.m3.answer(ask);
-            return self.or_away(Outcome::Told(told), fault);
+            return Self::or_away(Outcome::Told(told), fault);
         }
         match fault {
             Fault::None | Fault::CrashAfter => {
@@ -397,10 +397,10 @@ impl Story {
             Effect::Tell { tell: Tell::Tracking(_), .. } => Outcome::NotOffered,
             Effect::Tell { .. } | Effect::Place(_) => Outcome::Done,
         };
-        self.or_away(answer, fault)
+        Self::or_away(answer, fault)
     }
 
-    fn or_away(&mut self, answer: Outcome, fault: Fault) -> Outcome {
+    fn or_away(answer: Outcome, fault: Fault) -> Outcome {
         match fault {
             Fault::None | Fault::Refused | Fault::Locked | Fault::CrashAfter => answer,
             Fault::NotDone | Fault::Lost { .. } | Fault::Later { .. } => away(),
@@ -526,6 +526,6 @@ fn progress() -> Progress {
         highest: "77".into(),
         lines: vec![LineProgress { ordered: one, delivered: one, invoiced: one }],
         tracking: vec![],
-        invoices: vec![Invoice { number: "1".into(), posted: true, settled: true }],
+        invoices: vec![Invoice { number: "1".into(), receivable: Receivable::Settled }],
     }
 }
