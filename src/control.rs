@@ -119,9 +119,9 @@ async fn converse(mut stream: UnixStream, desk: mpsc::Sender<Request>) -> io::Re
 
 async fn ask_desk(ask: Ask, desk: &mpsc::Sender<Request>) -> Result<Reply, String> {
     let (reply, answer) = oneshot::channel();
-    let stopping = |_| "the gateway is stopping".to_owned();
-    desk.send(Request { ask, reply }).await.map_err(|_| stopping(()))?;
-    answer.await.map_err(|_| stopping(()))?
+    let stopping = || "the gateway is stopping".to_owned();
+    desk.send(Request { ask, reply }).await.map_err(|_| stopping())?;
+    answer.await.map_err(|_| stopping())?
 }
 
 /// Asks the gateway that runs on a state folder.

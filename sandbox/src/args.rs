@@ -7,6 +7,7 @@ use std::path::PathBuf;
 /// Shows orders flowing from a shop through Causeway into M3 and their status flowing back.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "causeway-sandbox", version)]
+#[expect(clippy::struct_excessive_bools, reason = "two switches of a command line")]
 pub(crate) struct Args {
     /// How many orders the shop takes.
     #[arg(long, default_value_t = 200)]

@@ -18,7 +18,7 @@ use tokio::process::{Child, Command};
 /// How often it is asked whether the gateway is up.
 const ASK_EVERY: Duration = Duration::from_millis(50);
 /// How long a start may take; a journal is checked before anything is taken in.
-const START_TIME_MAX: Duration = Duration::from_secs(60);
+const START_TIME_MAX: Duration = Duration::from_mins(1);
 /// How long a clean stop may take.
 const STOP_TIME_MAX: Duration = Duration::from_secs(30);
 
@@ -90,15 +90,15 @@ impl Gateway {
 
     /// Memory in RAM now.
     pub(crate) fn resident_kib(&self) -> u64 {
-        self.from_status("VmRSS:")
+        self.status_kib("VmRSS:")
     }
 
     /// Highest memory in RAM so far, over all starts.
     pub(crate) fn peak_kib(&self) -> u64 {
-        self.from_status("VmHWM:").max(self.peak_kib)
+        self.status_kib("VmHWM:").max(self.peak_kib)
     }
 
-    fn from_status(&self, field: &str) -> u64 {
+    fn status_kib(&self, field: &str) -> u64 {
         let Some(id) = self.child.id() else { return 0 };
         let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
         let line = status.lines().find_map(|line| line.strip_prefix(field));

@@ -52,11 +52,8 @@ impl Screen {
             "shop {taken}/{wanted}  >  in M3 {in_m3}  >  delivered {delivered}  >  invoiced {invoiced}  >  shop knows {told}   parked {parked}"
         );
         let mut out = io::stdout().lock();
-        if self.terminal {
-            write!(out, "\r{line}   ")?
-        } else {
-            writeln!(out, "{line}")?
-        }
+        let end = if self.terminal { "   \r" } else { "\n" };
+        write!(out, "{line}{end}")?;
         out.flush()
     }
 

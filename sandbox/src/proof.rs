@@ -208,7 +208,7 @@ fn difference(order: &BookedOrder, real: &RealOrder) -> Option<String> {
 fn is_told(order: &BookedOrder, real: &RealOrder) -> bool {
     let settled = !real.invoices.is_empty() && real.invoices.iter().all(|i| i.reco == 9);
     let paid = order.payment_status == "P" || order.payment_status == "R";
-    real.orsl == "77" && order.shipping_status == "S" && (paid || !settled) && settled
+    real.orsl == "77" && order.shipping_status == "S" && paid && settled
 }
 
 fn state(order: &BookedOrder, real: &RealOrder) -> String {

@@ -46,16 +46,12 @@ pub(crate) struct Ports {
 
 impl Folder {
     fn new(keep: Option<&Path>) -> io::Result<Self> {
-        match keep {
-            Some(path) => {
-                fs::create_dir_all(path)?;
-                Ok(Self { path: fs::canonicalize(path)?, _temporary: None })
-            }
-            None => {
-                let temporary = tempfile::Builder::new().prefix("causeway-sandbox-").tempdir()?;
-                Ok(Self { path: temporary.path().to_owned(), _temporary: Some(temporary) })
-            }
+        if let Some(path) = keep {
+            fs::create_dir_all(path)?;
+            return Ok(Self { path: fs::canonicalize(path)?, _temporary: None });
         }
+        let temporary = tempfile::Builder::new().prefix("causeway-sandbox-").tempdir()?;
+        Ok(Self { path: temporary.path().to_owned(), _temporary: Some(temporary) })
     }
 
     pub(crate) fn config(&self) -> PathBuf {

@@ -115,6 +115,10 @@ impl Delivery {
                 Event::Time => {}
             }
         }
+        self.end(hand).await;
+    }
+
+    async fn end(&self, mut hand: InHand) {
         self.tools.stop.cancel();
         let ended = async { while hand.workers.join_next().await.is_some() {} };
         if tokio::time::timeout(STOP_TIME_MAX, ended).await.is_err() {

@@ -198,11 +198,9 @@ impl Performer {
     /// Asks for deliveries and invoices only where there is something new to learn.
     async fn progress(&self, orno: &Orno, case: &Case) -> Result<Outcome, Trouble> {
         let mut progress = mi_follow::progressed(self.read(&mi_follow::progress(orno)).await?)?;
-        let news = match &case.run.stage {
-            Stage::Follow { follow, .. } => follow.has_news(&progress),
-            _ => true,
-        };
-        if news && progress.some_delivered() {
+        let same =
+            matches!(&case.run.stage, Stage::Follow { follow, .. } if !follow.has_news(&progress));
+        if !same && progress.some_delivered() {
             let rows =
                 mi_order::rows(self.m3.call(&mi_follow::deliveries(orno), Kind::Read).await)?;
             let heads = self.read(&mi_follow::delivery_heads(&rows, orno)).await?;
