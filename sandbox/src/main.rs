@@ -7,6 +7,7 @@
 
 mod args;
 mod child;
+mod incidents;
 mod play;
 mod progress;
 mod proof;

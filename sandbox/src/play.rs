@@ -3,6 +3,7 @@
 use crate::{
     args::Args,
     child::Gateway,
+    incidents::Incidents,
     progress::{Progress, Screen},
     proof::Proof,
     report,
@@ -85,6 +86,7 @@ async fn orders_flow(
 ) -> Result<Proof, Box<dyn Error>> {
     let mut screen = Screen::new();
     let mut kills = Kills::new(args);
+    let mut incidents = Incidents::drawn(&args.weather, args.seed, args.orders);
     let mut look = tokio::time::interval(LOOK_EVERY);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let begun = now();
@@ -104,8 +106,11 @@ async fn orders_flow(
             &setting.m3.books(),
             &proof,
         ))?;
-        let settled = taken == args.orders && proof.settled() == args.orders;
-        if kills.due(proof.created + proof.parked) {
+        let done = proof.created + proof.parked;
+        incidents.happen(setting, done, now());
+        let settled =
+            taken == args.orders && proof.settled() == args.orders && incidents.are_over();
+        if kills.due(done) {
             gateway.kill_and_restart().await?;
         } else if settled || passed > Duration::from_secs(args.patience_s) {
             screen.end()?;

@@ -203,11 +203,11 @@ impl Delivery {
             return;
         }
         self.tally.send_modify(|tally| {
-            for stage in from {
+            if let Some(stage) = from {
                 let count = tally.stages.entry(stage).or_default();
                 *count = count.saturating_sub(1);
             }
-            for stage in to {
+            if let Some(stage) = to {
                 let count = tally.stages.entry(stage).or_default();
                 *count = count.saturating_add(1);
             }
@@ -217,7 +217,9 @@ impl Delivery {
     async fn asked(&self, request: Request) {
         let now_ms = clock::now().unix_ms();
         let moved = desk::answer(&self.tools.cases, request, now_ms).await;
-        moved.into_iter().for_each(|moved| self.moved(moved));
+        if let Some(moved) = moved {
+            self.moved(moved);
+        }
     }
 
     /// Counts the cases by stage once, a few at a time.

@@ -268,3 +268,6 @@ fn lines(
     });
     planned.collect()
 }
+
+#[cfg(test)]
+mod tests;

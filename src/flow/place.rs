@@ -526,4 +526,4 @@ fn token(key: &OrderKey, epoch: u64, serial: u32) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

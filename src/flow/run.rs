@@ -496,3 +496,6 @@ fn around<'a>(key: &'a OrderKey, plan: &'a Plan, context: &Context<'_>) -> Aroun
         now_ms: context.now_ms,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@
 
 use super::{
     mi::{MiCall, MiRecord},
-    order::{Answers, amount, fixed, line, number, one, rows},
+    order::{Answers, amount, fixed, line, living, one, rows},
 };
 use crate::{
     connector::Failure,
@@ -28,7 +28,9 @@ pub fn read_real(orno: &Orno, cuno: &Cuno) -> Vec<MiCall> {
     vec![
         ask("GetOrderValue").columns(&["TOPY", "CUCD"]),
         ask("LstLine").columns(&["ITNO", "ORQT", "SAPR", "CUPO"]),
-        MiCall::new("OIS100MI", "LstHead").with("CUNO", cuno.as_str()).columns(&["ORNO", "CUOR"]),
+        MiCall::new("OIS100MI", "LstHead")
+            .with("CUNO", cuno.as_str())
+            .columns(&["ORNO", "CUOR", "ORSL"]),
     ]
 }
 
@@ -37,8 +39,7 @@ pub fn real_read(answers: Answers, orno: &Orno, key: &OrderKey) -> Result<Real, 
     let [value, lines, heads] = fixed::<3>(answers)?;
     let value = value?.into_iter().next().unwrap_or_default();
     let lines = rows(lines)?.iter().map(line).collect::<Result<_, _>>()?;
-    let ours = rows(heads)?.into_iter().filter(|head| head.text("CUOR") == key.as_str());
-    let mut ornos = ours.map(|head| number(&head, "ORNO")).collect::<Result<Vec<_>, _>>()?;
+    let mut ornos = living(&rows(heads)?, key)?;
     ornos.push(orno.clone());
     ornos.sort();
     ornos.dedup();

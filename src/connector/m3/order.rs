@@ -16,6 +16,8 @@ use crate::{
 };
 
 const PROGRAM: &str = "OIS100MI";
+/// ORSL of a deleted order (reference/m3.md 5.1).
+const DELETED: &str = "90";
 
 /// Answers of a bulk call, one for each transaction.
 pub type Answers = Vec<Result<Vec<MiRecord>, Failure>>;
@@ -25,7 +27,7 @@ pub fn look(cuno: &Cuno) -> Vec<MiCall> {
     let list = |transaction: &str| MiCall::new(PROGRAM, transaction).with("CUNO", cuno.as_str());
     vec![
         list("LstBatchHead").columns(&["ORNO", "CUOR", "STAT", "ORNR"]),
-        list("LstHead").columns(&["ORNO", "CUOR"]),
+        list("LstHead").columns(&["ORNO", "CUOR", "ORSL"]),
     ]
 }
 
@@ -34,9 +36,25 @@ pub fn looked(answers: Answers, key: &OrderKey) -> Result<Found, Failure> {
     let [batch, real] = lists::<2>(answers)?;
     let ours = |record: &&MiRecord| record.text("CUOR") == key.as_str();
     let batch = batch.iter().filter(ours).map(batch_head).collect::<Result<_, _>>()?;
-    let real =
-        real.iter().filter(ours).map(|record| number(record, "ORNO")).collect::<Result<_, _>>()?;
-    Ok(Found { real, batch })
+    Ok(Found { real: living(&real, key)?, batch })
+}
+
+/// The orders with our key that are not deleted (ORSL 90, reference/m3.md 5.1); where all are, the last,
+/// so that nobody's deletion makes the order come back.
+pub(super) fn living(records: &[MiRecord], key: &OrderKey) -> Result<Vec<Orno>, Failure> {
+    let (mut living, mut deleted) = (Vec::new(), None);
+    for record in records.iter().filter(|record| record.text("CUOR") == key.as_str()) {
+        let orno = number(record, "ORNO")?;
+        if record.text("ORSL").trim() == DELETED {
+            deleted = Some(orno);
+        } else {
+            living.push(orno);
+        }
+    }
+    if living.is_empty() {
+        living.extend(deleted);
+    }
+    Ok(living)
 }
 
 /// Reads the marks of the heads that a look found.
@@ -244,3 +262,6 @@ pub(super) fn lists<const N: usize>(answers: Answers) -> Result<[Vec<MiRecord>; 
     let lists = answers.into_iter().map(rows).collect::<Result<Vec<_>, _>>()?;
     lists.try_into().map_err(|_| unreadable("another number of answers than of questions"))
 }
+
+#[cfg(test)]
+mod tests;

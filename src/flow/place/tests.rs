@@ -6,7 +6,7 @@
 //! durable before a write) are kept by [`Story`], crashes included.
 
 mod model;
-mod story;
+pub(in crate::flow) mod story;
 
 use super::*;
 use crate::flow::plan::Comparison;

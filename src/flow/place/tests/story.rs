@@ -82,7 +82,7 @@ pub(super) struct Story {
     log: Vec<String>,
 }
 
-pub(super) fn rules() -> Rules {
+pub(in crate::flow) fn rules() -> Rules {
     toml::from_str(
         "shop_prefix = \"X\"\norder_type = \"EC1\"\nfacility = \"A01\"\nwarehouse = \"001\"\n\
          [customer]\ntemplate = \"WEB\"\n",
@@ -90,12 +90,12 @@ pub(super) fn rules() -> Rules {
     .unwrap()
 }
 
-pub(super) fn key() -> OrderKey {
+pub(in crate::flow) fn key() -> OrderKey {
     OrderKey::of(&rules().shop_prefix, &"1042".try_into().unwrap())
 }
 
 /// Version `v` of the order differs in a quantity, a discount and a freight charge.
-pub(super) fn order(v: u32) -> Order {
+pub(in crate::flow) fn order(v: u32) -> Order {
     let amount = |n: i64| Amount(n.into());
     let line = |id: u64, sku: &str, quantity: u32| Line {
         id,
@@ -135,7 +135,7 @@ pub(super) fn order(v: u32) -> Order {
     }
 }
 
-pub(super) fn plan() -> Plan {
+pub(in crate::flow) fn plan() -> Plan {
     let itno = |sku: &str| (sku.to_owned(), sku.try_into().unwrap());
     let items = BTreeMap::from([itno("MUG"), itno("SHIRT")]);
     let cuno: Cuno = "W000000007".try_into().unwrap();
