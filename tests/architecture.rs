@@ -121,11 +121,10 @@ fn sources(folders: &[&str]) -> Vec<Source> {
 fn test_files(all: &[Source]) -> BTreeSet<PathBuf> {
     let mut found = BTreeSet::new();
     for source in all {
-        let lines: Vec<&str> = source.text.lines().collect();
-        for pair in lines.windows(2) {
-            let declared = pair[1].trim_start_matches("pub(crate) ").strip_prefix("mod ");
+        for (line, next) in source.text.lines().zip(source.text.lines().skip(1)) {
+            let declared = next.trim_start_matches("pub(crate) ").strip_prefix("mod ");
             let declared = declared.and_then(|rest| rest.strip_suffix(';'));
-            if let Some(name) = declared.filter(|_| pair[0] == "#[cfg(test)]") {
+            if let Some(name) = declared.filter(|_| line == "#[cfg(test)]") {
                 found.insert(source.path.with_extension("").join(name).with_extension("rs"));
                 let beside = source.path.with_file_name(name).with_extension("rs");
                 found.insert(beside);

@@ -11,9 +11,9 @@ use std::{
 };
 
 /// A file as Infor delivers it, with invented secrets.
-const IONAPI: &str = r##"{"ti":"ACME_TST","cn":"Causeway","dt":"12","ci":"ACME_TST~a","cs":"b",
+const IONAPI: &str = r#"{"ti":"ACME_TST","cn":"Causeway","dt":"12","ci":"ACME_TST~a","cs":"b",
 "iu":"https://ion.example.com","pu":"https://sso.example.com/ACME_TST/as/","oa":"authorization.oauth2",
-"ot":"token.oauth2","or":"revoke_token.oauth2","ev":"E1","v":"1.0","saak":"ACME_TST#c","sask":"d"}"##;
+"ot":"token.oauth2","or":"revoke_token.oauth2","ev":"E1","v":"1.0","saak":"ACME_TST#c","sask":"d"}"#;
 
 /// Files with settings, and the structures in them that an operator fills.
 const SETTINGS: [&str; 15] = [
