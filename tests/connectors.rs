@@ -68,6 +68,17 @@ fn lines(orno: &str, items: &[&str]) -> Vec<MiCall> {
 }
 
 async fn story(m3: &M3, good: &str, told: &str) {
+    let orno = entry_of_lines(m3, good, told).await;
+    refusals(m3, told).await;
+    let delete = MiCall::new("OIS100MI", "DelBatchHead").with("ORNO", &orno);
+    assert!(m3.call(&delete, Kind::Write).await.unwrap().is_empty(), "{told}");
+    let list = MiCall::new("OIS100MI", "LstBatchLine").with("ORNO", &orno);
+    let gone = m3.call(&list, Kind::Read).await.unwrap_err();
+    assert_eq!((gone.fate, gone.class), (Fate::Refused, Class::Data), "{told} {gone:?}");
+}
+
+/// Enters a temporary order, one line of which is refused, and reads it back.
+async fn entry_of_lines(m3: &M3, good: &str, told: &str) -> String {
     let made = m3.call(&head("X1"), Kind::Write).await.unwrap();
     let orno = made[0].text("ORNO").to_owned();
     assert!(!orno.is_empty(), "{told}");
@@ -105,6 +116,10 @@ async fn story(m3: &M3, good: &str, told: &str) {
         ("X1", "Jürgen & Söhne; 100% + \"x\""),
         "{told}"
     );
+    orno
+}
+
+async fn refusals(m3: &M3, told: &str) {
     let none = MiCall::new("CRS610MI", "GetBasicData").with("CUNO", "NOBODY");
     let no = m3.call(&none, Kind::Read).await.unwrap_err();
     assert_eq!((no.fate, no.class), (Fate::Refused, Class::NotFound), "{told} {no:?}");
@@ -114,10 +129,6 @@ async fn story(m3: &M3, good: &str, told: &str) {
     let odd = MiCall::new("CRS610MI", "GetNothing").with("CUNO", "1");
     let no = m3.call(&odd, Kind::Read).await.unwrap_err();
     assert_eq!(no.class, Class::Config, "{told} {no:?}");
-    let delete = MiCall::new("OIS100MI", "DelBatchHead").with("ORNO", &orno);
-    assert!(m3.call(&delete, Kind::Write).await.unwrap().is_empty(), "{told}");
-    let gone = m3.call(&list, Kind::Read).await.unwrap_err();
-    assert_eq!((gone.fate, gone.class), (Fate::Refused, Class::Data), "{told} {gone:?}");
 }
 
 #[tokio::test]
