@@ -136,6 +136,21 @@ fn stories_of_those_who_interfere_end_as_the_shop_wants() -> Result<(), TestCase
             vec![(6, Outside::Change)],
         ),
         (
+            "confirmed by somebody, cancelled, then changed",
+            at(4, &[Lost { done: true }]),
+            vec![(5, Outside::SomebodyConfirms), (5, Outside::Cancel), (46, Outside::Change)],
+        ),
+        (
+            "confirmed by somebody, cancelled, wanted again and replayed",
+            at(4, &[Lost { done: true }]),
+            vec![
+                (5, Outside::SomebodyConfirms),
+                (5, Outside::Cancel),
+                (46, Outside::Reinstate),
+                (50, Outside::Replay),
+            ],
+        ),
+        (
             "cancelled while its head is lost",
             at(4, &[Later { permille: 500 }]),
             vec![(6, Outside::Cancel)],

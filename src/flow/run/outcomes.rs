@@ -47,7 +47,7 @@ impl Case {
         if places && !self.run.reread_is_next() {
             self.placing_failed(failure, context);
         } else if self.gives_an_orphan_up(failure) {
-            self.run.sweep.orphan_settled();
+            self.run.give_orphan_up(failure);
         } else {
             self.failed(failure, context);
         }

@@ -32,7 +32,9 @@ impl Run {
                 !self.placing.past_confirm() && !self.placing.in_flight()
             }
             // What a person was asked about may have been mended in the shop.
-            Stage::Parked { .. } => !self.placing.past_confirm() && !self.placing.in_flight(),
+            Stage::Parked { .. } => {
+                self.orno.is_none() && !self.placing.past_confirm() && !self.placing.in_flight()
+            }
             Stage::Check => false,
         }
     }
@@ -63,6 +65,10 @@ impl Case {
             Stage::Read => self.judge(context),
             Stage::Done(Ending::NotWanted | Ending::Cancelled) if self.run.orno.is_none() => {
                 self.judge(context);
+            }
+            Stage::Done(Ending::NotWanted | Ending::Cancelled) if self.is_wanted(context) => {
+                self.run.mark(context.now_ms, "the shop wants the order that M3 has");
+                self.run.stage = Stage::Check;
             }
             Stage::Customer | Stage::Items if cancelled || changed => self.judge(context),
             Stage::Place | Stage::Withdraw if cancelled => {
@@ -95,6 +101,10 @@ impl Case {
             Stage::Customer | Stage::Items | Stage::Place | Stage::Withdraw => {}
             Stage::Check | Stage::Done(_) | Stage::Parked { .. } => {}
         }
+    }
+
+    fn is_wanted(&self, context: &Context<'_>) -> bool {
+        self.order.as_ref().is_some_and(|order| context.rules.wants(order))
     }
 
     /// Decides whether an order that M3 does not have is taken over.

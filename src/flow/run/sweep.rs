@@ -6,6 +6,7 @@
 
 use super::{Effect, Run, Stage};
 use crate::{
+    connector::Failure,
     flow::{
         cause::{Cause, CauseKind},
         place::{Ask, Found},
@@ -67,6 +68,17 @@ impl Run {
             None => Ask::Look,
         };
         Some(Effect::Place(ask))
+    }
+
+    /// M3 does not delete the orphan: the next sweep tries again, after the last one a
+    /// person is told.
+    pub(super) fn give_orphan_up(&mut self, failure: &Failure) {
+        if let (None, Some(tmp)) = (self.sweep.next_ms, self.sweep.orphans.first()) {
+            let text = format!("temporary order {tmp} is left in M3 (OIS275): {failure}");
+            let cause = Cause::new(CauseKind::HeadRefused, text);
+            self.attention.get_or_insert(cause);
+        }
+        self.sweep.orphan_settled();
     }
 
     /// Whether answers about heads belong to a sweep.

@@ -384,6 +384,23 @@ fn a_sweep_deletes_orphans_and_alarms_once_about_a_second_order() {
 }
 
 #[test]
+fn an_orphan_that_cannot_be_deleted_is_told_after_the_last_sweep() {
+    let (mut case, now_ms) = led(to_follow());
+    case.run.stage = Stage::Done(Ending::Completed);
+    let token = case.run.placing.tokens[0].clone();
+    let mut now_ms = now_ms;
+    for told in [None, None, Some(CauseKind::HeadRefused)] {
+        let then = vec![
+            ("look", found(&["1000001"], vec![head(&token)])),
+            ("delete", failed(Fate::Refused, Class::State)),
+        ];
+        now_ms = play(&mut case, now_ms, then);
+        assert_eq!(case.run.attention.as_ref().map(|cause| cause.kind), told);
+    }
+    assert_eq!(case.next(&context(&story::rules(), now_ms)), Next::Rest);
+}
+
+#[test]
 fn a_tracking_number_is_not_written_twice_after_a_silence_or_a_fall() {
     let rules = story::rules();
     let due = || {

@@ -472,12 +472,19 @@ impl Story {
         let tokens = &self.case.run.placing.tokens;
         let orphans =
             self.m3.heads.values().filter(|h| h.orno.is_none() && tokens.contains(&h.oref));
-        if orphans.count() > 0 {
+        let told = self.case.run.attention.is_some();
+        if orphans.count() > 0 && !told {
             return Err("an orphan is left".into());
         }
         let cancelled = self.shop.payment_status.as_deref() == Some("C");
         match (&self.case.run.stage, self.m3.real.as_slice()) {
             (Stage::Done(Ending::Cancelled | Ending::NotWanted), []) if cancelled => Ok(()),
+            // A person was told of it and let it be.
+            (Stage::Done(Ending::Cancelled | Ending::NotWanted), [_])
+                if cancelled && self.parked_for.contains(&CauseKind::CancelledAfterConfirm) =>
+            {
+                Ok(())
+            }
             (Stage::Done(Ending::Completed), [real]) => {
                 let plan = self.case.plan.as_ref().ok_or("no plan")?;
                 let asked = self.parked_for.iter().any(|kind| is_for_good(*kind));
