@@ -54,7 +54,12 @@ enum Command {
 #[derive(Clone, Debug, Args)]
 pub struct ConfigFile {
     /// The configuration file.
-    #[arg(long = "config", value_name = "FILE", default_value = "/etc/causeway/causeway.toml")]
+    #[arg(
+        long = "config",
+        value_name = "FILE",
+        global = true,
+        default_value = "/etc/causeway/causeway.toml"
+    )]
     pub path: PathBuf,
 }
 

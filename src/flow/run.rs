@@ -8,15 +8,17 @@
 //! parked with a cause.
 
 mod outcomes;
+mod record;
 mod reread;
 mod sweep;
 
+pub use record::{Ending, Mark, ReplayFrom, Run, Stage, Wait};
 pub use sweep::Sweep;
 
 use super::{
     cause::{Cause, CauseKind},
-    follow::{Follow, Progress, Tell},
-    place::{Around, Ask, Placing, Step, Then, Told},
+    follow::{Progress, Tell},
+    place::{Around, Ask, Step, Then, Told},
     plan::Plan,
     rules::Rules,
 };
@@ -27,131 +29,7 @@ use crate::{
     order::{Order, OrderRef},
     retry::Jitter,
 };
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-
-/// Entries of a case's trail; the oldest give way.
-const TRAIL_MAX: usize = 32;
-
-/// One order as it is kept: small, rewritten at every step.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Run {
-    /// How the order is named to the shop.
-    pub reference: OrderRef,
-    /// The key in CUOR; none until the shop has told the order's number.
-    pub key: Option<OrderKey>,
-    /// Where it stands.
-    pub stage: Stage,
-    /// The protocol that creates exactly one M3 order.
-    pub placing: Placing,
-    /// Whether the shop said that something changed since the order was last read.
-    pub reread: bool,
-    /// Failures in a row of what is being tried.
-    pub failed: u32,
-    /// Those among them that are not borne for ever: an outage uses up no attempts.
-    pub counted: u32,
-    /// Until when and why it waits.
-    pub wait: Option<Wait>,
-    /// Fingerprint of the order that M3 has or will get.
-    pub content: Option<String>,
-    /// M3's customer.
-    pub cuno: Option<Cuno>,
-    /// M3's order.
-    pub orno: Option<Orno>,
-    /// The shop's total and currency.
-    pub total: Option<(Amount, String)>,
-    /// A difference that somebody should know of while the order goes on.
-    pub attention: Option<Cause>,
-    /// Looks for doubles and orphans after the confirmation.
-    pub sweep: Sweep,
-    /// When it began.
-    pub opened_ms: u64,
-    /// What happened so far, oldest first.
-    pub trail: Vec<Mark>,
-}
-
-/// A reason to wait.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Wait {
-    /// Until when, in milliseconds since 1970.
-    pub until_ms: u64,
-    /// Why.
-    pub reason: String,
-}
-
-/// Something that happened.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Mark {
-    /// When.
-    pub at_ms: u64,
-    /// What.
-    pub what: String,
-}
-
-/// Where a case stands.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Stage {
-    /// The order is read from the shop.
-    Read,
-    /// The customer is found or made in M3.
-    Customer,
-    /// The items are found in M3.
-    Items,
-    /// The order is created in M3.
-    Place,
-    /// A temporary order is taken back because the shop changed the order.
-    Withdraw,
-    /// The real order is compared with the shop's.
-    Check,
-    /// M3 delivers and invoices; the shop is told.
-    Follow {
-        /// How far.
-        follow: Follow,
-        /// When M3 is asked next.
-        look_ms: u64,
-    },
-    /// It has come to an end.
-    Done(Ending),
-    /// A person must look.
-    Parked {
-        /// Why.
-        cause: Cause,
-        /// Where it goes on when replayed.
-        back: Box<Self>,
-        /// Since when.
-        since_ms: u64,
-    },
-}
-
-impl Stage {
-    /// Returns the fixed name.
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::Read => "read",
-            Self::Customer => "customer",
-            Self::Items => "items",
-            Self::Place => "place",
-            Self::Withdraw => "withdraw",
-            Self::Check => "check",
-            Self::Follow { .. } => "follow",
-            Self::Done(_) => "done",
-            Self::Parked { .. } => "parked",
-        }
-    }
-}
-
-/// How a case ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Ending {
-    /// Delivered, invoiced and told to the shop.
-    Completed,
-    /// Cancelled in the shop before M3 had it.
-    Cancelled,
-    /// Its payment status is not one of those taken over.
-    NotWanted,
-    /// A person decided so.
-    Discarded,
-}
 
 /// A case with the documents that belong to it.
 #[derive(Clone, Debug)]
@@ -248,108 +126,6 @@ pub struct Context<'a> {
     pub now_ms: u64,
     /// For the next wait.
     pub jitter: Jitter,
-}
-
-impl Run {
-    /// Begins a run for an order that the shop has named.
-    pub fn new(reference: OrderRef, key: Option<OrderKey>, now_ms: u64) -> Self {
-        Self {
-            reference,
-            key,
-            stage: Stage::Read,
-            placing: Placing::new(),
-            reread: false,
-            failed: 0,
-            counted: 0,
-            wait: None,
-            content: None,
-            cuno: None,
-            orno: None,
-            total: None,
-            attention: None,
-            sweep: Sweep::default(),
-            opened_ms: now_ms,
-            trail: vec![Mark { at_ms: now_ms, what: "received".to_owned() }],
-        }
-    }
-
-    /// Notes what happened; the oldest entry gives way.
-    pub fn mark(&mut self, at_ms: u64, what: impl Into<String>) {
-        if self.trail.len() >= TRAIL_MAX {
-            // The first entry says when it came in and stays.
-            self.trail.remove(1);
-        }
-        self.trail.push(Mark { at_ms, what: what.into() });
-    }
-
-    /// Sets the case aside for a person.
-    pub fn park(&mut self, cause: Cause, now_ms: u64) {
-        self.mark(now_ms, format!("parked: {}", cause.kind.name()));
-        self.wait = None;
-        (self.failed, self.counted) = (0, 0);
-        let back = match std::mem::replace(&mut self.stage, Stage::Read) {
-            Stage::Parked { back, .. } => back,
-            stage @ (Stage::Read
-            | Stage::Customer
-            | Stage::Items
-            | Stage::Place
-            | Stage::Withdraw
-            | Stage::Check
-            | Stage::Follow { .. }
-            | Stage::Done(_)) => Box::new(stage),
-        };
-        self.stage = Stage::Parked { cause, back, since_ms: now_ms };
-    }
-
-    /// Goes on where it was parked, or from the shop's order anew; says whether it was parked.
-    pub fn replay(&mut self, from: ReplayFrom, now_ms: u64) -> bool {
-        let Stage::Parked { back, .. } = &self.stage else { return false };
-        self.stage = match (from, &self.orno) {
-            (ReplayFrom::Start, None) => {
-                self.placing.give_up(Then::Again);
-                Stage::Withdraw
-            }
-            (ReplayFrom::Start, Some(_)) | (ReplayFrom::Step, _) => (**back).clone(),
-        };
-        self.reread = true;
-        (self.failed, self.counted) = (0, 0);
-        self.wait = None;
-        self.mark(now_ms, "replayed");
-        true
-    }
-
-    /// Ends a parked case for good; says whether it was parked.
-    pub fn discard(&mut self, reason: &str, now_ms: u64) -> bool {
-        if !matches!(self.stage, Stage::Parked { .. }) {
-            return false;
-        }
-        self.stage = Stage::Done(Ending::Discarded);
-        if self.orno.is_none() {
-            // A temporary order that was left for the person is cleaned up.
-            self.sweep = Sweep::begin(now_ms, 0);
-        }
-        self.attention = None;
-        self.mark(now_ms, format!("discarded by a person: {reason}"));
-        true
-    }
-
-    /// Why it is parked.
-    pub fn parked(&self) -> Option<&Cause> {
-        match &self.stage {
-            Stage::Parked { cause, .. } => Some(cause),
-            Stage::Read | Stage::Customer | Stage::Items | Stage::Place | Stage::Withdraw => None,
-            Stage::Check | Stage::Follow { .. } | Stage::Done(_) => None,
-        }
-    }
-}
-
-/// Where a replay begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum ReplayFrom {
-    /// At the step that failed.
-    Step,
-    /// At the shop's order, as far as M3 has none yet.
-    Start,
 }
 
 impl Case {

@@ -6,16 +6,16 @@
 //! shop's. Our clock can only hold the watermark back, and bound the very first look. Pure: the
 //! shell calls the shop and keeps what was handed out before it keeps the [`Cursor`].
 
+mod cursor;
+
+pub use cursor::Cursor;
+
 use super::{
     rest::{Filter, OrdersQuery, PAGE_LEN, Sort},
     wire::OrderOnPage,
 };
 use crate::{clock::Now, ids::OrderNumber};
-use serde::{Deserialize, Serialize};
-use std::{
-    collections::BTreeSet,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 /// How far behind the watermark a poll begins: an order saved in a long transaction appears later
 /// than its time says, and several orders share a second.
@@ -33,17 +33,6 @@ pub const PAGES_MAX: u32 = 10_000;
 const PASSES_MAX: u32 = 3;
 /// How often a shop that ignores the filter is tried again: it may have been updated.
 const PROBE_EVERY: Duration = Duration::from_hours(24);
-
-/// What outlives a restart.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Cursor {
-    /// Every change up to this second, less the overlap, was handed out.
-    watermark_s: i64,
-    /// Changes before this one are none of ours.
-    from_s: i64,
-    /// What was handed out and may be met again: time of the change, order id.
-    known: BTreeSet<(Option<i64>, u64)>,
-}
 
 /// An order to be taken note of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -126,47 +115,6 @@ struct Sight {
     dates: Vec<i64>,
     /// The latest date that may become the watermark.
     top_s: Option<i64>,
-}
-
-impl Cursor {
-    fn since(from_s: i64) -> Self {
-        Self { watermark_s: from_s, from_s, known: BTreeSet::new() }
-    }
-
-    /// Returns the time of the last change that was handed out, in seconds since 1970.
-    pub fn watermark_s(&self) -> i64 {
-        self.watermark_s
-    }
-
-    /// Where the next poll begins.
-    fn after_s(&self) -> i64 {
-        self.watermark_s.saturating_sub(OVERLAP_S).max(self.from_s)
-    }
-
-    fn advance(&mut self, to_s: Option<i64>) {
-        self.watermark_s = to_s.map_or(self.watermark_s, |to_s| to_s.max(self.watermark_s));
-        let after_s = self.after_s();
-        self.known.retain(|(updated_s, _)| updated_s.is_none_or(|at| at >= after_s));
-    }
-
-    /// An order may be saved again in the second of its last change, after it was handed out: what
-    /// is as new as the watermark is handed out once more, unless the last poll did so.
-    fn doubt_newest(&mut self, began_s: i64) {
-        if self.watermark_s > began_s {
-            let newest = Some(self.watermark_s);
-            self.known.retain(|(updated_s, _)| *updated_s != newest);
-        }
-    }
-
-    fn remember(&mut self, found: &Found) -> bool {
-        self.known.insert((found.updated_s, found.id))
-    }
-
-    fn forget_surplus(&mut self) {
-        while self.known.len() > KNOWN_LEN_MAX {
-            self.known.pop_first();
-        }
-    }
 }
 
 impl Poll {
@@ -411,7 +359,7 @@ mod tests {
     use super::*;
     use crate::{amount::Amount, clock, order::Order};
     use proptest::prelude::*;
-    use std::collections::BTreeMap;
+    use std::collections::{BTreeMap, BTreeSet};
 
     const START_S: i64 = 1_700_000_000;
     const DAY_S: i64 = 86_400;

@@ -117,8 +117,7 @@ fn stories_of_lost_and_late_calls_end_with_one_order() -> Result<(), TestCaseErr
 
 #[test]
 fn stories_of_those_who_interfere_end_as_the_shop_wants() -> Result<(), TestCaseError> {
-    use Fault::{Later, Locked, Lost, Partly, Refused};
-    let n = Fault::None;
+    use Fault::{Later, Lost, Partly};
     told(vec![
         (
             "M3 restarts under a lost confirmation",
@@ -150,6 +149,14 @@ fn stories_of_those_who_interfere_end_as_the_shop_wants() -> Result<(), TestCase
                 (50, Outside::Replay),
             ],
         ),
+    ])
+}
+
+#[test]
+fn stories_of_buyers_who_change_their_mind_end_as_the_shop_wants() -> Result<(), TestCaseError> {
+    use Fault::{Later, Locked, Refused};
+    let n = Fault::None;
+    told(vec![
         (
             "cancelled while its head is lost",
             at(4, &[Later { permille: 500 }]),
