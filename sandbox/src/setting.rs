@@ -93,10 +93,11 @@ impl Setting {
     }
 }
 
-/// The weather in fast motion: a pause that a 429 asks for is at most a second, mostly less.
+/// The weather in fast motion. A 429 stops all calls to a system for as long as it asks,
+/// and the shortest time that can be asked for is a second: so there are fewer of them.
 fn weather(args: &Args) -> Weather {
     let named = Weather::named(&args.weather).unwrap_or_else(Weather::calm);
-    Weather { retry_after_s: 0..=1, too_many_permille: named.too_many_permille / 3, ..named }
+    Weather { retry_after_s: 0..=1, too_many_permille: named.too_many_permille / 12, ..named }
 }
 
 fn shop_options(args: &Args, items: Vec<Item>) -> xcart::Options {
