@@ -5,6 +5,9 @@
 //! Whether all is shipped is decided by quantities, not by status alone
 //! (reference/m3.md 5.1).
 
+mod doubt;
+
+use self::doubt::Doubt;
 use super::{
     cause::{Cause, CauseKind},
     rules::{PaidWhen, StatusRules},
@@ -97,6 +100,8 @@ pub struct Follow {
     pub delivered: Amount,
     /// Whether M3 has nothing more to do.
     pub complete: bool,
+    /// Status writes whose answer was lost.
+    doubt: Option<Doubt>,
 }
 
 impl Follow {

@@ -132,6 +132,7 @@ impl Case {
     /// Takes a case that was read from disk: a write that was an intent has an unknown outcome.
     pub fn recover(&mut self, context: &Context<'_>) {
         self.run.placing.recover(context.now_ms, context.rules.quiescence_ms());
+        self.lose_tell(context);
         if self.run.tells_tracking() {
             // It may have been written; the shop's list decides.
             self.run.reread = true;
@@ -221,6 +222,16 @@ impl Case {
             };
             return Next::Do(Effect::Tell { order_id: order.id, tell: tell.clone() });
         }
+        let doubt_ms = follow.doubt_ms();
+        if doubt_ms.is_some_and(|doubt| doubt <= context.now_ms) {
+            return Next::Do(Effect::ReadOrder(self.run.reference.clone()));
+        }
+        if follow.complete
+            && let Some(until_ms) = doubt_ms
+        {
+            let reason = "complete; a status write to the shop was lost and may still arrive";
+            return Next::Wait(Wait { until_ms, reason: reason.to_owned() });
+        }
         if follow.complete {
             self.run.stage = Stage::Done(Ending::Completed);
             self.run.mark(context.now_ms, "completed");
@@ -228,7 +239,8 @@ impl Case {
         }
         let look_ms = *look_ms;
         if context.now_ms < look_ms {
-            let until_ms = self.run.sweep.due_ms().map_or(look_ms, |due| due.min(look_ms));
+            let due = [self.run.sweep.due_ms(), doubt_ms].into_iter().flatten();
+            let until_ms = due.fold(look_ms, u64::min);
             let reason = format!("M3 delivers and invoices it (status {})", follow.seen);
             return Next::Wait(Wait { until_ms, reason });
         }

@@ -1,7 +1,10 @@
 //! The way of an order when nothing is wrong, and what the shop's telling does to it.
 
 use crate::harness::{Plot, Scene, eventually, order_of};
-use causeway_sim::xcart::{self, Options, OrderSpec, Quirks, SurchargeKind, WebhookTarget};
+use causeway_sim::{
+    weather::Fault,
+    xcart::{self, Options, OrderSpec, Quirks, SurchargeKind, WebhookTarget},
+};
 use rust_decimal::Decimal;
 use rustls::{
     ClientConfig, RootCertStore,
@@ -47,6 +50,27 @@ async fn an_order_travels_all_the_way_and_its_status_and_tracking_come_back() {
     let tracking: Vec<String> = etrn;
     assert!(!tracking.is_empty());
     assert_eq!(scene.shop.booked(&number).unwrap().tracking, tracking);
+    scene.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_status_that_was_lost_and_comes_after_its_successor_is_written_over() {
+    let mut plot = Plot::calm().edit("quiescence_s = 1", "quiescence_s = 4");
+    plot.m3.pace_ms = 100;
+    let scene = plot.begin().await;
+    // "Processing" is carried out three seconds late, when "shipped" has been written.
+    let late = Fault::StillExecuting { late_ms: 3_000 };
+    scene.shop.fault_next("PUT", "/api/orders", late);
+    let number = scene.shop.place(rich(&scene));
+    told(&scene, &number).await;
+    let look = async || {
+        let changes = scene.shop.booked(&number)?.history;
+        let changes = changes.iter().filter(|code| *code == "CHANGE SHIPPING STATUS ORDER");
+        (changes.count() >= 4).then_some(())
+    };
+    eventually("processing, shipped, processing again, shipped again", look).await;
+    told(&scene, &number).await;
+    scene.stage(&number, "done").await;
     scene.close().await;
 }
 

@@ -43,6 +43,9 @@ impl Case {
             // The shop's list decides whether the number is written again.
             self.run.reread = true;
         }
+        if failure.fate == Fate::Unknown {
+            self.lose_tell(context);
+        }
         let places = matches!(self.run.stage, Stage::Place | Stage::Withdraw);
         if places && !self.run.reread_is_next() {
             self.placing_failed(failure, context);
@@ -50,6 +53,13 @@ impl Case {
             self.run.give_orphan_up(failure);
         } else {
             self.failed(failure, context);
+        }
+    }
+
+    /// A write to the shop that is due may have been carried out, or still will be.
+    pub(super) fn lose_tell(&mut self, context: &Context<'_>) {
+        if let Stage::Follow { follow, .. } = &mut self.run.stage {
+            follow.lose(context.now_ms.saturating_add(context.rules.quiescence_ms()));
         }
     }
 

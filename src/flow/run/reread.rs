@@ -59,6 +59,9 @@ impl Case {
         self.run.content = Some(hash);
         if let Stage::Follow { follow, .. } = &mut self.run.stage {
             follow.shop_has(&order.tracking);
+            let status = |code: &Option<String>| code.clone().unwrap_or_default();
+            let (shipping, payment) = (&order.shipping_status, &order.payment_status);
+            follow.shop_shows(&status(shipping), &status(payment), context.now_ms);
         }
         self.order = Some(order);
         match &self.run.stage {
