@@ -190,6 +190,7 @@ gate = {gate}
 
 [poll]
 poll_s = 1
+retry = {{ first_ms = 100, cap_ms = 2000, attempts = 40 }}
 
 [m3]
 company = 100
@@ -208,6 +209,7 @@ order_type = "WEB"
 facility = "A01"
 warehouse = "001"
 quiescence_s = {QUIESCENCE_S}
+heads_max = 20
 follow_s = [2, 8]
 retry = {{ first_ms = 100, cap_ms = 2000, attempts = 40 }}
 charges = [

@@ -514,18 +514,15 @@ mod tests {
     #[tokio::test]
     async fn failures_are_waited_out_and_an_order_that_breaks_the_shop_is_stepped_over() {
         let unreadable = r#"{"id":7,"update_date":"2024-05-01T12:34:12+0000"}"#.to_owned();
-        let stage = Stage::new([
-            Reply::json(503, HTML),
-            Reply::HangUp,
-            Reply::json(200, HTML),
-            Reply::json(500, HTML),
-            Reply::json(500, HTML),
-            page(&[order(1, 10)]),
-            Reply::json(500, HTML),
-            page(&[unreadable]),
-            page(&[]),
-        ])
-        .await;
+        let broken = |times| std::iter::repeat_with(|| Reply::json(500, HTML)).take(times);
+        let replies = [Reply::json(503, HTML), Reply::HangUp, Reply::json(200, HTML)]
+            .into_iter()
+            // The page twice, its first part four times.
+            .chain(broken(2 + 4))
+            .chain([page(&[order(1, 10)])])
+            .chain(broken(4))
+            .chain([page(&[unreadable]), page(&[])]);
+        let stage = Stage::new(replies.collect::<Vec<_>>()).await;
         stage.run_until("the rest of the page", || stage.watermark_s().is_some()).await;
         assert_eq!(stage.entities(), ["id:1", "id:7"]);
         assert_eq!(stage.parts.state.get(&rows::by_id(7)).unwrap(), None);

@@ -24,12 +24,20 @@ use crate::{
 };
 use reqwest::{Method, header};
 use serde::Serialize;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 use thiserror::Error;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 /// Orders on one page; the shop gives no more.
 pub const PAGE_LEN: usize = 100;
+/// Orders in one part of a page that cannot be read whole.
+const PART_LEN: usize = 10;
+/// Tries of a part or a single order that fails with 500: it is the order, not the moment.
+const BROKEN_TRIES_MAX: u32 = 4;
+/// Tries of one that fails for another reason that passes.
+const PASSING_TRIES_MAX: u32 = 8;
+/// First pause between two tries; it doubles four times.
+const PAUSE_FIRST: Duration = Duration::from_millis(50);
 
 /// The shop, ready to be called. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -140,23 +148,39 @@ impl Shop {
         wire::page(&answer.body, &self.0.fields).map_err(|why| unreadable(&answer, &why))
     }
 
-    /// Reads the same page in a hundred calls, for a shop that fails with 500 because of
-    /// one order on it (reference/xcart.md 12). Such an order comes back as unreadable.
+    /// Reads the same page in small parts, for a shop that fails with 500 because of one
+    /// order on it (reference/xcart.md 12). Such an order comes back as unreadable.
+    ///
+    /// A call that fails for another reason is repeated: one that passes by must not cost
+    /// the whole page, and must not be taken for a broken order.
     pub async fn orders_one_by_one(&self, query: OrdersQuery) -> Result<Vec<OrderOnPage>, Failure> {
         let mut orders = Vec::new();
-        let len = u32::try_from(PAGE_LEN).unwrap_or(u32::MAX);
-        let before = query.page.saturating_sub(1).saturating_mul(len);
-        for place in 1..=len {
-            let target = orders_target(&query, 1, before.saturating_add(place));
-            match self.get(&target).await {
-                Ok(answer) => {
-                    let found = wire::page(&answer.body, &self.0.fields);
-                    let found = found.map_err(|why| unreadable(&answer, &why))?;
-                    if found.is_empty() {
-                        break;
-                    }
-                    orders.extend(found);
-                }
+        let parts = u32::try_from(PAGE_LEN / PART_LEN).unwrap_or(1);
+        let before = query.page.saturating_sub(1).saturating_mul(parts);
+        for part in (1..=parts).map(|part| before.saturating_add(part)) {
+            let target = orders_target(&query, PART_LEN, part);
+            let found = match self.page_patiently(&target).await {
+                Err(failure) if failure.code == "HTTP 500" => self.singles(&query, part).await?,
+                found => found?,
+            };
+            let last = found.len() < PART_LEN;
+            orders.extend(found);
+            if last {
+                break;
+            }
+        }
+        Ok(orders)
+    }
+
+    /// Reads the orders of a part each by its place.
+    async fn singles(&self, query: &OrdersQuery, part: u32) -> Result<Vec<OrderOnPage>, Failure> {
+        let len = u32::try_from(PART_LEN).unwrap_or(1);
+        let before = part.saturating_sub(1).saturating_mul(len);
+        let mut orders = Vec::new();
+        for place in (1..=len).map(|place| before.saturating_add(place)) {
+            match self.page_patiently(&orders_target(query, 1, place)).await {
+                Ok(found) if found.is_empty() => break,
+                Ok(found) => orders.extend(found),
                 Err(failure) if failure.code == "HTTP 500" => {
                     let why = failure.to_string();
                     orders.push(OrderOnPage::Unreadable { id: None, updated_s: None, why });
@@ -165,6 +189,26 @@ impl Shop {
             }
         }
         Ok(orders)
+    }
+
+    async fn page_patiently(&self, target: &str) -> Result<Vec<OrderOnPage>, Failure> {
+        let mut tried = 1;
+        loop {
+            let failure = match self.get(target).await {
+                Ok(answer) => match wire::page(&answer.body, &self.0.fields) {
+                    Ok(found) => return Ok(found),
+                    Err(why) => unreadable(&answer, &why),
+                },
+                Err(failure) => failure,
+            };
+            if tried >= tries_max(&failure) {
+                return Err(failure);
+            }
+            let pause = PAUSE_FIRST.saturating_mul(1 << tried.min(4));
+            let asked = Duration::from_secs(failure.retry_after_s.unwrap_or(0));
+            tokio::time::sleep(pause.max(asked)).await;
+            tried += 1;
+        }
     }
 
     /// Sets the fulfilment status; setting the one it has changes nothing.
@@ -256,6 +300,18 @@ impl Inner {
     fn order(&self, answer: &Answer) -> Result<Order, Failure> {
         let text = str::from_utf8(&answer.body).map_err(|e| unreadable(answer, &e.to_string()))?;
         wire::order(text, &self.fields).map_err(|why| unreadable(answer, &why))
+    }
+}
+
+/// How often a call with this failure is tried.
+const fn tries_max(failure: &Failure) -> u32 {
+    match failure.class {
+        Class::Broken => BROKEN_TRIES_MAX,
+        Class::Unreachable | Class::TimedOut | Class::RateLimited | Class::Unavailable => {
+            PASSING_TRIES_MAX
+        }
+        Class::Unauthorized | Class::Forbidden | Class::NotFound | Class::Exists => 1,
+        Class::Locked | Class::Data | Class::Config | Class::State | Class::Unclassified => 1,
     }
 }
 

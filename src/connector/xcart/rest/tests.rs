@@ -138,22 +138,26 @@ async fn a_page_of_changes_is_asked_for_by_the_watermark() {
 }
 
 #[tokio::test]
-async fn an_order_that_breaks_the_shop_is_stepped_over() {
+async fn an_order_that_breaks_the_shop_is_stepped_over_and_a_passing_fault_is_not() {
     let one = format!("[{ORDER}]");
-    let replies = [
-        Reply::json(200, &one),
-        Reply::json(500, HTML),
-        Reply::json(200, &one),
-        Reply::json(200, "[]"),
-    ];
-    let stub = Stub::start(replies).await;
+    let broken = || std::iter::repeat_with(|| Reply::json(500, HTML)).take(4);
+    let replies = broken()
+        .chain([Reply::json(200, &one), Reply::json(503, HTML), Reply::json(500, HTML)])
+        .chain([Reply::json(200, &one)])
+        .chain(broken())
+        .chain([Reply::json(200, &one), Reply::json(200, "[]")]);
+    let stub = Stub::start(replies.collect::<Vec<_>>()).await;
     let query = OrdersQuery { after_s: 0, filter: Filter::None, sort: Sort::OldestFirst, page: 2 };
     let orders = shop(&stub).orders_one_by_one(query).await.unwrap();
     let read: Vec<_> = orders.iter().map(|o| matches!(o, OrderOnPage::Order(_))).collect();
-    assert_eq!(read, [true, false, true]);
-    let pages = stub.asked();
-    assert!(pages[0].line.contains("itemsPerPage=1&page=101&"), "{}", pages[0].line);
-    assert!(pages[3].line.contains("itemsPerPage=1&page=104&"), "{}", pages[3].line);
+    assert_eq!(read, [true, true, false, true]);
+    let pages: Vec<String> = stub.asked().into_iter().map(|asked| asked.line).collect();
+    assert!(pages[0].contains("itemsPerPage=10&page=11&"), "{}", pages[0]);
+    let singles = ["page=101&", "page=102&", "page=102&", "page=102&", "page=103&"];
+    for (page, want) in pages[4..].iter().zip(singles) {
+        assert!(page.contains("itemsPerPage=1&") && page.contains(want), "{page}");
+    }
+    assert_eq!(pages.len(), 14);
 }
 
 #[tokio::test]
