@@ -18,8 +18,8 @@ use crate::{clock::Now, ids::OrderNumber};
 use std::time::{Duration, Instant};
 
 /// How far behind the watermark a poll begins: an order saved in a long transaction appears later
-/// than its time says, and several orders share a second.
-pub const OVERLAP_S: i64 = 10;
+/// than its time says, and where many orders share a second one may slip between two pages.
+pub const OVERLAP_S: i64 = 120;
 /// How far back the first look goes when no start is configured.
 pub const FIRST_LOOK_S: i64 = 24 * 60 * 60;
 /// An order dated further ahead of our clock than this does not move the watermark: one wrong
