@@ -23,6 +23,16 @@ const QUIESCENCE_S: u64 = 4;
 /// What the shop signs its webhooks with.
 const WEBHOOK_SECRET: &str = "a secret of the sandbox";
 
+/// Which surcharge of the simulated shop becomes which charge of the simulated M3.
+const CHARGES: &str = r#"charges = [
+  { code = "SHIPPING", crid = "SHIP" },
+  { code = "CDEV.STAX*", crid = "TAX" },
+  { code = "DISCOUNT*", crid = "OTBA" },
+  { code = "DCOUPON*", crid = "OTBA" },
+  { code = "PMETHOD_FEE", crid = "PAYFEE" },
+  { code = "ROUNDING", crid = "ROUND" },
+]"#;
+
 /// The two systems and where the gateway lives.
 pub(crate) struct Setting {
     pub shop: Shop,
@@ -212,14 +222,7 @@ quiescence_s = {QUIESCENCE_S}
 heads_max = 20
 follow_s = [2, 8]
 retry = {{ first_ms = 100, cap_ms = 2000, attempts = 40 }}
-charges = [
-  {{ code = "SHIPPING", crid = "SHIP" }},
-  {{ code = "CDEV.STAX*", crid = "TAX" }},
-  {{ code = "DISCOUNT*", crid = "OTBA" }},
-  {{ code = "DCOUPON*", crid = "OTBA" }},
-  {{ code = "PMETHOD_FEE", crid = "PAYFEE" }},
-  {{ code = "ROUNDING", crid = "ROUND" }},
-]
+{CHARGES}
 [order_to_cash.customer]
 template = "WEBTMPL"
 "#
