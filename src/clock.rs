@@ -1,8 +1,12 @@
 //! The only place that asks what time it is.
 //!
-//! Deciding code takes `now` as an argument, so a test can run a week in a loop.
+//! Deciding code takes `now` as an argument, so a test can run a week in a loop. The rest reads
+//! tokio's clock, which a test can pause, and a simulation lets the wall clock of its thread follow.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::{
+    cell::Cell,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
 
 /// Milliseconds since 1970, the form in which a time is stored, sent and shown.
 pub type UnixMs = u64;
@@ -24,10 +28,30 @@ impl Now {
     }
 }
 
+thread_local! {
+    /// Where the two clocks of a simulation stood together.
+    static SIMULATED: Cell<Option<Now>> = const { Cell::new(None) };
+}
+
 /// Reads both clocks.
 #[expect(clippy::disallowed_methods, reason = "this is the one permitted reader of the clocks")]
 pub fn now() -> Now {
-    Now { mono: tokio::time::Instant::now().into_std(), wall: SystemTime::now() }
+    let mono = tokio::time::Instant::now().into_std();
+    let wall = match SIMULATED.get() {
+        Some(both) => both.wall + mono.saturating_duration_since(both.mono),
+        None => SystemTime::now(),
+    };
+    Now { mono, wall }
+}
+
+/// Lets the wall clock of this thread show `wall` and then follow tokio's clock; `None` ends that.
+///
+/// For simulations, whose runtime has one thread and a paused clock. A second call is a clock that
+/// jumps.
+#[expect(clippy::disallowed_methods, reason = "this is the one permitted reader of the clocks")]
+pub fn simulate(wall: Option<SystemTime>) {
+    let mono = tokio::time::Instant::now().into_std();
+    SIMULATED.set(wall.map(|wall| Now { mono, wall }));
 }
 
 /// Returns whole milliseconds, at most `u64::MAX`.

@@ -199,7 +199,8 @@ impl Gated {
 }
 
 /// The journal as the intake writes to it.
-struct Book(Journal);
+#[derive(Debug)]
+pub struct Book(pub Journal);
 
 impl Ledger for Book {
     type Receipt = Receipt;

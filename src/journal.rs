@@ -12,8 +12,10 @@
 pub(crate) mod committer;
 mod config;
 pub(crate) mod durable;
+mod handle;
 mod joiner;
 mod manifest;
+mod memory;
 pub(crate) mod record;
 mod segments;
 mod shelf;
@@ -41,7 +43,9 @@ use std::{
 use thiserror::Error;
 use tokio::sync::watch;
 
-pub use crate::journal::{committer::Committer, config::Config, store::StoreError};
+pub use crate::journal::{
+    committer::Committer, config::Config, handle::Journal, memory::Memory, store::StoreError,
+};
 
 /// A place in the journal. The first event has 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -154,9 +158,9 @@ pub struct JournalStats {
     pub bytes: u64,
 }
 
-/// A handle to the journal; clones share it.
+/// The journal on the disk.
 #[derive(Clone, Debug)]
-pub struct Journal {
+struct OnDisk {
     queue: Queue<Writer>,
     shelf: Arc<Shelf>,
     head: watch::Receiver<Seq>,
@@ -165,11 +169,8 @@ pub struct Journal {
     queue_bytes_max: usize,
 }
 
-impl Journal {
-    /// Opens the journal in `folder`, which is created if need be.
-    ///
-    /// Reads the newest segment whole, so it takes as long as the disk does. Blocks.
-    pub fn open(folder: &Path, config: &Config) -> Result<(Self, Committer), JournalError> {
+impl OnDisk {
+    fn open(folder: &Path, config: &Config) -> Result<(Self, Committer), JournalError> {
         config.check().map_err(JournalError::Config)?;
         let settled = Arc::<AtomicU64>::default();
         let (writer, shelf, head) = writer::open(folder, config, Arc::clone(&settled))?;
@@ -186,13 +187,7 @@ impl Journal {
         Ok((journal, committer))
     }
 
-    /// Stores one event; its receipt exists only once it is on the disk.
-    pub async fn append(&self, event: NewEvent) -> Result<Receipt, JournalError> {
-        self.append_all(vec![event]).await?.pop().ok_or(JournalError::Closed)
-    }
-
-    /// Stores events one after the other, all of them or none.
-    pub async fn append_all(&self, events: Vec<NewEvent>) -> Result<Vec<Receipt>, JournalError> {
+    async fn append_all(&self, events: Vec<NewEvent>) -> Result<Vec<Receipt>, JournalError> {
         if events.is_empty() {
             return Ok(Vec::new());
         }
@@ -215,11 +210,7 @@ impl Journal {
         Ok((first..).take(entries).map(|seq| Receipt(Seq(seq))).collect())
     }
 
-    /// Returns events from `from` on, in order and without a gap, as many as both limits allow and at
-    /// least one if there is one. Below the oldest event kept it begins with that one.
-    ///
-    /// Blocks for as long as the disk takes, and while a handle is being reopened.
-    pub fn read(
+    fn read(
         &self,
         from: Seq,
         events_max: usize,
@@ -233,21 +224,18 @@ impl Journal {
         events
     }
 
-    /// Returns the next sequence number to be written; it changes after each durable batch.
-    pub fn heads(&self) -> watch::Receiver<Seq> {
+    fn heads(&self) -> watch::Receiver<Seq> {
         self.head.clone()
     }
 
-    /// Says that nothing below needs to be kept; drained segments are removed soon after.
-    pub fn settle(&self, below: Seq) {
+    fn settle(&self, below: Seq) {
         self.settled.fetch_max(below.0, Ordering::AcqRel);
         if self.shelf.has_drained(below) {
             self.queue.wake();
         }
     }
 
-    /// Returns how much lies in the journal.
-    pub fn stats(&self) -> JournalStats {
+    fn stats(&self) -> JournalStats {
         let next = *self.head.borrow();
         let (first, segments, bytes) = self.shelf.measure();
         JournalStats { first: first.unwrap_or(next), next, segments, bytes }

@@ -7,6 +7,7 @@ pub mod clock;
 pub mod dates;
 pub mod ids;
 pub mod order;
+pub mod rehearsal;
 pub mod retry;
 pub mod secret;
 

@@ -14,6 +14,7 @@ mod config;
 mod generation;
 mod group;
 mod live;
+mod memory;
 mod row;
 mod writer;
 
@@ -34,7 +35,7 @@ use thiserror::Error;
 
 pub use crate::{
     journal::{Committer, StoreError},
-    state::{config::Config, group::Batch},
+    state::{config::Config, group::Batch, memory::Memory},
 };
 
 /// Which start of the gateway this is; it grows by one each time.
@@ -101,9 +102,20 @@ pub type Pair = (Vec<u8>, Vec<u8>);
 /// A handle to the state; clones share it.
 #[derive(Clone, Debug)]
 pub struct State {
+    kept: Kept,
+    epoch: Epoch,
+}
+
+#[derive(Clone, Debug)]
+enum Kept {
+    OnDisk(OnDisk),
+    InMemory(Memory),
+}
+
+#[derive(Clone, Debug)]
+struct OnDisk {
     queue: Queue<Writer>,
     live: Arc<Live>,
-    epoch: Epoch,
     config: Config,
 }
 
@@ -121,7 +133,13 @@ impl State {
         };
         let (queue, committer) = committer::start("state", writer, limits)
             .map_err(StoreError::io("start the committer"))?;
-        Ok((Self { queue, live, epoch, config: *config }, committer))
+        let kept = Kept::OnDisk(OnDisk { queue, live, config: *config });
+        Ok((Self { kept, epoch }, committer))
+    }
+
+    /// Opens a state in memory, for simulations, and raises its epoch.
+    pub fn in_memory(memory: &Memory) -> Self {
+        Self { epoch: memory.open(), kept: Kept::InMemory(memory.clone()) }
     }
 
     /// Returns the epoch of this start.
@@ -131,20 +149,52 @@ impl State {
 
     /// Returns the value of a key. It may belong to a commit whose sync is still under way.
     pub fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StateError> {
+        match &self.kept {
+            Kept::OnDisk(state) => state.get(key),
+            Kept::InMemory(memory) => Ok(memory.get(key)),
+        }
+    }
+
+    /// Returns keys and values of a range, in order, at most `rows_max`.
+    pub fn scan(&self, range: Range<Vec<u8>>, rows_max: usize) -> Result<Vec<Pair>, StateError> {
+        match &self.kept {
+            Kept::OnDisk(state) => state.scan(&range, rows_max),
+            Kept::InMemory(memory) => Ok(memory.scan(range, rows_max)),
+        }
+    }
+
+    /// Applies a batch durably, or not at all.
+    pub async fn commit(&self, batch: Batch) -> Result<(), StateError> {
+        match &self.kept {
+            Kept::OnDisk(state) => state.commit(batch).await,
+            Kept::InMemory(memory) => memory.commit(batch, self.epoch).await,
+        }
+    }
+
+    /// Returns the database of a state on disk.
+    #[cfg(test)]
+    fn live(&self) -> &Live {
+        match &self.kept {
+            Kept::OnDisk(state) => &state.live,
+            Kept::InMemory(_) => panic!("it lies in memory"),
+        }
+    }
+}
+
+impl OnDisk {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StateError> {
         let value = self.live.get(key);
         self.wake_if_worn();
         value
     }
 
-    /// Returns keys and values of a range, in order, at most `rows_max`.
-    pub fn scan(&self, range: Range<Vec<u8>>, rows_max: usize) -> Result<Vec<Pair>, StateError> {
-        let rows = self.live.scan(&range, rows_max);
+    fn scan(&self, range: &Range<Vec<u8>>, rows_max: usize) -> Result<Vec<Pair>, StateError> {
+        let rows = self.live.scan(range, rows_max);
         self.wake_if_worn();
         rows
     }
 
-    /// Applies a batch durably, or not at all.
-    pub async fn commit(&self, batch: Batch) -> Result<(), StateError> {
+    async fn commit(&self, batch: Batch) -> Result<(), StateError> {
         let (key_bytes, value_bytes, bytes) = batch.measure();
         let limits = [
             (key_bytes, KEY_BYTES_MAX),

@@ -14,6 +14,7 @@ use serde::Deserialize;
 use std::{
     error::Error as _,
     path::{Path, PathBuf},
+    pin::Pin,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -139,6 +140,13 @@ pub enum Sent {
     Perhaps,
 }
 
+impl Lost {
+    fn too_late() -> Self {
+        let text = "no answer in time".to_owned();
+        Self { sent: Sent::Perhaps, class: Class::TimedOut, text }
+    }
+}
+
 impl From<Lost> for Failure {
     fn from(lost: Lost) -> Self {
         let fate = match lost.sent {
@@ -149,11 +157,22 @@ impl From<Lost> for Failure {
     }
 }
 
+/// What stands in the place of the network in a simulation.
+pub trait Exchange: std::fmt::Debug + Send + Sync {
+    /// Carries one request over and its answer back; what is never ready is a silence.
+    fn exchange(
+        &self,
+        request: Request,
+    ) -> Pin<Box<dyn Future<Output = Result<Answer, Lost>> + Send + '_>>;
+}
+
 /// The client. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Http {
     client: Client,
     body_bytes_max: usize,
+    call_max: Duration,
+    simulated: Option<Arc<dyn Exchange>>,
 }
 
 /// Reads the address of a destination; it ends without a slash.
@@ -203,7 +222,18 @@ impl Http {
             Proxy::Off => builder.no_proxy(),
             Proxy::Url(url) => builder.proxy(reqwest::Proxy::all(url.as_str())?),
         };
-        Ok(Self { client: builder.build()?, body_bytes_max: settings.body_bytes_max })
+        Ok(Self {
+            client: builder.build()?,
+            body_bytes_max: settings.body_bytes_max,
+            call_max: Duration::from_millis(settings.call_ms_max),
+            simulated: None,
+        })
+    }
+
+    /// Returns the same client with a simulation in the place of the network.
+    #[must_use]
+    pub fn through(&self, simulated: Arc<dyn Exchange>) -> Self {
+        Self { simulated: Some(simulated), ..self.clone() }
     }
 
     /// Returns the client, to build requests with.
@@ -213,6 +243,10 @@ impl Http {
 
     /// Sends one request and reads the whole answer.
     pub async fn send(&self, request: Request) -> Result<Answer, Lost> {
+        if let Some(simulated) = &self.simulated {
+            let answer = tokio::time::timeout(self.call_max, simulated.exchange(request)).await;
+            return answer.unwrap_or_else(|_| Err(Lost::too_late()));
+        }
         let response = self.client.execute(request).await.map_err(|error| lost(&error))?;
         let status = response.status().as_u16();
         let retry_after_s = response

@@ -31,6 +31,7 @@ use reqwest::{Method, Request, header};
 use serde::Deserialize;
 use std::sync::Arc;
 use thiserror::Error;
+use url::Url;
 
 /// How to reach M3. It names credentials and holds none.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -155,6 +156,19 @@ struct Outgoing {
 impl M3 {
     /// Prepares to call; nothing is sent. `credential` is what [`Login::credential`] names.
     pub fn new(settings: Settings, credential: &Secret) -> Result<Self, M3Error> {
+        Self::with(settings, credential, Http::new)
+    }
+
+    /// Prepares to call through a client that is there already.
+    pub fn through(settings: Settings, credential: &Secret, http: &Http) -> Result<Self, M3Error> {
+        Self::with(settings, credential, |_, _| Ok(http.clone()))
+    }
+
+    fn with(
+        settings: Settings,
+        credential: &Secret,
+        client: impl FnOnce(&http::Settings, &[&Url]) -> Result<Http, HttpError>,
+    ) -> Result<Self, M3Error> {
         let Settings { login, company, division, api, calls_per_bulk_max, http, gate } = settings;
         if !(1..=999).contains(&company) {
             return Err(M3Error::Company(company));
@@ -164,12 +178,12 @@ impl M3 {
                 let app = IonApi::parse(credential.reveal())?;
                 let base = format!("{}/{}/m3api-rest", app.api_root, suite.trim_matches('/'));
                 let base = http::address(&base)?;
-                let http = Http::new(&http, &[&base, &http::address(&app.token_url)?])?;
+                let http = client(&http, &[&base, &http::address(&app.token_url)?])?;
                 (base, Access::Ion(Box::new(Tokens::new(http.clone(), app, token)?)), http)
             }
             Login::Basic { base_url, user, credential: _ } => {
                 let base = http::address(&base_url)?;
-                let http = Http::new(&http, &[&base])?;
+                let http = client(&http, &[&base])?;
                 (base, Access::Basic { user, password: credential.clone() }, http)
             }
         };

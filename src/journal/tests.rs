@@ -114,7 +114,7 @@ async fn full_segments_are_sealed_and_drained_ones_are_removed_as_folders() {
     let before = journal.stats();
     journal.settle(Seq(200));
     until("a drained segment is gone", || journal.stats().segments < before.segments).await;
-    until("all drained ones are gone", || !journal.shelf.has_drained(Seq(200))).await;
+    until("all drained ones are gone", || !journal.shelf().has_drained(Seq(200))).await;
     let after = journal.stats();
     assert!(after.first > Seq(1) && after.first <= Seq(200), "{after:?}");
     assert!(after.bytes < before.bytes);
@@ -195,7 +195,7 @@ async fn after_a_failed_sync_nothing_is_acknowledged_and_a_new_segment_begins() 
     let folder = TempDir::new().unwrap();
     let (journal, committer) = Journal::open(folder.path(), &config("")).unwrap();
     let break_down = || {
-        let books = journal.shelf.books();
+        let books = journal.shelf().books();
         books.newest.as_ref().unwrap().store.break_down();
     };
     // Before the first event of a segment, and after some.

@@ -26,7 +26,7 @@ fn everything(state: &State) -> BTreeMap<Vec<u8>, Vec<u8>> {
 }
 
 fn break_down(state: &State) {
-    state.live.handle().store().unwrap().break_down();
+    state.live().handle().store().unwrap().break_down();
 }
 
 #[tokio::test]
@@ -102,7 +102,7 @@ async fn an_older_epoch_is_refused() {
     let (state, _committer) = State::open(folder.path(), &config("")).unwrap();
     state.commit(put("a", b"1")).await.unwrap();
     let newer = Row::Put(row::note_key("epoch"), 9_u64.to_be_bytes().to_vec());
-    state.live.handle().store().unwrap().apply(vec![newer]).unwrap();
+    state.live().handle().store().unwrap().apply(vec![newer]).unwrap();
     let refused = state.commit(put("a", b"2")).await;
     assert!(matches!(refused, Err(StateError::Superseded)), "{refused:?}");
     assert_eq!(state.get(b"a").unwrap().as_deref(), Some(&b"1"[..]));
@@ -183,7 +183,7 @@ async fn damage_and_excess_are_named() {
     state.commit(put("good", b"1")).await.unwrap();
     state.commit(put("bad", &noise(1, 20_000))).await.unwrap();
     let lost = Row::Delete(row::piece_key(b"bad", 1));
-    state.live.handle().store().unwrap().apply(vec![lost]).unwrap();
+    state.live().handle().store().unwrap().apply(vec![lost]).unwrap();
     let got = state.get(b"bad");
     assert!(matches!(&got, Err(StateError::Damaged { key }) if key == b"bad"), "{got:?}");
     assert!(state.get(b"good").unwrap().is_some());
