@@ -46,7 +46,12 @@ use crate::{
 };
 use rust_decimal::Decimal;
 use state::Core;
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 use tokio::net::TcpListener;
 
 /// How long work under way may take after the stop.
@@ -65,6 +70,26 @@ impl M3 {
         let scheme = if options.tls.is_some() { "https" } else { "http" };
         let own = format!("{scheme}://{}", listener.local_addr()?);
         let url = options.public_url.clone().unwrap_or(own);
+        let tls = options.tls.clone();
+        let m3 = Self::new(options, url, wall_ms());
+        let serving = Arc::clone(&m3.core);
+        let handler = move |request| gateway::answer(Arc::clone(&serving), request);
+        m3.core.work.spawn(serve::serve(listener, tls, m3.core.stop.clone(), handler));
+        Ok(m3)
+    }
+
+    /// Starts one without a socket, at this time of day in Unix milliseconds: it is asked by
+    /// [`M3::answer`], and its time is tokio's, which may be paused.
+    pub fn unplugged(options: Options, wall_ms: u64) -> Self {
+        Self::new(options, "https://m3.simulated".to_owned(), wall_ms)
+    }
+
+    /// Answers one request, as its server would.
+    pub async fn answer(&self, request: serve::Request) -> serve::Answer {
+        gateway::answer(Arc::clone(&self.core), request).await
+    }
+
+    fn new(options: Options, url: String, started_wall_ms: u64) -> Self {
         let user = match &options.auth {
             Auth::Ionapi => "WEBUSER".to_owned(),
             Auth::Basic { user, .. } => user.clone(),
@@ -77,13 +102,9 @@ impl M3 {
             vat_permille: options.vat_permille,
             user,
         });
-        let tls = options.tls.clone();
-        let core = Arc::new(Core::new(options, setup, url));
-        let serving = Arc::clone(&core);
-        let handler = move |request| gateway::answer(Arc::clone(&serving), request);
-        core.work.spawn(serve::serve(listener, tls, core.stop.clone(), handler));
+        let core = Arc::new(Core::new(options, setup, url, started_wall_ms));
         core.work.spawn(pace(Arc::clone(&core)));
-        Ok(Self { core })
+        Self { core }
     }
 
     /// Where it listens, without a slash at the end.
@@ -296,6 +317,11 @@ impl Core {
             }
         });
     }
+}
+
+fn wall_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(0)
 }
 
 /// Moves the warehouse on as often as it is told to.

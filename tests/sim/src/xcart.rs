@@ -45,6 +45,7 @@ pub use options::{
 };
 pub use order::{Defect, SurchargeKind};
 pub use spec::{Customer, OrderSpec};
+pub use webhook::Courier;
 pub use world::SEEN_LEN_MAX;
 
 use crate::{
@@ -76,12 +77,12 @@ struct Inner {
     world: Mutex<World>,
     sky: Mutex<Sky>,
     counts: Arc<Counts>,
-    address: SocketAddr,
-    scheme: &'static str,
+    url: String,
     stop: CancellationToken,
     tasks: Mutex<Vec<JoinHandle<()>>>,
     pays_after: Option<Duration>,
     runtime: Handle,
+    tokens: Tokens,
 }
 
 impl std::fmt::Debug for Shop {
@@ -97,6 +98,29 @@ impl Shop {
     /// When the address cannot be listened at.
     pub async fn start(address: SocketAddr, options: Options) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
+        let scheme = if options.tls.is_some() { "https" } else { "http" };
+        let url = format!("{scheme}://{}", listener.local_addr()?);
+        let tls = options.tls.clone();
+        let shop = Self::new(options, url, None);
+        let (front, end) = (Front { shop: shop.clone() }, shop.inner.stop.clone());
+        let handler = move |request| front.clone().answer(request);
+        let server = tokio::spawn(serve::serve(listener, tls, end, handler));
+        lock(&shop.inner.tasks).push(server);
+        Ok(shop)
+    }
+
+    /// Opens a shop without a socket: it is asked by [`Shop::answer`], and its webhooks are given
+    /// to the courier.
+    pub fn unplugged(options: Options, courier: Arc<dyn Courier>) -> Self {
+        Self::new(options, "https://shop.simulated".to_owned(), Some(courier))
+    }
+
+    /// Answers one request, as its server would.
+    pub async fn answer(&self, request: serve::Request) -> serve::Answer {
+        Front { shop: self.clone() }.answer(request).await
+    }
+
+    fn new(options: Options, url: String, courier: Option<Arc<dyn Courier>>) -> Self {
         let dice = Dice::new(options.seed);
         let counts = Arc::new(Counts::default());
         let (outbox, events) = Outbox::new(options.webhook.clone(), Arc::clone(&counts));
@@ -108,32 +132,27 @@ impl Shop {
             ordered: Vec::new(),
             dice: dice.fork("sky"),
         };
+        let world = World::new(&options, outbox);
         let inner = Inner {
-            world: Mutex::new(World::new(&options, outbox)),
+            world: Mutex::new(world),
             sky: Mutex::new(sky),
             counts: Arc::clone(&counts),
-            address: listener.local_addr()?,
-            scheme: if options.tls.is_some() { "https" } else { "http" },
+            url,
             stop: closed.clone(),
             tasks: Mutex::new(Vec::new()),
             pays_after: options.pays_after_ms.map(Duration::from_millis),
             runtime: Handle::current(),
+            tokens: Tokens { read: options.read_token, write: options.write_token },
         };
         let shop = Self { inner: Arc::new(inner) };
-        let tokens = Tokens { read: options.read_token, write: options.write_token };
-        let front = Front { shop: shop.clone(), tokens: Arc::new(tokens) };
-        let handler = move |request| front.clone().answer(request);
-        let tasks = vec![
-            tokio::spawn(serve::serve(listener, options.tls, closed.clone(), handler)),
-            tokio::spawn(webhook::run(events, dice.fork("webhook"), counts, closed)),
-        ];
-        *lock(&shop.inner.tasks) = tasks;
-        Ok(shop)
+        let telling = webhook::run(events, dice.fork("webhook"), counts, closed, courier);
+        lock(&shop.inner.tasks).push(tokio::spawn(telling));
+        shop
     }
 
     /// The shop's base URL, without a slash at its end.
     pub fn url(&self) -> String {
-        format!("{}://{}", self.inner.scheme, self.inner.address)
+        self.inner.url.clone()
     }
 
     /// Closes the shop; calls under way may end.

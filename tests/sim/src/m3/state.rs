@@ -12,7 +12,6 @@ use crate::{dice::Dice, weather::Weather};
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
-    time::{SystemTime, UNIX_EPOCH},
 };
 use tokio::{sync::Notify, time::Instant};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -75,9 +74,12 @@ pub(crate) struct Core {
 }
 
 impl Core {
-    pub(crate) fn new(options: Options, setup: Arc<Setup>, url: String) -> Self {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let started_wall_ms = u64::try_from(since.as_millis()).unwrap_or(0);
+    pub(crate) fn new(
+        options: Options,
+        setup: Arc<Setup>,
+        url: String,
+        started_wall_ms: u64,
+    ) -> Self {
         let full = World::stocked(COMPANY, Arc::clone(&setup), &options, started_wall_ms);
         let empty = World::empty(EMPTY_COMPANY, Arc::clone(&setup), Dice::new(options.seed));
         let state = State {

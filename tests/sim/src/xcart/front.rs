@@ -3,14 +3,14 @@
 //! Guarantees: a fault on demand comes before any weather; work that is cut off before it
 //! begins is not done, work that is cut off after it is; admin paths see clear skies.
 
-use super::{admin, api, books::Seen, call::Tokens, world::World};
+use super::{admin, api, books::Seen, world::World};
 use crate::{
     dice::Dice,
     serve::{Answer, Request},
     weather::{Fault, Weather},
 };
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 use time::OffsetDateTime;
@@ -40,7 +40,6 @@ pub(crate) struct Ordered {
 #[derive(Debug, Clone)]
 pub(crate) struct Front {
     pub(crate) shop: super::Shop,
-    pub(crate) tokens: Arc<Tokens>,
 }
 
 /// Locks, and takes what a panicking test left behind as it is.
@@ -128,7 +127,7 @@ impl Front {
         if !below_api {
             return Answer::page(404, "Page not found");
         }
-        api::answer(&mut lock(&self.shop.inner.world), &self.tokens, request)
+        api::answer(&mut lock(&self.shop.inner.world), &self.shop.inner.tokens, request)
     }
 
     fn remember(&self, request: &Request, answer: &Answer) {

@@ -6,6 +6,7 @@ use std::sync::{
     atomic::{AtomicI64, Ordering},
 };
 use time::OffsetDateTime;
+use tokio::time::Instant;
 
 /// So many goods has a shop that was not told otherwise.
 pub const ITEMS_BY_DEFAULT: usize = 200;
@@ -287,34 +288,49 @@ pub enum Payload {
 
 /// What the shop takes for the present.
 #[derive(Clone, Debug)]
-pub struct Clock {
-    /// The seconds of a clock that moves by hand; none for the one on the wall.
-    by_hand_s: Option<Arc<AtomicI64>>,
+pub struct Clock(Present);
+
+#[derive(Clone, Debug)]
+enum Present {
+    Wall,
+    /// Its seconds.
+    ByHand(Arc<AtomicI64>),
+    /// The second at a moment of tokio's clock.
+    Simulated(i64, Instant),
 }
 
 impl Clock {
     /// The clock on the wall.
     pub fn wall() -> Self {
-        Self { by_hand_s: None }
+        Self(Present::Wall)
     }
 
     /// A clock that stands until it is moved.
     pub fn by_hand(unix_s: i64) -> Self {
-        Self { by_hand_s: Some(Arc::new(AtomicI64::new(unix_s))) }
+        Self(Present::ByHand(Arc::new(AtomicI64::new(unix_s))))
     }
 
-    /// Moves a clock by hand; the one on the wall does not care.
+    /// A clock that shows this and then follows tokio's, which may be paused.
+    pub fn simulated(unix_s: i64) -> Self {
+        Self(Present::Simulated(unix_s, Instant::now()))
+    }
+
+    /// Moves a clock by hand; the others do not care.
     pub fn advance(&self, seconds: i64) {
-        if let Some(clock) = &self.by_hand_s {
+        if let Present::ByHand(clock) = &self.0 {
             clock.fetch_add(seconds, Ordering::SeqCst);
         }
     }
 
     /// The present in UNIX seconds.
     pub fn now_s(&self) -> i64 {
-        match &self.by_hand_s {
-            Some(clock) => clock.load(Ordering::SeqCst),
-            None => OffsetDateTime::now_utc().unix_timestamp(),
+        match &self.0 {
+            Present::Wall => OffsetDateTime::now_utc().unix_timestamp(),
+            Present::ByHand(clock) => clock.load(Ordering::SeqCst),
+            Present::Simulated(unix_s, begun) => {
+                let passed = i64::try_from(begun.elapsed().as_secs()).unwrap_or(0);
+                unix_s.saturating_add(passed)
+            }
         }
     }
 }

@@ -9,7 +9,7 @@ use super::{
     options::{Encoding, Payload, Signature, WebhookTarget},
     php_json::{Unicode, encode},
 };
-use crate::dice::Dice;
+use crate::{dice::Dice, serve::Request};
 use data_encoding::{BASE64, HEXLOWER};
 use hmac::{Hmac, Mac};
 use rustls::pki_types::{CertificateDer, pem::PemObject};
@@ -17,7 +17,8 @@ use serde_json::{Map, Value, json};
 use sha2::Sha256;
 use std::{
     collections::HashMap,
-    io,
+    fmt, io,
+    pin::Pin,
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
@@ -35,12 +36,26 @@ const DELIVERIES_LEN_MAX: usize = 20_000;
 /// How far apart shuffled events may change places.
 const SHUFFLE_MS_MAX: u64 = 150;
 
+/// Who carries webhooks where there is no network.
+pub trait Courier: fmt::Debug + Send + Sync {
+    /// Carries one over and brings the status of its answer; none when nobody answered.
+    fn carry(&self, request: Request) -> Pin<Box<dyn Future<Output = Option<u16>> + Send + '_>>;
+}
+
+/// The way to the target.
+#[derive(Clone)]
+enum Way {
+    Line(Result<reqwest::Client, Arc<io::Error>>),
+    Courier(Arc<dyn Courier>),
+}
+
 /// Tells events until it is stopped; what waits then is forgotten.
 pub(crate) async fn run(
     mut events: mpsc::Receiver<Told>,
     mut dice: Dice,
     counts: Arc<Counts>,
     stop: CancellationToken,
+    courier: Option<Arc<dyn Courier>>,
 ) {
     let mut deliveries = JoinSet::new();
     let room = Arc::new(Semaphore::new(ATTEMPTS_MAX));
@@ -56,10 +71,15 @@ pub(crate) async fn run(
             },
         };
         let key = told.target.ca_pem.clone();
-        let client = clients.entry(key).or_insert_with_key(|ca| client(ca.as_deref())).clone();
+        let way = if let Some(courier) = &courier {
+            Way::Courier(Arc::clone(courier))
+        } else {
+            let client = clients.entry(key).or_insert_with_key(|ca| client(ca.as_deref()));
+            Way::Line(client.clone())
+        };
         for (delivery, wait_ms) in plan(&told, &mut dice, &counts) {
             let post = Post {
-                client: client.clone(),
+                way: way.clone(),
                 counts: Arc::clone(&counts),
                 room: Arc::clone(&room),
                 delivery,
@@ -146,7 +166,7 @@ fn body(happened: &Happened, payload: Payload) -> Vec<u8> {
 }
 
 struct Post {
-    client: Result<reqwest::Client, Arc<io::Error>>,
+    way: Way,
     counts: Arc<Counts>,
     room: Arc<Semaphore>,
     delivery: Delivery,
@@ -183,22 +203,41 @@ impl Post {
     }
 
     async fn once(&self) -> bool {
-        let Ok(client) = &self.client else { return false };
         let Delivery { id, event, body, target } = &self.delivery;
         let now_s = OffsetDateTime::now_utc().unix_timestamp();
-        let mut request = client
-            .post(&target.url)
-            .timeout(Duration::from_millis(target.answer_ms_max))
-            .header("content-type", "application/json")
-            .header("user-agent", "shop-webhooks/1.0")
-            .header(&target.event_header, *event)
-            .header(&target.delivery_id_header, id)
-            .body(body.clone());
-        for (name, value) in signature(&target.signature, body, now_s) {
-            request = request.header(name, value);
+        let mut headers = vec![
+            ("content-type".to_owned(), "application/json".to_owned()),
+            ("user-agent".to_owned(), "shop-webhooks/1.0".to_owned()),
+            (target.event_header.clone(), (*event).to_owned()),
+            (target.delivery_id_header.clone(), id.clone()),
+        ];
+        headers.extend(signature(&target.signature, body, now_s));
+        let patience = Duration::from_millis(target.answer_ms_max);
+        match &self.way {
+            Way::Line(Err(_)) => false,
+            Way::Line(Ok(client)) => {
+                let request = client.post(&target.url).timeout(patience).body(body.clone());
+                let request = headers.into_iter().fold(request, |it, (k, v)| it.header(k, v));
+                request.send().await.is_ok_and(|answer| answer.status().is_success())
+            }
+            Way::Courier(courier) => {
+                let Some(request) = post(&target.url, headers, body) else { return false };
+                let answer = tokio::time::timeout(patience, courier.carry(request)).await;
+                answer.is_ok_and(|status| status.is_some_and(|status| status / 100 == 2))
+            }
         }
-        request.send().await.is_ok_and(|answer| answer.status().is_success())
     }
+}
+
+/// A request as a server would see it.
+fn post(url: &str, headers: Vec<(String, String)>, body: &[u8]) -> Option<Request> {
+    let path = hyper::Uri::try_from(url).ok()?.path().to_owned();
+    let mut map = hyper::HeaderMap::new();
+    for (name, value) in headers {
+        map.insert(hyper::header::HeaderName::try_from(name).ok()?, value.parse().ok()?);
+    }
+    let body = body.to_vec().into();
+    Some(Request { method: "POST".to_owned(), path, query: String::new(), headers: map, body })
 }
 
 /// The headers that vouch for a body.
