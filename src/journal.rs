@@ -14,6 +14,7 @@ mod config;
 pub(crate) mod durable;
 mod joiner;
 mod manifest;
+mod rawlog;
 pub(crate) mod record;
 mod segments;
 mod shelf;
