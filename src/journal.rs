@@ -14,6 +14,7 @@ pub(crate) mod committer;
 mod config;
 pub(crate) mod durable;
 pub mod guard;
+pub mod inspect;
 mod joiner;
 mod logfile;
 mod lossbook;
@@ -155,6 +156,23 @@ pub enum JournalError {
     /// The disk or the database failed; whether the event is stored is not known.
     #[error("the store failed")]
     Store(#[from] StoreError),
+}
+
+impl JournalError {
+    /// Returns whether the volume has no room.
+    pub fn is_full(&self) -> bool {
+        match self {
+            Self::Full => true,
+            Self::Store(error) => error.is_full(),
+            Self::TooLarge { .. }
+            | Self::Closed
+            | Self::Unavailable
+            | Self::Damaged { .. }
+            | Self::Unreadable { .. }
+            | Self::Newer(..)
+            | Self::Config(_) => false,
+        }
+    }
 }
 
 /// How much lies in the journal.

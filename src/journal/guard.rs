@@ -19,9 +19,13 @@ pub const COMMAND: &str = "verify-store";
 pub const DAMAGED: u8 = 65;
 /// Exit status: the system refused.
 pub const REFUSED: u8 = 74;
+/// Exit status: the volume has no room.
+pub const FULL: u8 = 73;
 /// Exit status: another process has the database.
 pub const LOCKED: u8 = 75;
 
+/// The name of the gateway's program.
+const PROGRAM: &str = "causeway";
 /// How long a look may take.
 const LOOK_TIME_MAX: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(1);
@@ -41,9 +45,17 @@ pub enum Guard {
 }
 
 impl Guard {
-    /// Looks in a child that runs the program of this process, if it can be found.
+    /// Looks in a child that runs the program of this process, if that is the gateway's and not one
+    /// that has the gateway in it.
     pub fn own() -> Self {
-        std::env::current_exe().map_or(Self::Here, Self::Child)
+        let program = std::env::current_exe().unwrap_or_default();
+        let name = program.file_name().unwrap_or_default().to_string_lossy();
+        // The file may have been replaced by a newer one since; the kernel still has the old one.
+        if name.trim_end_matches(" (deleted)") == PROGRAM {
+            Self::Child(PathBuf::from("/proc/self/exe"))
+        } else {
+            Self::Here
+        }
     }
 
     /// Looks at the database in `folder`.
@@ -74,6 +86,10 @@ fn ask(program: &Path, folder: &Path) -> Result<(), StoreError> {
     match code {
         Some(0) => Ok(()),
         Some(LOCKED) => Err(StoreError::Locked),
+        Some(FULL) => {
+            let number = rustix::io::Errno::NOSPC.raw_os_error();
+            Err(StoreError::io(doing)(io::Error::from_raw_os_error(number)))
+        }
         Some(REFUSED) => Err(StoreError::io(doing)(io::Error::other(said))),
         Some(_) | None => Err(StoreError::Unfit(format!("{status}: {said}"))),
     }
@@ -118,6 +134,7 @@ pub fn look(folder: &Path) -> Result<(), StoreError> {
 pub fn status(found: &StoreError) -> u8 {
     match found {
         StoreError::Locked => LOCKED,
+        full if full.is_full() => FULL,
         damaged if damaged.is_damage() => DAMAGED,
         StoreError::Io { .. } | StoreError::Refused { .. } | StoreError::RowTooLong => REFUSED,
         StoreError::Fell { .. } | StoreError::Gone | StoreError::Unfit(_) => DAMAGED,

@@ -221,8 +221,8 @@ pub(crate) fn opens_whole(folder: &Path, first: u64, acknowledged: u64) -> io::R
     let mut acknowledged = acknowledged;
     let mut hidden: Option<u64> = None;
     log.walk(base, |_, message| {
-        let is_hidden = message.before == Before::Broken
-            || torn.is_some_and(|torn| message.number >= torn);
+        let is_hidden =
+            message.before == Before::Broken || torn.is_some_and(|torn| message.number >= torn);
         let mut take = |key: &[u8], value: &[u8]| match record::place(key) {
             Some(NOTE) => {
                 let note = Note::decode(value);
@@ -235,7 +235,9 @@ pub(crate) fn opens_whole(folder: &Path, first: u64, acknowledged: u64) -> io::R
         };
         match message.change() {
             Some(Change::Page { rows, .. }) => {
-                rows.iter().for_each(|(key, value)| take(key, value));
+                for (key, value) in &rows {
+                    take(key, value);
+                }
             }
             Some(Change::Put { suffix, value }) => take(&guessed(first, suffix), value),
             Some(Change::Delete { .. } | Change::Free) | None => {}
@@ -283,7 +285,9 @@ fn snapshot(folder: &Path) -> io::Result<Snapshot> {
     }
     let Some((place, path)) = newest else { return Ok(Snapshot::Missing) };
     let bytes = fs::read(path)?;
-    let Some((front, checksum)) = bytes.split_last_chunk::<4>() else { return Ok(Snapshot::Broken) };
+    let Some((front, checksum)) = bytes.split_last_chunk::<4>() else {
+        return Ok(Snapshot::Broken);
+    };
     let Some((body, _length)) = front.split_last_chunk::<8>() else { return Ok(Snapshot::Broken) };
     if body.is_empty() || crc32fast::hash(body) != u32::from_le_bytes(*checksum) {
         return Ok(Snapshot::Broken);

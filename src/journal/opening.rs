@@ -129,7 +129,8 @@ fn newest(
 ) -> Result<(Store, Tally), JournalError> {
     let store = open_checked(place, (first, head), opening)?;
     let end = store.last_key(record::key(Seq(first), 0)..note::note_key())?;
-    let end = end.and_then(|key| record::place(&key)).map_or(first, |(seq, _)| seq.0.saturating_add(1));
+    let end =
+        end.and_then(|key| record::place(&key)).map_or(first, |(seq, _)| seq.0.saturating_add(1));
     let note = store.get(&note::note_key())?.and_then(|note| Note::decode(&note));
     match note.map(|note| Tally::resume(first, note)) {
         Some(tally) if tally.next() == end => Ok((store, tally)),
@@ -178,7 +179,8 @@ impl Opened {
         let end = self.newest.as_ref().map(|(_, tally)| tally.next()).or(last).unwrap_or(1);
         let head = self.numbers.head.unwrap_or(0);
         let known = end.max(head).max(taken.unwrap_or(0));
-        let unsure = self.numbers.floor.max(if known > end { self.numbers.beyond(known) } else { 0 });
+        let unsure =
+            self.numbers.floor.max(if known > end { self.numbers.beyond(known) } else { 0 });
         self.next = end.max(unsure);
         if self.next > end {
             self.numbers.raise_floor(self.next).map_err(StoreError::io("write the numbers"))?;
@@ -195,12 +197,13 @@ impl Opened {
         gaps.extend((!front.is_empty()).then(|| front.start..=front.end.saturating_sub(1)));
         for gap in gaps {
             let (first, last) = gap.into_inner();
-            let lost = first..=last.min(head.saturating_sub(1));
+            let acknowledged = first..=last.min(head.saturating_sub(1));
             let why = "the segment that held them is not there";
-            self.lossbook.record(&[lost], Fate::Lost, why)?;
+            self.lossbook.record(&[acknowledged], Fate::Lost, why)?;
             let why = "so that no number is used twice after damage";
             self.lossbook.record(&[first.max(head)..=last], Fate::Unused, why)?;
         }
+        self.lossbook.prune(self.found.sealed.keys().next().copied().unwrap_or(self.next))?;
         self.numbers.reserve(self.next).map_err(StoreError::io("reserve numbers"))?;
         Ok(())
     }

@@ -60,8 +60,8 @@ pub(crate) fn set_aside(folder: &Path, order: &Order) -> Result<(), StoreError> 
         let quarantine = folder.join(QUARANTINE);
         fs::create_dir_all(&quarantine)?;
         durable::sync_folder(folder)?;
-        let free = |serial: &u32| !quarantine.join(format!("{name}-{serial}")).exists();
-        let serial = (1..).find(free).ok_or(io::ErrorKind::StorageFull)?;
+        let free = |serial: &u16| !quarantine.join(format!("{name}-{serial}")).exists();
+        let serial = (1..=u16::MAX).find(free).ok_or(io::ErrorKind::StorageFull)?;
         fs::rename(folder.join(&name), quarantine.join(format!("{name}-{serial}")))?;
         durable::sync_folder(&quarantine)?;
         durable::sync_folder(folder)
@@ -118,14 +118,9 @@ struct Rescued {
 
 impl Rescued {
     fn report(&self, order: &Order) -> String {
-        let missing = if self.missing.is_empty() {
-            "none".to_owned()
-        } else {
-            self.missing.iter().map(|range| format!("{range:?} ")).collect()
-        };
         let Order { first, why, .. } = order;
-        let kept = self.kept;
-        format!("segment {first}\nwhy     {why}\nkept    {kept}\nmissing {missing}\n")
+        let Self { kept, missing } = self;
+        format!("segment {first}\nwhy     {why}\nkept    {kept}\nmissing {missing:?}\n")
     }
 }
 

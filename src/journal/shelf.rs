@@ -114,7 +114,7 @@ impl Shelf {
             };
             let end = end.min(head.0);
             let read = reading.pass(&opened.store, at..end, books.lossbook.losses());
-            self.suspect(&mut books, opened.first, &reading, read.as_ref().err());
+            suspect(&mut books, opened.first, &reading, read.as_ref().err());
             match read {
                 Err(_) if !reading.events.is_empty() => break,
                 read => read?,
@@ -122,22 +122,6 @@ impl Shelf {
             at = end;
         }
         reading.finish()
-    }
-
-    /// Notes a segment that is not what it should be; the writer sees to it.
-    fn suspect(
-        &self,
-        books: &mut Books,
-        first: u64,
-        reading: &Reading,
-        error: Option<&StoreError>,
-    ) {
-        let why = match (&reading.stop, error) {
-            (_, Some(error)) if error.is_damage() => crate::log::chain(error),
-            (Some(Stop::Damage(missing)), _) => format!("it lacks {missing:?}"),
-            (None | Some(Stop::Full | Stop::Newer(..)), _) => return,
-        };
-        books.suspects.entry(first).or_insert(why);
     }
 
     /// Returns whether the writer should see to a handle or a segment.
@@ -221,6 +205,16 @@ impl Shelf {
         }
         opened
     }
+}
+
+/// Notes a segment that is not what it should be; the writer sees to it.
+fn suspect(books: &mut Books, first: u64, reading: &Reading, error: Option<&StoreError>) {
+    let why = match (&reading.stop, error) {
+        (_, Some(error)) if error.is_damage() => crate::log::chain(error),
+        (Some(Stop::Damage(missing)), _) => format!("it lacks {missing:?}"),
+        (None | Some(Stop::Full | Stop::Newer(..)), _) => return,
+    };
+    books.suspects.entry(first).or_insert(why);
 }
 
 impl Books {

@@ -100,7 +100,9 @@ impl StoreError {
                 Some(sled::Error::Io(error)) => error.raw_os_error(),
                 Some(_) | None => None,
             },
-            Self::Locked | Self::Fell { .. } | Self::RowTooLong | Self::Gone | Self::Unfit(_) => None,
+            Self::Locked | Self::Fell { .. } | Self::RowTooLong | Self::Gone | Self::Unfit(_) => {
+                None
+            }
         };
         let full = [rustix::io::Errno::NOSPC, rustix::io::Errno::DQUOT];
         number.is_some_and(|number| full.iter().any(|full| full.raw_os_error() == number))

@@ -120,7 +120,11 @@ async fn full_segments_are_sealed_and_drained_ones_are_removed_as_folders() {
     let after = journal.stats();
     assert!(after.first > Seq(1) && after.first <= Seq(200), "{after:?}");
     assert!(after.bytes < before.bytes);
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), after.segments + 3, "lock and numbers");
+    assert_eq!(
+        fs::read_dir(folder.path()).unwrap().count(),
+        after.segments + 3,
+        "lock and numbers"
+    );
     assert_eq!(read_all(&journal, 0).first().unwrap().seq, after.first);
 
     committer.stop();

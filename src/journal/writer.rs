@@ -145,7 +145,7 @@ impl Sink for Writer {
 
     fn tidy(&mut self) {
         if self.again.is_due() {
-            let done = self.rescue().and_then(|()| Ok(self.rotate()?)).and_then(|()| Ok(self.reopen()?));
+            let done = self.rescue().and_then(|()| self.rotate()).and_then(|()| self.reopen());
             if let Err(error) = done {
                 self.again.failed();
                 alarm(&error, "could not tidy the journal");
@@ -311,7 +311,7 @@ impl Writer {
     }
 
     /// Gives the memory of a worn handle back.
-    fn reopen(&mut self) -> Result<(), StoreError> {
+    fn reopen(&mut self) -> Result<(), JournalError> {
         let Place::Open(store, tally) = &self.place else { return Ok(()) };
         if store.touched_bytes() <= self.config.handle_bytes_max {
             return Ok(());
