@@ -100,7 +100,8 @@ pub struct Foundation {
 /// Starts every part that is configured. The foundation is dropped after the supervisor has stopped.
 pub async fn start(frame: &Frame) -> Result<Foundation, GatewayError> {
     let Frame { loaded: Loaded { config, credentials }, supervisor, metrics, picture } = frame;
-    let (state, state_committer) = State::open(&config.state_dir.join("state"), &config.state)?;
+    let (state, state_committer) =
+        State::open_with(&config.state_dir.join("state"), &config.state, &Guard::own())?;
     let (journal, journal_committer) = open_journal(config, &state)?;
     listen(config, credentials, supervisor, journal.clone(), metrics).await?;
     let tally = watch::Sender::new(Tally::default());
