@@ -4,7 +4,8 @@
 //! 1. `append` returns only after the event has reached the disk, power cuts included.
 //! 2. Sequence numbers grow by one and no acknowledged one is ever used again.
 //! 3. An event is removed only when `settle` said that nothing below needs it.
-//! 4. Damage is reported with the exact sequence numbers that are missing, never skipped.
+//! 4. Damage is put aside and rescued as far as it can be read; the exact sequence numbers that are
+//!    missing are recorded and told, and exactly those are passed over.
 //!
 //! What it does not: order between different journals, or uniqueness of events; an event whose
 //! sender was told of a failure may still be there after a restart.
@@ -12,11 +13,21 @@
 pub(crate) mod committer;
 mod config;
 pub(crate) mod durable;
+pub mod guard;
 mod handle;
+pub mod inspect;
 mod joiner;
+pub(crate) mod logfile;
+mod lossbook;
+mod losses;
 mod manifest;
 mod memory;
+mod note;
+pub(crate) mod numbers;
+mod opening;
+mod rawlog;
 pub(crate) mod record;
+mod rescue;
 mod segments;
 mod shelf;
 pub(crate) mod store;
@@ -44,7 +55,13 @@ use thiserror::Error;
 use tokio::sync::watch;
 
 pub use crate::journal::{
-    committer::Committer, config::Config, handle::Journal, memory::Memory, store::StoreError,
+    committer::Committer,
+    config::Config,
+    guard::Guard,
+    handle::Journal,
+    losses::{Fate, Loss},
+    memory::Memory,
+    store::StoreError,
 };
 
 /// A place in the journal. The first event has 1.
@@ -145,6 +162,23 @@ pub enum JournalError {
     Store(#[from] StoreError),
 }
 
+impl JournalError {
+    /// Returns whether the volume has no room.
+    pub fn is_full(&self) -> bool {
+        match self {
+            Self::Full => true,
+            Self::Store(error) => error.is_full(),
+            Self::TooLarge { .. }
+            | Self::Closed
+            | Self::Unavailable
+            | Self::Damaged { .. }
+            | Self::Unreadable { .. }
+            | Self::Newer(..)
+            | Self::Config(_) => false,
+        }
+    }
+}
+
 /// How much lies in the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct JournalStats {
@@ -158,9 +192,32 @@ pub struct JournalStats {
     pub bytes: u64,
 }
 
-/// The journal on the disk.
+/// What an opening has to know from outside.
+#[derive(Clone, Debug, Default)]
+pub struct Opening {
+    /// How a database is looked at before it is opened.
+    pub guard: Guard,
+    /// Everything below was taken by whom the events are for; `None` when that is not known. What is
+    /// missing from there on is reported, and no number below is given out again.
+    pub taken: Option<Seq>,
+}
+
+/// How the journal fares.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Condition {
+    /// How many events are recorded as lost.
+    pub lost: u64,
+    /// How many damaged segments lie in quarantine.
+    pub aside: usize,
+    /// Why the last events were not accepted, if so.
+    pub refusing: Option<String>,
+    /// How many segments wait to be rescued.
+    pub suspects: usize,
+}
+
+/// The journal on the disk: what a [`Journal`] is outside of simulations. Clones share it.
 #[derive(Clone, Debug)]
-struct OnDisk {
+pub struct OnDisk {
     queue: Queue<Writer>,
     shelf: Arc<Shelf>,
     head: watch::Receiver<Seq>,
@@ -170,10 +227,23 @@ struct OnDisk {
 }
 
 impl OnDisk {
-    fn open(folder: &Path, config: &Config) -> Result<(Self, Committer), JournalError> {
+    /// Opens the journal in `folder`, which is created if need be, in this process alone. Blocks.
+    pub fn open(folder: &Path, config: &Config) -> Result<(Self, Committer), JournalError> {
+        Self::open_with(folder, config, Opening::default())
+    }
+
+    /// Opens the journal in `folder`, which is created if need be. Blocks.
+    ///
+    /// Damage is put aside and rescued first, which takes as long as reading the damaged segment does;
+    /// else only what was written since the last opening of the newest segment is read.
+    pub fn open_with(
+        folder: &Path,
+        config: &Config,
+        opening: Opening,
+    ) -> Result<(Self, Committer), JournalError> {
         config.check().map_err(JournalError::Config)?;
         let settled = Arc::<AtomicU64>::default();
-        let (writer, shelf, head) = writer::open(folder, config, Arc::clone(&settled))?;
+        let (writer, shelf, head) = writer::open(folder, config, opening, Arc::clone(&settled))?;
         let limits = Limits {
             batch_entries_max: config.batch_events_max,
             batch_bytes_max: config.batch_bytes_max,
@@ -187,7 +257,13 @@ impl OnDisk {
         Ok((journal, committer))
     }
 
-    async fn append_all(&self, events: Vec<NewEvent>) -> Result<Vec<Receipt>, JournalError> {
+    /// Stores one event; its receipt exists only once it is on the disk.
+    pub async fn append(&self, event: NewEvent) -> Result<Receipt, JournalError> {
+        self.append_all(vec![event]).await?.pop().ok_or(JournalError::Closed)
+    }
+
+    /// Stores events one after the other, all of them or none.
+    pub async fn append_all(&self, events: Vec<NewEvent>) -> Result<Vec<Receipt>, JournalError> {
         if events.is_empty() {
             return Ok(Vec::new());
         }
@@ -210,7 +286,12 @@ impl OnDisk {
         Ok((first..).take(entries).map(|seq| Receipt(Seq(seq))).collect())
     }
 
-    fn read(
+    /// Returns events from `from` on, in order, as many as both limits allow and at least one if there
+    /// is one. Only numbers that are recorded as lost are passed over. Below the oldest event kept it
+    /// begins with that one.
+    ///
+    /// Blocks for as long as the disk takes, and while a handle is being reopened.
+    pub fn read(
         &self,
         from: Seq,
         events_max: usize,
@@ -218,24 +299,43 @@ impl OnDisk {
     ) -> Result<Vec<Event>, JournalError> {
         let head = *self.head.borrow();
         let events = self.shelf.read(from, head, shelf::Room { events_max, bytes_max });
-        if self.shelf.is_worn() {
+        if self.shelf.needs_care() {
             self.queue.wake();
         }
         events
     }
 
-    fn heads(&self) -> watch::Receiver<Seq> {
+    /// Returns how the journal fares.
+    pub fn condition(&self) -> Condition {
+        let books = self.shelf.books();
+        Condition {
+            lost: books.lossbook.losses().lost(),
+            aside: rescue::aside(&self.shelf.folder),
+            refusing: books.refusing.clone(),
+            suspects: books.suspects.len(),
+        }
+    }
+
+    /// Returns the numbers that are recorded as missing, in order.
+    pub fn losses(&self) -> Vec<Loss> {
+        self.shelf.books().lossbook.losses().all().cloned().collect()
+    }
+
+    /// Returns the next sequence number to be written; it changes after each durable batch.
+    pub fn heads(&self) -> watch::Receiver<Seq> {
         self.head.clone()
     }
 
-    fn settle(&self, below: Seq) {
+    /// Says that nothing below needs to be kept; drained segments are removed soon after.
+    pub fn settle(&self, below: Seq) {
         self.settled.fetch_max(below.0, Ordering::AcqRel);
         if self.shelf.has_drained(below) {
             self.queue.wake();
         }
     }
 
-    fn stats(&self) -> JournalStats {
+    /// Returns how much lies in the journal.
+    pub fn stats(&self) -> JournalStats {
         let next = *self.head.borrow();
         let (first, segments, bytes) = self.shelf.measure();
         JournalStats { first: first.unwrap_or(next), next, segments, bytes }

@@ -10,11 +10,15 @@
 //! What it does not: history, or an order between keys. After [`StateError::Store`] whether the batch
 //! is stored is not known; read before trying again.
 
+mod ballast;
 mod config;
 mod generation;
 mod group;
+mod handle;
 mod live;
+mod mark;
 mod memory;
+mod rescue;
 mod row;
 mod writer;
 
@@ -34,8 +38,8 @@ use std::{
 use thiserror::Error;
 
 pub use crate::{
-    journal::{Committer, StoreError},
-    state::{config::Config, group::Batch, memory::Memory},
+    journal::{Committer, Guard, StoreError},
+    state::{config::Config, group::Batch, handle::State, memory::Memory},
 };
 
 /// Which start of the gateway this is; it grows by one each time.
@@ -96,34 +100,40 @@ pub enum StateError {
     Store(#[from] StoreError),
 }
 
+/// Gives back the room that is held in the state's folder for a full volume; says whether there was any.
+pub fn make_room(folder: &Path) -> bool {
+    ballast::release(folder)
+}
+
 /// A key and its value.
 pub type Pair = (Vec<u8>, Vec<u8>);
 
-/// A handle to the state; clones share it.
+/// The state on the disk: what a [`State`] is outside of simulations. Clones share it.
 #[derive(Clone, Debug)]
-pub struct State {
-    kept: Kept,
-    epoch: Epoch,
-}
-
-#[derive(Clone, Debug)]
-enum Kept {
-    OnDisk(OnDisk),
-    InMemory(Memory),
-}
-
-#[derive(Clone, Debug)]
-struct OnDisk {
+pub struct OnDisk {
     queue: Queue<Writer>,
     live: Arc<Live>,
+    epoch: Epoch,
     config: Config,
 }
 
-impl State {
-    /// Opens the state in `folder`, which is created if need be, and raises the epoch durably. Blocks.
+impl OnDisk {
+    /// Opens the state in `folder`, which is created if need be, and raises the epoch durably, in this
+    /// process alone. Blocks.
     pub fn open(folder: &Path, config: &Config) -> Result<(Self, Committer), StateError> {
+        Self::open_with(folder, config, &Guard::Here)
+    }
+
+    /// Opens the state in `folder`, which is created if need be, and raises the epoch durably. Blocks.
+    ///
+    /// A damaged state is put aside and rescued first, as far as it can be read.
+    pub fn open_with(
+        folder: &Path,
+        config: &Config,
+        guard: &Guard,
+    ) -> Result<(Self, Committer), StateError> {
         config.check().map_err(StateError::Config)?;
-        let (writer, live) = writer::open(folder, config)?;
+        let (writer, live) = writer::open(folder, config, guard)?;
         let epoch = writer.epoch();
         let limits = Limits {
             batch_entries_max: config.batch_commits_max,
@@ -133,13 +143,7 @@ impl State {
         };
         let (queue, committer) = committer::start("state", writer, limits)
             .map_err(StoreError::io("start the committer"))?;
-        let kept = Kept::OnDisk(OnDisk { queue, live, config: *config });
-        Ok((Self { kept, epoch }, committer))
-    }
-
-    /// Opens a state in memory, for simulations, and raises its epoch.
-    pub fn in_memory(memory: &Memory) -> Self {
-        Self { epoch: memory.open(), kept: Kept::InMemory(memory.clone()) }
+        Ok((Self { queue, live, epoch, config: *config }, committer))
     }
 
     /// Returns the epoch of this start.
@@ -149,52 +153,20 @@ impl State {
 
     /// Returns the value of a key. It may belong to a commit whose sync is still under way.
     pub fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StateError> {
-        match &self.kept {
-            Kept::OnDisk(state) => state.get(key),
-            Kept::InMemory(memory) => Ok(memory.get(key)),
-        }
-    }
-
-    /// Returns keys and values of a range, in order, at most `rows_max`.
-    pub fn scan(&self, range: Range<Vec<u8>>, rows_max: usize) -> Result<Vec<Pair>, StateError> {
-        match &self.kept {
-            Kept::OnDisk(state) => state.scan(&range, rows_max),
-            Kept::InMemory(memory) => Ok(memory.scan(range, rows_max)),
-        }
-    }
-
-    /// Applies a batch durably, or not at all.
-    pub async fn commit(&self, batch: Batch) -> Result<(), StateError> {
-        match &self.kept {
-            Kept::OnDisk(state) => state.commit(batch).await,
-            Kept::InMemory(memory) => memory.commit(batch, self.epoch).await,
-        }
-    }
-
-    /// Returns the database of a state on disk.
-    #[cfg(test)]
-    fn live(&self) -> &Live {
-        match &self.kept {
-            Kept::OnDisk(state) => &state.live,
-            Kept::InMemory(_) => panic!("it lies in memory"),
-        }
-    }
-}
-
-impl OnDisk {
-    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StateError> {
         let value = self.live.get(key);
         self.wake_if_worn();
         value
     }
 
-    fn scan(&self, range: &Range<Vec<u8>>, rows_max: usize) -> Result<Vec<Pair>, StateError> {
-        let rows = self.live.scan(range, rows_max);
+    /// Returns keys and values of a range, in order, at most `rows_max`.
+    pub fn scan(&self, range: Range<Vec<u8>>, rows_max: usize) -> Result<Vec<Pair>, StateError> {
+        let rows = self.live.scan(&range, rows_max);
         self.wake_if_worn();
         rows
     }
 
-    async fn commit(&self, batch: Batch) -> Result<(), StateError> {
+    /// Applies a batch durably, or not at all.
+    pub async fn commit(&self, batch: Batch) -> Result<(), StateError> {
         let (key_bytes, value_bytes, bytes) = batch.measure();
         let limits = [
             (key_bytes, KEY_BYTES_MAX),

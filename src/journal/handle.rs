@@ -3,8 +3,8 @@
 //! It only passes on; what is guaranteed stands in [`crate::journal`].
 
 use super::{
-    Committer, Config, Event, JournalError, JournalStats, NewEvent, OnDisk, Receipt, Seq,
-    memory::Memory,
+    Committer, Condition, Config, Event, JournalError, JournalStats, Loss, NewEvent, OnDisk,
+    Opening, Receipt, Seq, memory::Memory,
 };
 use std::path::Path;
 use tokio::sync::watch;
@@ -20,11 +20,21 @@ enum Kept {
 }
 
 impl Journal {
-    /// Opens the journal in `folder`, which is created if need be.
-    ///
-    /// Reads the newest segment whole, so it takes as long as the disk does. Blocks.
+    /// Opens the journal in `folder`, which is created if need be, in this process alone. Blocks.
     pub fn open(folder: &Path, config: &Config) -> Result<(Self, Committer), JournalError> {
-        let (journal, committer) = OnDisk::open(folder, config)?;
+        Self::open_with(folder, config, Opening::default())
+    }
+
+    /// Opens the journal in `folder`, which is created if need be. Blocks.
+    ///
+    /// Damage is put aside and rescued first, which takes as long as reading the damaged segment does;
+    /// else only what was written since the last opening of the newest segment is read.
+    pub fn open_with(
+        folder: &Path,
+        config: &Config,
+        opening: Opening,
+    ) -> Result<(Self, Committer), JournalError> {
+        let (journal, committer) = OnDisk::open_with(folder, config, opening)?;
         Ok((Self(Kept::OnDisk(journal)), committer))
     }
 
@@ -46,8 +56,9 @@ impl Journal {
         }
     }
 
-    /// Returns events from `from` on, in order and without a gap, as many as both limits allow and at
-    /// least one if there is one. Below the oldest event kept it begins with that one.
+    /// Returns events from `from` on, in order, as many as both limits allow and at least one if there
+    /// is one. Only numbers that are recorded as lost are passed over. Below the oldest event kept it
+    /// begins with that one.
     ///
     /// Blocks for as long as the disk takes, and while a handle is being reopened.
     pub fn read(
@@ -59,6 +70,22 @@ impl Journal {
         match &self.0 {
             Kept::OnDisk(journal) => journal.read(from, events_max, bytes_max),
             Kept::InMemory(memory) => Ok(memory.read(from, events_max, bytes_max)),
+        }
+    }
+
+    /// Returns how the journal fares.
+    pub fn condition(&self) -> Condition {
+        match &self.0 {
+            Kept::OnDisk(journal) => journal.condition(),
+            Kept::InMemory(_) => Condition::default(),
+        }
+    }
+
+    /// Returns the numbers that are recorded as missing, in order.
+    pub fn losses(&self) -> Vec<Loss> {
+        match &self.0 {
+            Kept::OnDisk(journal) => journal.losses(),
+            Kept::InMemory(_) => Vec::new(),
         }
     }
 
