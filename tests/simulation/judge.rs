@@ -75,7 +75,10 @@ pub(crate) fn standing(order: &BookedOrder, books: &Books, kept: &Kept, touched:
         (Some(parked), _) => set_aside(order, parked, real, touched),
         (None, Some(_)) if cancelled => Standing::Moves("cancelled, and M3 has it".to_owned()),
         (None, None) if cancelled => ended(kept),
-        (None, _) if order.defect.is_some() => Standing::Moves("has a defect".to_owned()),
+        // One that is off by a rounding only can be entered all the same.
+        (None, None) if order.defect.is_some() => {
+            Standing::Moves(format!("has a defect ({:?})", order.defect))
+        }
         (None, None) => Standing::Moves(format!("not in M3: {:?}", stage(kept))),
         (None, Some(real)) => match difference(order, real) {
             // A change after the confirmation is told to a person before long.
@@ -154,6 +157,9 @@ pub(crate) fn end(scene: &mut Scene, touched: &BTreeSet<String>) {
             Standing::AtRest => {}
             Standing::Moves(why) | Standing::Parked(why) | Standing::Wrong(why) => {
                 scene.watch.wrong(&format!("order {number}: {why}"));
+                if let Some(run) = Kept::of(scene, &key(&number)).run {
+                    scene.watch.note(&format!("{number} is kept as {run:#?}"));
+                }
             }
         }
     }
