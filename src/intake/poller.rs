@@ -217,7 +217,12 @@ impl Poller {
             progress.singly = true;
             return Err(Trouble::Shop(failure));
         }
-        self.ask_singly(query, failure).await
+        if progress.poll.keeps_places() {
+            return self.ask_singly(query, failure).await;
+        }
+        let newest_s = self.parts.shop.newest_change().await.map_err(Trouble::Shop)?;
+        progress.poll = progress.poll.clone().by_id(newest_s, clock::now());
+        self.ask_singly(progress.poll.query(clock::now()), failure).await
     }
 
     /// Steps over orders that break the shop (reference/xcart.md 12), unless all of them do.
@@ -517,8 +522,10 @@ mod tests {
         let broken = |times| std::iter::repeat_with(|| Reply::json(500, HTML)).take(times);
         let replies = [Reply::json(503, HTML), Reply::HangUp, Reply::json(200, HTML)]
             .into_iter()
-            // The page twice, its first part four times.
-            .chain(broken(2 + 4))
+            // The page twice, then the newest order, then its first part four times.
+            .chain(broken(2))
+            .chain([page(&[order(1, 10)])])
+            .chain(broken(4))
             .chain([page(&[order(1, 10)])])
             .chain(broken(4))
             .chain([page(&[unreadable]), page(&[])]);

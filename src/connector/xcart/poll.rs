@@ -105,6 +105,20 @@ struct Walk {
     sorted: bool,
     /// The latest change that may become the watermark.
     top_s: Option<i64>,
+    way: Way,
+}
+
+/// In which order a walk meets the orders.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// By their last change.
+    ByChange,
+    /// By id. An order that changes keeps its place among those that changed since a second, and
+    /// one that joins them moves others back: so a page that is read in parts misses none.
+    ById {
+        /// The shop's last change when the walk began: the watermark goes no further.
+        newest_s: Option<i64>,
+    },
 }
 
 /// A page, looked at from where the walk stands.
@@ -140,6 +154,23 @@ impl Poll {
         self.manner == Manner::Filtered
     }
 
+    /// Whether a page that cannot be read whole may be read in parts as it is.
+    pub fn keeps_places(&self) -> bool {
+        let by_id = self.walk.is_some_and(|walk| matches!(walk.way, Way::ById { .. }));
+        by_id || !self.is_filtered() || self.cursor.is_none()
+    }
+
+    /// Reads what is left of this poll by id. `newest_s` is the shop's last change at this moment.
+    #[must_use]
+    pub fn by_id(self, newest_s: Option<i64>, now: Now) -> Self {
+        let newest_s = newest_s.filter(|at| is_credible(*at, seconds(now)));
+        let begin = |walk: Walk| Walk {
+            way: Way::ById { newest_s },
+            ..Walk::from(walk.began_s, walk.after_s)
+        };
+        Self { walk: self.walk.map(begin), ..self }
+    }
+
     /// Returns what to ask, and begins a poll where none is under way.
     pub fn query(&mut self, now: Now) -> OrdersQuery {
         let Some(cursor) = &self.cursor else {
@@ -151,15 +182,13 @@ impl Poll {
             self.manner = Manner::Filtered;
         }
         let walk = *self.walk.get_or_insert(Walk::from(cursor.watermark_s, cursor.after_s()));
-        match self.manner {
-            Manner::Filtered => OrdersQuery {
-                after_s: walk.after_s,
-                filter: Filter::LastRenewDate,
-                sort: Sort::OldestFirst,
-                page: walk.page,
-            },
-            Manner::Newest { .. } => newest(walk.after_s, walk.page),
-        }
+        let sort = match (self.manner, walk.way) {
+            (Manner::Newest { .. }, _) => return newest(walk.after_s, walk.page),
+            (Manner::Filtered, Way::ByChange) => Sort::OldestFirst,
+            (Manner::Filtered, Way::ById { .. }) => Sort::ById,
+        };
+        let Walk { after_s, page, .. } = walk;
+        OrdersQuery { after_s, filter: Filter::LastRenewDate, sort, page }
     }
 
     /// Takes in the page that was asked for last.
@@ -181,9 +210,10 @@ impl Poll {
         sight.found.retain(|found| found.updated_s.is_none_or(|at| at >= walk.after_s));
         sight.found.retain(|found| cursor.remember(found));
         cursor.forget_surplus();
-        let next = match poll.manner {
-            Manner::Filtered => walk.by_filter(&sight),
-            Manner::Newest { .. } => walk.by_newest(&sight),
+        let next = match (poll.manner, walk.way) {
+            (Manner::Filtered, Way::ByChange) => walk.by_filter(&sight),
+            (Manner::Filtered, Way::ById { newest_s }) => walk.by_id(&sight, newest_s),
+            (Manner::Newest { .. }, _) => walk.by_newest(&sight),
         };
         let then = match next {
             Next::Turn(walk) if walk.pages_read >= PAGES_MAX => {
@@ -223,7 +253,14 @@ enum Next {
 impl Walk {
     fn from(began_s: i64, after_s: i64) -> Self {
         let (page, pass, pages_read) = (1, 1, 0);
-        Self { began_s, after_s, page, pass, pages_read, news: 0, sorted: true, top_s: None }
+        let way = Way::ByChange;
+        Self { began_s, after_s, page, pass, pages_read, news: 0, sorted: true, top_s: None, way }
+    }
+
+    /// By id, to the last page.
+    fn by_id(self, sight: &Sight, newest_s: Option<i64>) -> Next {
+        let pages_read = self.pages_read.saturating_add(1);
+        if sight.is_full() { Self { pages_read, ..self }.turn() } else { Next::End(newest_s) }
     }
 
     /// Oldest first: the watermark moves on rather than the page number, because orders that
@@ -282,7 +319,7 @@ impl Walk {
 
 impl Sight {
     fn of(page: &[OrderOnPage], now_s: i64) -> Self {
-        let dates: Vec<i64> = page.iter().filter_map(updated_s).collect();
+        let dates: Vec<i64> = page.iter().filter_map(OrderOnPage::updated_s).collect();
         let found: Vec<_> = page.iter().filter_map(found).collect();
         Self {
             nameless: page.len().saturating_sub(found.len()),
@@ -301,6 +338,7 @@ impl Sight {
         match sort {
             Sort::OldestFirst => self.dates.is_sorted(),
             Sort::NewestFirst => self.dates.is_sorted_by(|newer, older| newer >= older),
+            Sort::ById => true,
         }
     }
 
@@ -312,7 +350,7 @@ impl Sight {
 /// Decides where to begin from the shop's newest orders: a day back, by our clock as long as that
 /// is within a day of the newest order's. Nothing is decided by an empty page.
 fn first_cursor(page: &[OrderOnPage], now_s: i64) -> Option<Cursor> {
-    let dates: Vec<i64> = page.iter().filter_map(updated_s).collect();
+    let dates: Vec<i64> = page.iter().filter_map(OrderOnPage::updated_s).collect();
     let credible = dates.iter().filter(|at| is_credible(**at, now_s)).max();
     let newest_s = *credible.or_else(|| dates.iter().max())?;
     let back_s = now_s.saturating_sub(FIRST_LOOK_S);
@@ -344,13 +382,6 @@ fn found(entry: &OrderOnPage) -> Option<Found> {
         OrderOnPage::Unreadable { id, updated_s, why: _ } => {
             id.map(|id| Found { id, number: None, updated_s: *updated_s })
         }
-    }
-}
-
-fn updated_s(entry: &OrderOnPage) -> Option<i64> {
-    match entry {
-        OrderOnPage::Order(order) => Some(order.updated_s),
-        OrderOnPage::Unreadable { updated_s, .. } => *updated_s,
     }
 }
 
@@ -391,7 +422,11 @@ mod tests {
             let after_s = if filtered { query.after_s } else { i64::MIN };
             let mut orders: Vec<_> = self.changed.iter().map(|(id, at)| (*at, *id)).collect();
             orders.retain(|(at, _)| *at >= after_s);
-            orders.sort_by_key(|(at, _)| if query.sort == Sort::OldestFirst { *at } else { -at });
+            match query.sort {
+                Sort::OldestFirst => orders.sort_by_key(|(at, _)| *at),
+                Sort::NewestFirst => orders.sort_by_key(|(at, _)| -at),
+                Sort::ById => orders.sort_by_key(|(_, id)| *id),
+            }
             let from = PAGE_LEN * usize::try_from(query.page - 1).unwrap();
             let shown = orders.into_iter().skip(from).take(PAGE_LEN);
             shown.map(|(at, id)| self.entry(id, at)).collect()
@@ -696,6 +731,44 @@ mod tests {
                 prop_assert!(got.contains(&(*id, at - START_S)), "{id} at {at}");
             }
             prop_assert!(got.iter().all(|(id, _)| *id != 1_000));
+        }
+
+        #[test]
+        fn a_page_that_is_read_in_parts_by_id_misses_no_change(
+            seconds in prop::collection::vec(0_i64..4, 0..330),
+            moves in prop::collection::vec((0_u32..60, 0_u64..330), 0..200),
+        ) {
+            let mut shop = SimShop::of((0..).zip(seconds), Filter::LastRenewDate);
+            let mut machine = Poll::new(None, Some(START_S));
+            machine.query(now(60));
+            let newest_s = shop.changed.values().max().copied();
+            machine = machine.by_id(newest_s, now(60));
+            prop_assert!(machine.keeps_places());
+            let mut got = Vec::new();
+            for part in 0.. {
+                let query = machine.query(now(60));
+                prop_assert_eq!(query.sort, Sort::ById);
+                // In parts of ten, with changes between any two of them.
+                let mut page = Vec::new();
+                for ten in 0..10 {
+                    let whole = shop.page(query);
+                    page.extend(whole.into_iter().skip(ten * 10).take(10));
+                    let at = part * 10 + u32::try_from(ten).unwrap();
+                    for (_, id) in moves.iter().filter(|(after, _)| *after == at) {
+                        shop.change(*id, 5 + i64::from(at));
+                    }
+                }
+                let step = machine.take(&page, now(60));
+                got.extend(step.found.iter().map(|f| (f.id, f.updated_s.unwrap() - START_S)));
+                machine = step.poll;
+                if step.then == Then::Rest {
+                    break;
+                }
+            }
+            got.extend(quiet(&mut shop, &mut machine, now(120)));
+            for (id, at) in &shop.changed {
+                prop_assert!(got.contains(&(*id, at - START_S)), "{id} at {at}");
+            }
         }
     }
 }

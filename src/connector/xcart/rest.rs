@@ -89,6 +89,8 @@ pub enum Sort {
     OldestFirst,
     /// The last changed first.
     NewestFirst,
+    /// By X-Cart's internal id, which is the order that nobody asks for.
+    ById,
 }
 
 /// What became of a tracking number.
@@ -113,9 +115,15 @@ struct Tracking<'a> {
 impl Shop {
     /// Prepares to call; nothing is sent. `token` is what the settings' credential names.
     pub fn new(settings: Settings, token: &Secret) -> Result<Self, ShopError> {
-        let Settings { base_url, credential: _, address_fields: fields, http, gate } = settings;
+        let http = Http::new(&settings.http, &[&http::address(&settings.base_url)?])?;
+        Self::through(settings, token, &http)
+    }
+
+    /// Prepares to call through a client that is there already.
+    pub fn through(settings: Settings, token: &Secret, http: &Http) -> Result<Self, ShopError> {
+        let Settings { base_url, credential: _, address_fields: fields, http: _, gate } = settings;
         let url = http::address(&base_url)?;
-        let http = Http::new(&http, &[&url])?;
+        let http = http.clone();
         let base = format!("{}/api", url.as_str().trim_end_matches('/'));
         let gate = Gate::new(&gate);
         Ok(Self(Arc::new(Inner { http, gate, base, token: token.clone(), fields })))
@@ -146,6 +154,18 @@ impl Shop {
     pub async fn orders_changed(&self, query: OrdersQuery) -> Result<Vec<OrderOnPage>, Failure> {
         let answer = self.get(&orders_target(&query, PAGE_LEN, query.page)).await?;
         wire::page(&answer.body, &self.0.fields).map_err(|why| unreadable(&answer, &why))
+    }
+
+    /// Reads when the shop last changed an order, in seconds since 1970; none if that order, or
+    /// its date, cannot be read.
+    pub async fn newest_change(&self) -> Result<Option<i64>, Failure> {
+        let sort = Sort::NewestFirst;
+        let query = OrdersQuery { after_s: 0, filter: Filter::None, sort, page: 1 };
+        match self.page_patiently(&orders_target(&query, 1, 1)).await {
+            Ok(found) => Ok(found.first().and_then(OrderOnPage::updated_s)),
+            Err(failure) if failure.code == "HTTP 500" => Ok(None),
+            Err(failure) => Err(failure),
+        }
     }
 
     /// Reads the same page in small parts, for a shop that fails with 500 because of one
@@ -317,15 +337,16 @@ const fn tries_max(failure: &Failure) -> u32 {
 
 fn orders_target(query: &OrdersQuery, len: usize, page: u32) -> String {
     let OrdersQuery { after_s, filter, sort, page: _ } = query;
-    let direction = match sort {
-        Sort::OldestFirst => "asc",
-        Sort::NewestFirst => "desc",
+    let order = match sort {
+        Sort::OldestFirst => "&order%5BlastRenewDate%5D=asc",
+        Sort::NewestFirst => "&order%5BlastRenewDate%5D=desc",
+        Sort::ById => "",
     };
     let after = match filter {
         Filter::LastRenewDate => format!("&lastRenewDate%5Bafter%5D={}", encode(&date(*after_s))),
         Filter::None => String::new(),
     };
-    format!("/orders?itemsPerPage={len}&page={page}&order%5BlastRenewDate%5D={direction}{after}")
+    format!("/orders?itemsPerPage={len}&page={page}{order}{after}")
 }
 
 /// Writes a date with its offset: a date that the shop cannot read is ignored in silence.

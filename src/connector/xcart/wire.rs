@@ -30,6 +30,16 @@ pub enum OrderOnPage {
     },
 }
 
+impl OrderOnPage {
+    /// Returns when it was last changed, in seconds since 1970, if that can be read.
+    pub fn updated_s(&self) -> Option<i64> {
+        match self {
+            Self::Order(order) => Some(order.updated_s),
+            Self::Unreadable { updated_s, .. } => *updated_s,
+        }
+    }
+}
+
 /// A list that may be null.
 type List<T> = Option<Vec<T>>;
 
