@@ -273,6 +273,15 @@ impl Store {
         Ok(row.map(|(key, _)| key.to_vec()))
     }
 
+    /// Closes the only handle to a database and opens it again, which gives its memory back.
+    pub(crate) fn reopen(&mut self) -> Result<(), StoreError> {
+        let db = self.db()?;
+        guard("write a batch", || db.flush())?;
+        self.close();
+        *self = Self::open(&self.folder)?;
+        Ok(())
+    }
+
     /// Returns how much was read and written through this handle; its memory grows with it.
     pub(crate) fn touched_bytes(&self) -> u64 {
         self.touched_bytes.load(Ordering::Relaxed)
@@ -297,6 +306,15 @@ impl Store {
         self.touched_bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
+    /// The last handle syncs once more, and sled panics where that fails: on a dying disk, just when
+    /// the owner is about to begin another database.
+    fn close(&mut self) {
+        let db = self.db.take();
+        if catch_unwind(AssertUnwindSafe(|| drop(db))).is_err() {
+            tracing::warn!("a database could not be closed cleanly");
+        }
+    }
+
     /// Makes every later sync of this handle fail, as a dying disk would.
     #[cfg(test)]
     pub(crate) fn break_down(&self) {
@@ -305,13 +323,8 @@ impl Store {
 }
 
 impl Drop for Store {
-    /// The last handle syncs once more, and sled panics where that fails: on a dying disk, just when
-    /// the owner is about to begin another database.
     fn drop(&mut self) {
-        let db = self.db.take();
-        if catch_unwind(AssertUnwindSafe(|| drop(db))).is_err() {
-            tracing::warn!("a database could not be closed cleanly");
-        }
+        self.close();
     }
 }
 

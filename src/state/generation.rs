@@ -12,8 +12,13 @@ use std::{fs, io, ops::ControlFlow, path::Path};
 
 const CURRENT: &str = "CURRENT";
 
-/// Rows are copied in portions of about this size.
-const PORTION_BYTES_MAX: usize = 512 * 1024;
+/// Rows are copied in portions of about this size, and of at most so many rows: within one batch sled
+/// keeps every page that each row replaced.
+const PORTION_BYTES_MAX: usize = 64 * 1024;
+const PORTION_ROWS_MAX: usize = 64;
+
+/// A handle through which this much was copied is opened again: sled keeps in memory what it wrote.
+const HANDLE_BYTES_MAX: u64 = 512 * 1024;
 
 /// Returns the generation that counts, if there is any; removes all others.
 pub(crate) fn find(folder: &Path) -> Result<Option<u64>, StateError> {
@@ -35,20 +40,30 @@ pub(crate) fn find(folder: &Path) -> Result<Option<u64>, StateError> {
 }
 
 /// Copies every row into a new generation, durably. It does not count yet.
-pub(crate) fn copy(from: &Store, folder: &Path, generation: u64) -> Result<Store, StoreError> {
+///
+/// `from` gives the handle to read through; it is asked before each portion, so that its owner can
+/// give back the memory of a worn one.
+pub(crate) fn copy(
+    folder: &Path,
+    generation: u64,
+    mut from: impl FnMut() -> Result<Store, StateError>,
+) -> Result<Store, StateError> {
     let place = name(generation);
     if folder.join(&place).exists() {
         durable::remove(folder, &place).map_err(StoreError::io("remove a failed generation"))?;
     }
-    let to = Store::create(folder, &place)?;
+    let mut to = Store::create(folder, &place)?;
     let mut start = Vec::new();
     loop {
-        let rows = portion(from, start)?;
+        let rows = portion(&from()?, start)?;
         let Some(Row::Put(last, _)) = rows.last() else { break };
         start = [last.as_slice(), &[0]].concat();
         to.apply(rows)?;
-        to.sync()?;
+        if to.touched_bytes() > HANDLE_BYTES_MAX {
+            to.reopen()?;
+        }
     }
+    to.sync()?;
     Ok(to)
 }
 
@@ -74,7 +89,8 @@ fn portion(from: &Store, start: Vec<u8>) -> Result<Vec<Row>, StoreError> {
     from.scan(start..vec![u8::MAX], |key, value| {
         bytes = bytes.saturating_add(key.len()).saturating_add(value.len());
         rows.push(Row::Put(key.to_vec(), value.to_vec()));
-        if bytes < PORTION_BYTES_MAX { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        let is_full = bytes >= PORTION_BYTES_MAX || rows.len() >= PORTION_ROWS_MAX;
+        if is_full { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;
     Ok(rows)
 }

@@ -252,9 +252,15 @@ impl Writer {
 
     /// Opens the generation that broke and puts its successor in its place.
     fn succeed(&mut self, handle: &mut Handle) -> Result<(), StateError> {
-        let broken = Store::open(&self.folder.join(generation::name(self.generation)))?;
+        let mut broken = Store::open(&self.folder.join(generation::name(self.generation)))?;
         let next = self.generation.saturating_add(1);
-        let store = generation::copy(&broken, &self.folder, next)?;
+        let handle_bytes_max = self.config.handle_bytes_max;
+        let store = generation::copy(&self.folder, next, || {
+            if broken.touched_bytes() > handle_bytes_max {
+                broken.reopen()?;
+            }
+            Ok(broken.clone())
+        })?;
         generation::switch(&self.folder, next)?;
         drop(broken);
         let old = std::mem::replace(&mut self.generation, next);
@@ -265,19 +271,20 @@ impl Writer {
 
     /// Copies what lives into a new generation when the file has grown too large for it.
     fn compact(&mut self) -> Result<(), StateError> {
-        let store = match &*self.live.handle() {
-            Handle::Open(store) => store.clone(),
+        let file_bytes = match &*self.live.handle() {
+            Handle::Open(store) => store.file_bytes(),
             Handle::Broken | Handle::Closed => return Ok(()),
         };
-        let file_bytes = store.file_bytes();
         let grown = file_bytes > self.live_bytes.saturating_mul(COMPACT_RATIO);
         if file_bytes <= self.config.compact_bytes_min || !grown {
             return Ok(());
         }
         let next = self.generation.saturating_add(1);
-        let successor = generation::copy(&store, &self.folder, next)?;
+        let successor = generation::copy(&self.folder, next, || {
+            self.reopen()?;
+            self.live.handle().store().cloned()
+        })?;
         generation::switch(&self.folder, next)?;
-        drop(store);
         *self.live.handle() = Handle::Open(successor);
         let old = std::mem::replace(&mut self.generation, next);
         tracing::debug!(generation = next, file_bytes, live = self.live_bytes, "state compacted");
@@ -285,7 +292,7 @@ impl Writer {
     }
 
     /// Gives the memory of a worn handle back.
-    fn reopen(&mut self) -> Result<(), StateError> {
+    fn reopen(&self) -> Result<(), StateError> {
         if self.live.touched_bytes() <= self.config.handle_bytes_max {
             return Ok(());
         }
