@@ -10,6 +10,7 @@ pub mod order;
 pub mod retry;
 pub mod secret;
 
+pub mod backup;
 pub mod journal;
 pub mod state;
 
