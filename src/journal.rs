@@ -12,6 +12,7 @@
 
 pub(crate) mod committer;
 mod config;
+pub mod copy;
 pub(crate) mod durable;
 pub mod guard;
 mod handle;
@@ -28,6 +29,7 @@ mod opening;
 mod rawlog;
 pub(crate) mod record;
 mod rescue;
+mod retention;
 mod segments;
 mod shelf;
 pub(crate) mod store;
@@ -213,6 +215,16 @@ pub struct Condition {
     pub refusing: Option<String>,
     /// How many segments wait to be rescued.
     pub suspects: usize,
+}
+
+/// Reads a record as a back-up holds it.
+pub(crate) fn decode(seq: Seq, record: &[u8]) -> Result<Event, JournalError> {
+    record::decode(seq, record).map_err(|error| match error {
+        record::RecordError::Newer(version) => JournalError::Newer(seq, version),
+        record::RecordError::Short
+        | record::RecordError::Checksum
+        | record::RecordError::Malformed => JournalError::Damaged { missing: vec![seq.0..=seq.0] },
+    })
 }
 
 /// The journal on the disk: what a [`Journal`] is outside of simulations. Clones share it.

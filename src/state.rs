@@ -12,6 +12,7 @@
 
 mod ballast;
 mod config;
+pub mod copy;
 mod generation;
 mod group;
 mod handle;

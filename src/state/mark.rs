@@ -1,16 +1,20 @@
-//! What the state notes about itself with each group, so that a start need not count. Pure.
+//! What the state notes about itself now and then, so that a start need not count. Pure.
 //!
-//! Guarantees: a mark that decodes is the one that was written.
+//! Guarantees: a mark that decodes is the one that was written. Not with each group: the page that
+//! holds it is written anew with every tenth change, with all its rows.
 
 /// The name of the row.
 pub(crate) const NAME: &str = "mark";
+
+/// A mark is written with every so many groups.
+pub(crate) const COMMITS_MAX: u64 = 32;
 
 /// How far the state has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Mark {
     /// Groups that were written, this one included.
     pub(crate) commits: u64,
-    /// Bytes that live.
+    /// Bytes that live, about.
     pub(crate) live_bytes: u64,
 }
 

@@ -83,8 +83,8 @@ fn open_whole(place: &Path, guard: &Guard, commits: u64) -> Result<Store, StoreE
     guard.look(place)?;
     let store = Store::open(place)?;
     let last = read_mark(&store)?.map_or(0, |mark| mark.commits);
-    if last < commits {
-        return Err(StoreError::Unfit(format!("it ends at commit {last} of {commits}")));
+    if last.saturating_add(mark::COMMITS_MAX) <= commits {
+        return Err(StoreError::Unfit(format!("it ends before commit {commits}, at about {last}")));
     }
     Ok(store)
 }

@@ -82,7 +82,10 @@ pub(crate) fn open(
     let Found { generation, store, history } = found;
     let epoch = raise_epoch(folder, &store, history)?;
     let mark = match rescue::read_mark(&store)? {
-        Some(mark) if history == History::Whole => mark,
+        // What came after the mark is a little more or less.
+        Some(mark) if history == History::Whole => {
+            Mark { commits: mark.commits.max(commits), ..mark }
+        }
         mark => {
             let commits = mark.map_or(0, |mark| mark.commits).max(commits);
             Mark { commits, live_bytes: measure(&store)? }
@@ -185,8 +188,10 @@ impl Writer {
         let (mut rows, live_bytes) = self.rows(&store, group.into_changes())?;
         if !rows.is_empty() {
             let commits = self.commits.saturating_add(1);
-            let mark = Mark { commits, live_bytes };
-            rows.push(Row::Put(row::note_key(mark::NAME), mark.encode()));
+            if commits.is_multiple_of(mark::COMMITS_MAX) {
+                let mark = Mark { commits, live_bytes };
+                rows.push(Row::Put(row::note_key(mark::NAME), mark.encode()));
+            }
             self.commit(store, rows)?;
             (self.live_bytes, self.commits) = (live_bytes, commits);
             if let Err(error) = self.numbers.acknowledge(commits) {
