@@ -27,7 +27,13 @@ impl Now {
 /// Reads both clocks.
 #[expect(clippy::disallowed_methods, reason = "this is the one permitted reader of the clocks")]
 pub fn now() -> Now {
-    Now { mono: tokio::time::Instant::now().into_std(), wall: SystemTime::now() }
+    let now = Now { mono: tokio::time::Instant::now().into_std(), wall: SystemTime::now() };
+    #[cfg(feature = "failpoints")]
+    let now = {
+        let ahead = crate::failpoint::ahead();
+        Now { mono: now.mono + ahead, wall: now.wall + ahead }
+    };
+    now
 }
 
 /// Returns whole milliseconds, at most `u64::MAX`.

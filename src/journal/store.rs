@@ -6,6 +6,7 @@
 //! It does not guarantee to stay usable after an error: then drop it and open another.
 
 use super::{durable, record::VALUE_BYTES_MAX};
+use crate::failpoint::{self, Plant};
 use std::{
     fs::{self, File},
     io,
@@ -97,7 +98,9 @@ impl Store {
         if folder.exists() {
             fs::remove_dir_all(&folder).map_err(StoreError::io("remove an unfinished database"))?;
         }
+        failpoint::pass("store.create.before");
         drop(Self::open(&folder)?);
+        failpoint::pass("store.create.opened");
         for part in ["conf", "db", "blobs", ""] {
             durable::sync_folder(&folder.join(part)).map_err(StoreError::io("sync a database"))?;
         }
@@ -159,7 +162,10 @@ impl Store {
         }
         self.touch(bytes);
         let db = self.db()?;
-        guard("write a batch", || db.apply_batch(batch))
+        failpoint::pass("store.apply.before");
+        guard("write a batch", || db.apply_batch(batch))?;
+        failpoint::pass("store.apply.after");
+        Ok(())
     }
 
     /// Waits until everything applied is on the disk.
@@ -169,8 +175,17 @@ impl Store {
             return Err(StoreError::Fell { doing: "sync a batch" });
         }
         let db = self.db()?;
+        if failpoint::planted(Plant::NoFlush) {
+            return Ok(());
+        }
         guard("write a batch", || db.flush())?;
-        self.file.sync_data().map_err(StoreError::io("sync a batch"))
+        failpoint::pass("store.sync.flushed");
+        if failpoint::planted(Plant::NoSync) {
+            return Ok(());
+        }
+        self.file.sync_data().map_err(StoreError::io("sync a batch"))?;
+        failpoint::pass("store.sync.done");
+        Ok(())
     }
 
     /// Returns the value of a key.

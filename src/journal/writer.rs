@@ -15,6 +15,7 @@ use super::{
     shelf::{Books, Opened, Shelf},
     store::{Row, Store, StoreError},
 };
+use crate::failpoint;
 use std::{
     fs::{self, File},
     io,
@@ -150,6 +151,7 @@ impl Writer {
             );
             grown.add(sum(record)?);
         }
+        failpoint::pass("journal.put.before");
         if let Err(error) = store.apply(rows).and_then(|()| store.sync()) {
             alarm(&error, "could not write to the journal; its segment is given up");
             let mut books = shared.books();
@@ -159,6 +161,7 @@ impl Writer {
             }
             return Err(error.into());
         }
+        failpoint::pass("journal.put.durable");
         let next = grown.next();
         *tally = grown;
         self.head.send_replace(Seq(next));
@@ -180,7 +183,9 @@ impl Writer {
         let first = tally.next();
         match tally.manifest() {
             Some(manifest) => {
+                failpoint::pass("journal.seal.before");
                 segments::seal(folder, &manifest)?;
+                failpoint::pass("journal.seal.after");
                 books.sealed.insert(manifest.first, manifest);
                 *tally = Tally::new(first);
             }
@@ -191,6 +196,7 @@ impl Writer {
             None => {}
         }
         let store = Store::create(folder, &segments::name(first))?;
+        failpoint::pass("journal.begun");
         books.newest = Some(Opened { first, store: store.clone() });
         self.place = Place::Open(store, Tally::new(first));
         Ok(())
@@ -218,7 +224,9 @@ impl Writer {
         let shared = Arc::clone(&self.shelf);
         let mut books = shared.books();
         self.end(&mut books);
+        failpoint::pass("journal.reopen.dropped");
         let store = Store::open(&place)?;
+        failpoint::pass("journal.reopen.opened");
         books.newest = Some(Opened { first: tally.first(), store: store.clone() });
         self.place = Place::Open(store, tally);
         Ok(())

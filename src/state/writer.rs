@@ -10,6 +10,7 @@ use super::{
     live::{self, Handle, Live},
     row,
 };
+use crate::failpoint;
 use crate::journal::{
     StoreError,
     committer::Sink,
@@ -54,8 +55,10 @@ pub(crate) fn open(folder: &Path, config: &Config) -> Result<(Writer, Arc<Live>)
     let (generation, store) = generation::open(folder)?;
     let epoch = Epoch(read_epoch(&store)?.0.saturating_add(1));
     let note = Row::Put(row::note_key(EPOCH), epoch.0.to_be_bytes().to_vec());
+    failpoint::pass("state.epoch.before");
     store.apply(vec![note])?;
     store.sync()?;
+    failpoint::pass("state.epoch.durable");
     let live_bytes = measure(&store)?;
     let live = Arc::new(Live::new(store));
     let (folder, config) = (folder.to_path_buf(), *config);
@@ -149,11 +152,15 @@ impl Writer {
 
     /// Applies while readers are kept out, syncs while they are not.
     fn commit(&mut self, store: Store, rows: Vec<Row>) -> Result<(), StateError> {
+        failpoint::pass("state.commit.before");
         let applied = {
             let _kept_out = self.live.handle();
             store.apply(rows)
         };
-        let Err(error) = applied.and_then(|()| store.sync()) else { return Ok(()) };
+        let Err(error) = applied.and_then(|()| store.sync()) else {
+            failpoint::pass("state.commit.durable");
+            return Ok(());
+        };
         alarm(&error, "could not write the state; its database is given up");
         drop(store);
         let live = Arc::clone(&self.live);
@@ -200,8 +207,11 @@ impl Writer {
             return Ok(());
         }
         let next = self.generation.saturating_add(1);
+        failpoint::pass("state.compact.before");
         let successor = generation::copy(&store, &self.folder, next)?;
+        failpoint::pass("state.compact.copied");
         generation::switch(&self.folder, next)?;
+        failpoint::pass("state.compact.switched");
         drop(store);
         *self.live.handle() = Handle::Open(successor);
         let old = std::mem::replace(&mut self.generation, next);
