@@ -2,6 +2,7 @@
 //!
 //! Each command prints what it showed behind a bar, and ends with status 0 only if it was shown.
 
+mod kill;
 mod ledger;
 mod power;
 mod site;
@@ -20,6 +21,8 @@ struct Args {
 
 #[derive(Debug, Subcommand)]
 enum What {
+    /// Kills the gateway at every place that has a name.
+    Kill(kill::Args),
     /// Cuts the power at many points and looks for what was acknowledged.
     Power(power::Args),
     /// Part of `power`.
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
 fn run(what: What) -> Result<bool, Fault> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     match what {
+        What::Kill(args) => runtime.block_on(kill::kill(&args)),
         What::Power(args) => power::cut(&args),
         What::PowerWrite(args) => runtime.block_on(power::write(args)).map(|()| true),
         What::PowerLook(args) => runtime.block_on(power::look(args)).map(|()| true),
