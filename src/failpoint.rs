@@ -20,6 +20,8 @@ pub enum Plant {
     NoFlush,
     /// No order is ever found in M3.
     NoLook,
+    /// A case that was interrupted before M3 had its order begins anew.
+    Anew,
 }
 
 #[cfg(feature = "failpoints")]
@@ -123,6 +125,7 @@ mod armed {
             Plant::NoSync => "no-sync",
             Plant::NoFlush => "no-flush",
             Plant::NoLook => "no-look",
+            Plant::Anew => "anew",
         };
         named.split(',').any(|named| named == name)
     }
