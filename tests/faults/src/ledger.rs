@@ -4,9 +4,10 @@
 //! that nobody sent, and one that lies out of order.
 
 use crate::site::{Fault, body};
-use causeway::journal::{self, Event, Journal, Seq};
+use causeway::journal::{self, Event, Journal, JournalError, Seq};
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ops::RangeInclusive,
     path::Path,
 };
 
@@ -86,6 +87,45 @@ pub(crate) fn read_open(journal: &Journal) -> Result<Vec<Event>, Fault> {
         from = Seq(last.seq.0 + 1);
         all.extend(events);
     }
+}
+
+/// Sequence numbers that the journal itself says are missing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Missing(pub(crate) RangeInclusive<u64>);
+
+impl Missing {
+    /// How many numbers there are in all.
+    pub(crate) fn count(all: &[Self]) -> usize {
+        all.iter().map(|Self(range)| range.clone().count()).sum()
+    }
+}
+
+/// Bodies with their sequence numbers, and what is said to be missing between them.
+pub(crate) type WithGaps = (Vec<(u64, Vec<u8>)>, Vec<Missing>);
+
+/// Reads a damaged journal: what is there, and which numbers it says are not.
+pub(crate) fn read_with_gaps(folder: &Path) -> Result<WithGaps, Fault> {
+    let config = journal::Config { free_bytes_min: 0, ..journal::Config::house() };
+    let (journal, committer) = Journal::open(folder, &config)?;
+    let (mut stored, mut gaps) = (Vec::new(), Vec::new());
+    let mut from = journal.stats().first;
+    loop {
+        match journal.read(from, EVENTS_MAX, 1 << 20) {
+            Ok(events) => {
+                let Some(last) = events.last() else { break };
+                from = Seq(last.seq.0 + 1);
+                stored.extend(events.into_iter().map(|event| (event.seq.0, event.body)));
+            }
+            Err(JournalError::Damaged { missing }) => {
+                let Some(end) = missing.iter().map(|range| *range.end()).max() else { break };
+                gaps.extend(missing.into_iter().map(Missing));
+                from = Seq(from.0.max(end) + 1);
+            }
+            Err(fault) => return Err(fault.into()),
+        }
+    }
+    committer.stop();
+    Ok((stored, gaps))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ mod kill;
 mod ledger;
 mod power;
 mod site;
+mod storage;
 
 use clap::{Parser, Subcommand};
 use site::Fault;
@@ -31,6 +32,8 @@ enum What {
     /// Part of `power`.
     #[command(hide = true)]
     PowerLook(power::LookArgs),
+    /// Faults of the storage: calls that fail, full and read-only volumes, damaged files.
+    Storage(storage::Args),
 }
 
 fn main() -> ExitCode {
@@ -49,6 +52,7 @@ fn run(what: What) -> Result<bool, Fault> {
     match what {
         What::Kill(args) => runtime.block_on(kill::kill(&args)),
         What::Power(args) => power::cut(&args),
+        What::Storage(args) => runtime.block_on(storage::faults(&args)),
         What::PowerWrite(args) => runtime.block_on(power::write(args)).map(|()| true),
         What::PowerLook(args) => runtime.block_on(power::look(args)).map(|()| true),
     }

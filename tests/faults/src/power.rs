@@ -11,7 +11,7 @@ mod log;
 mod work;
 
 use crate::site::{Answer, Fault, Site};
-use disk::{Logged, Mounted};
+pub(crate) use disk::{Logged, Mounted, run, text};
 use log::{Disk, Log};
 use serde::{Deserialize, Serialize};
 use std::{
@@ -111,6 +111,15 @@ impl Session {
         }
         Want::Work(expected)
     }
+}
+
+/// Puts an empty disk into use, mounted at `folder/mnt`.
+pub(crate) fn plug_in(folder: &Path) -> Result<Logged, Fault> {
+    let missing = disk::missing();
+    if !missing.is_empty() {
+        return Err(format!("a disk needs what is not here: {}", missing.join(", ")).into());
+    }
+    Logged::new(&disk::format(folder)?, folder)
 }
 
 /// Writes; see [`work`].
@@ -344,7 +353,7 @@ fn look_at_image(folder: &Path, image: &[u8], want: &Want) -> Result<(), Fault> 
     fs::write(&expected, serde_json::to_vec(want)?)?;
     let place = folder.join("look");
     fs::create_dir_all(&place)?;
-    disk::run("mount", &["-o", "loop", disk::text(&path), disk::text(&place)])?;
+    run("mount", &["-o", "loop", text(&path), text(&place)])?;
     let mut mounted = Mounted::already(&place);
     let state = place.join("state_dir");
     fs::create_dir_all(&state)?;

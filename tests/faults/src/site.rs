@@ -25,6 +25,8 @@ use std::{
 const SECRET: &str = "a secret of the fault tests";
 /// Between two looks at the process.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
+/// How long a killed process may take to be gone.
+const DEATH_TIME_MAX: Duration = Duration::from_secs(60);
 /// How long an answer may take.
 const ANSWER_MS_MAX: u64 = 5_000;
 
@@ -227,13 +229,18 @@ secret = "hook"
     /// SIGKILL. A tracer and what it traces go together.
     pub(crate) fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
-            if !self.before.is_empty() {
-                for inner in children(child.id()) {
-                    let _ = Command::new("kill").args(["-9", &inner.to_string()]).status();
-                }
+            let inner = if self.before.is_empty() { Vec::new() } else { children(child.id()) };
+            for process in &inner {
+                let _ = Command::new("kill").args(["-9", &process.to_string()]).status();
             }
             let _ = child.kill();
             let _ = child.wait();
+            // One that waits for the disk is dead only when the disk has answered.
+            let deadline = Instant::now() + DEATH_TIME_MAX;
+            let lives = |process: &u32| Path::new(&format!("/proc/{process}/exe")).exists();
+            while inner.iter().any(lives) && Instant::now() < deadline {
+                thread::sleep(LOOK_EVERY);
+            }
         }
     }
 

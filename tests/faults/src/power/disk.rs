@@ -190,6 +190,13 @@ impl Logged {
         &self.log
     }
 
+    /// Pulls the disk out: whatever is asked of it fails from now on. Returns where its image is.
+    pub(crate) fn vanish(&mut self) -> PathBuf {
+        let _ = self.daemon.kill();
+        let _ = self.daemon.wait();
+        self.log.with_file_name("disk")
+    }
+
     /// Takes the disk out of use and returns the log up to `end`, or all of it.
     pub(crate) fn finish(mut self, end: Option<u64>) -> Result<Vec<u8>, Fault> {
         let mut bytes = Vec::new();
@@ -212,7 +219,9 @@ impl Drop for Logged {
         if !self.device.is_empty() {
             let _ = run("losetup", &["-d", &self.device]);
         }
-        let _ = Command::new("kill").arg(self.daemon.id().to_string()).status();
+        if matches!(self.daemon.try_wait(), Ok(None)) {
+            let _ = Command::new("kill").arg(self.daemon.id().to_string()).status();
+        }
         let deadline = Instant::now() + Duration::from_secs(3);
         while Instant::now() < deadline && matches!(self.daemon.try_wait(), Ok(None)) {
             thread::sleep(Duration::from_millis(5));
