@@ -4,6 +4,7 @@
 
 mod kill;
 mod ledger;
+mod outage;
 mod power;
 mod site;
 mod storage;
@@ -24,6 +25,8 @@ struct Args {
 enum What {
     /// Kills the gateway at every place that has a name.
     Kill(kill::Args),
+    /// Days without M3 and a million events that wait, under a memory limit.
+    Outage(outage::Args),
     /// Cuts the power at many points and looks for what was acknowledged.
     Power(power::Args),
     /// Part of `power`.
@@ -51,6 +54,7 @@ fn run(what: What) -> Result<bool, Fault> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     match what {
         What::Kill(args) => runtime.block_on(kill::kill(&args)),
+        What::Outage(args) => runtime.block_on(outage::play(&args)),
         What::Power(args) => power::cut(&args),
         What::Storage(args) => runtime.block_on(storage::faults(&args)),
         What::PowerWrite(args) => runtime.block_on(power::write(args)).map(|()| true),

@@ -237,7 +237,7 @@ secret = "hook"
             let _ = child.wait();
             // One that waits for the disk is dead only when the disk has answered.
             let deadline = Instant::now() + DEATH_TIME_MAX;
-            let lives = |process: &u32| Path::new(&format!("/proc/{process}/exe")).exists();
+            let lives = |process: &u32| Path::new(&format!("/proc/{process}")).exists();
             while inner.iter().any(lives) && Instant::now() < deadline {
                 thread::sleep(LOOK_EVERY);
             }
