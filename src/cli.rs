@@ -3,13 +3,14 @@
 //! What this module guarantees:
 //! 1. Every command that reads the configuration reads it with the code of a start.
 //! 2. The exit status says whether starting again can help: 64 usage, 78
-//!    configuration (it cannot), 70 a part gave up (it can), 1 `doctor` found something.
+//!    configuration (it cannot), 70 a part gave up (it can), 1 `doctor` or `journal verify` found something.
 //! 3. `run` never ends the process; a caller in the same process gets a [`Fault`].
 
 mod check;
 mod destinations;
 mod doctor;
 mod fault;
+pub mod journal;
 pub mod memory;
 mod notify;
 pub mod parked;
@@ -19,7 +20,7 @@ pub mod serve;
 
 pub use fault::{Fault, explain};
 
-use crate::config;
+use crate::{config, journal::guard};
 use clap::{Args, Parser, Subcommand, error::ErrorKind};
 use parked::Parked;
 use std::{
@@ -46,6 +47,11 @@ enum Command {
     Doctor(ConfigFile),
     /// Look after what was set aside for a person.
     Parked(Parked),
+    /// Look at the events on the disk; the gateway must be stopped.
+    Journal(journal::Journal),
+    /// Open one database and look at it. What the gateway starts before it opens one itself.
+    #[command(name = guard::COMMAND, hide = true)]
+    Look(journal::Look),
     /// Print the version.
     Version,
 }
@@ -74,6 +80,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Result<(), Fault> {
         Command::Check(file) => say(&check::told(&config::load(&file.path)?.config)),
         Command::Doctor(file) => doctor::run(&config::load(&file.path)?),
         Command::Parked(parked) => parked::run(&parked),
+        Command::Journal(journal) => journal::run(&journal),
+        Command::Look(look) => journal::look(&look),
         Command::Version => say(&format!("causeway {}\n", env!("CARGO_PKG_VERSION"))),
     }
 }
@@ -127,7 +135,7 @@ mod tests {
 
     #[test]
     fn each_command_is_understood() {
-        let table: [&[&str]; 9] = [
+        let table: [&[&str]; 15] = [
             &["gateway", "--config", "f"],
             &["check"],
             &["doctor", "--config", "f"],
@@ -136,6 +144,12 @@ mod tests {
             &["parked", "replay", "X117", "X118", "--from-start"],
             &["parked", "replay", "--all"],
             &["parked", "discard", "X117", "--reason", "a test order"],
+            &["journal", "verify", "--json"],
+            &["journal", "list"],
+            &["journal", "show", "117", "--body"],
+            &["journal", "export", "--from", "5", "--to", "9"],
+            &["journal", "export"],
+            &["verify-store", "/s/journal/00000000000000000001"],
             &["version"],
         ];
         for args in table {

@@ -67,6 +67,10 @@ mod armed {
     };
 
     static AT: LazyLock<Option<(String, u64)>> = LazyLock::new(|| {
+        // A child that only looks at a database is not the one that is to die.
+        if env::args_os().nth(1).is_some_and(|first| first == "verify-store") {
+            return None;
+        }
         let told = env::var_os("CAUSEWAY_FAIL_AT")?.into_string().ok()?;
         let (name, count) = told.rsplit_once(':')?;
         Some((name.to_owned(), count.parse().ok()?))

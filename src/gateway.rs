@@ -32,7 +32,7 @@ use crate::{
         tls::TlsError,
         webhook::Signal,
     },
-    journal::{self, Journal, JournalError, NewEvent, Receipt},
+    journal::{self, Guard, Journal, JournalError, NewEvent, Opening, Receipt},
     log,
     metrics::{
         Metrics,
@@ -101,8 +101,7 @@ pub struct Foundation {
 pub async fn start(frame: &Frame) -> Result<Foundation, GatewayError> {
     let Frame { loaded: Loaded { config, credentials }, supervisor, metrics, picture } = frame;
     let (state, state_committer) = State::open(&config.state_dir.join("state"), &config.state)?;
-    let (journal, journal_committer) =
-        Journal::open(&config.state_dir.join("journal"), &config.journal)?;
+    let (journal, journal_committer) = open_journal(config, &state)?;
     listen(config, credentials, supervisor, journal.clone(), metrics).await?;
     let tally = watch::Sender::new(Tally::default());
     let mut gates = Vec::new();
@@ -123,6 +122,21 @@ pub async fn start(frame: &Frame) -> Result<Foundation, GatewayError> {
     }
     show(supervisor, journal, gates, tally.subscribe(), picture.clone());
     Ok(Foundation { _journal: journal_committer, _state: state_committer })
+}
+
+/// Opens the journal; a full volume gets the room back that is held for that.
+fn open_journal(
+    config: &Config,
+    state: &State,
+) -> Result<(Journal, journal::Committer), JournalError> {
+    let folder = config.state_dir.join("journal");
+    let opening = Opening { guard: Guard::own(), taken: events::taken(state) };
+    match Journal::open_with(&folder, &config.journal, opening.clone()) {
+        Err(error) if error.is_full() && state::make_room(&config.state_dir.join("state")) => {
+            Journal::open_with(&folder, &config.journal, opening)
+        }
+        opened => opened,
+    }
 }
 
 fn poll(config: &Config, frame: &Frame, (shop, stores): (Shop, &(Journal, State)), rules: &Rules) {
@@ -247,15 +261,19 @@ fn show(
     picture: watch::Sender<Picture>,
 ) {
     let draw = Arc::new(move |tally: &Tally| {
-        let stats = journal.stats();
+        let (stats, condition) = (journal.stats(), journal.condition());
+        let refusing = |why: String| format!("the journal accepts no event: {why}");
+        let fault = tally.fault.clone().or(condition.refusing.map(refusing));
         let now_ms = crate::clock::now().unix_ms();
         let oldest = tally.oldest_due_ms.map(|due| now_ms.saturating_sub(due) / 1_000);
         picture.send_replace(Picture {
-            health: tally.fault.clone().map_or(Health::Well, Health::Ill),
+            health: fault.map_or(Health::Well, Health::Ill),
             journal: JournalPicture {
                 first: stats.first.0,
                 next: stats.next.0,
                 bytes: stats.bytes,
+                lost: condition.lost,
+                aside: condition.aside,
             },
             stages: stages(&tally.stages),
             parked: tally.stages.get("parked").copied().unwrap_or(0),

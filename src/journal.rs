@@ -4,7 +4,8 @@
 //! 1. `append` returns only after the event has reached the disk, power cuts included.
 //! 2. Sequence numbers grow by one and no acknowledged one is ever used again.
 //! 3. An event is removed only when `settle` said that nothing below needs it.
-//! 4. Damage is reported with the exact sequence numbers that are missing, never skipped.
+//! 4. Damage is put aside and rescued as far as it can be read; the exact sequence numbers that are
+//!    missing are recorded and told, and exactly those are passed over.
 //!
 //! What it does not: order between different journals, or uniqueness of events; an event whose
 //! sender was told of a failure may still be there after a restart.
@@ -12,9 +13,19 @@
 pub(crate) mod committer;
 mod config;
 pub(crate) mod durable;
+pub mod guard;
+pub mod inspect;
 mod joiner;
+mod logfile;
+mod lossbook;
+mod losses;
 mod manifest;
+mod note;
+mod numbers;
+mod opening;
+mod rawlog;
 pub(crate) mod record;
+mod rescue;
 mod segments;
 mod shelf;
 pub(crate) mod store;
@@ -41,7 +52,13 @@ use std::{
 use thiserror::Error;
 use tokio::sync::watch;
 
-pub use crate::journal::{committer::Committer, config::Config, store::StoreError};
+pub use crate::journal::{
+    committer::Committer,
+    config::Config,
+    guard::Guard,
+    losses::{Fate, Loss},
+    store::StoreError,
+};
 
 /// A place in the journal. The first event has 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -141,6 +158,23 @@ pub enum JournalError {
     Store(#[from] StoreError),
 }
 
+impl JournalError {
+    /// Returns whether the volume has no room.
+    pub fn is_full(&self) -> bool {
+        match self {
+            Self::Full => true,
+            Self::Store(error) => error.is_full(),
+            Self::TooLarge { .. }
+            | Self::Closed
+            | Self::Unavailable
+            | Self::Damaged { .. }
+            | Self::Unreadable { .. }
+            | Self::Newer(..)
+            | Self::Config(_) => false,
+        }
+    }
+}
+
 /// How much lies in the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct JournalStats {
@@ -152,6 +186,29 @@ pub struct JournalStats {
     pub segments: usize,
     /// How many bytes they take on the disk.
     pub bytes: u64,
+}
+
+/// What an opening has to know from outside.
+#[derive(Clone, Debug, Default)]
+pub struct Opening {
+    /// How a database is looked at before it is opened.
+    pub guard: Guard,
+    /// Everything below was taken by whom the events are for; `None` when that is not known. What is
+    /// missing from there on is reported, and no number below is given out again.
+    pub taken: Option<Seq>,
+}
+
+/// How the journal fares.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Condition {
+    /// How many events are recorded as lost.
+    pub lost: u64,
+    /// How many damaged segments lie in quarantine.
+    pub aside: usize,
+    /// Why the last events were not accepted, if so.
+    pub refusing: Option<String>,
+    /// How many segments wait to be rescued.
+    pub suspects: usize,
 }
 
 /// A handle to the journal; clones share it.
@@ -166,13 +223,23 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Opens the journal in `folder`, which is created if need be.
-    ///
-    /// Reads the newest segment whole, so it takes as long as the disk does. Blocks.
+    /// Opens the journal in `folder`, which is created if need be, in this process alone. Blocks.
     pub fn open(folder: &Path, config: &Config) -> Result<(Self, Committer), JournalError> {
+        Self::open_with(folder, config, Opening::default())
+    }
+
+    /// Opens the journal in `folder`, which is created if need be. Blocks.
+    ///
+    /// Damage is put aside and rescued first, which takes as long as reading the damaged segment does;
+    /// else only what was written since the last opening of the newest segment is read.
+    pub fn open_with(
+        folder: &Path,
+        config: &Config,
+        opening: Opening,
+    ) -> Result<(Self, Committer), JournalError> {
         config.check().map_err(JournalError::Config)?;
         let settled = Arc::<AtomicU64>::default();
-        let (writer, shelf, head) = writer::open(folder, config, Arc::clone(&settled))?;
+        let (writer, shelf, head) = writer::open(folder, config, opening, Arc::clone(&settled))?;
         let limits = Limits {
             batch_entries_max: config.batch_events_max,
             batch_bytes_max: config.batch_bytes_max,
@@ -215,8 +282,9 @@ impl Journal {
         Ok((first..).take(entries).map(|seq| Receipt(Seq(seq))).collect())
     }
 
-    /// Returns events from `from` on, in order and without a gap, as many as both limits allow and at
-    /// least one if there is one. Below the oldest event kept it begins with that one.
+    /// Returns events from `from` on, in order, as many as both limits allow and at least one if there
+    /// is one. Only numbers that are recorded as lost are passed over. Below the oldest event kept it
+    /// begins with that one.
     ///
     /// Blocks for as long as the disk takes, and while a handle is being reopened.
     pub fn read(
@@ -227,10 +295,26 @@ impl Journal {
     ) -> Result<Vec<Event>, JournalError> {
         let head = *self.head.borrow();
         let events = self.shelf.read(from, head, shelf::Room { events_max, bytes_max });
-        if self.shelf.is_worn() {
+        if self.shelf.needs_care() {
             self.queue.wake();
         }
         events
+    }
+
+    /// Returns how the journal fares.
+    pub fn condition(&self) -> Condition {
+        let books = self.shelf.books();
+        Condition {
+            lost: books.lossbook.losses().lost(),
+            aside: rescue::aside(&self.shelf.folder),
+            refusing: books.refusing.clone(),
+            suspects: books.suspects.len(),
+        }
+    }
+
+    /// Returns the numbers that are recorded as missing, in order.
+    pub fn losses(&self) -> Vec<Loss> {
+        self.shelf.books().lossbook.losses().all().cloned().collect()
     }
 
     /// Returns the next sequence number to be written; it changes after each durable batch.

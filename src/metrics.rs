@@ -129,6 +129,8 @@ struct States {
     journal_first: Gauge,
     journal_next: Gauge,
     journal_bytes: Gauge,
+    journal_lost: Gauge,
+    journal_quarantined: Gauge,
     resident: Gauge,
 }
 
@@ -165,6 +167,10 @@ impl Metrics {
         registry.register("journal_next", "Next sequence number", next);
         let bytes = states.journal_bytes.clone();
         registry.register_with_unit("journal", "Size of the journal", Unit::Bytes, bytes);
+        let lost = states.journal_lost.clone();
+        registry.register("journal_lost", "Events recorded as lost", lost);
+        let aside = states.journal_quarantined.clone();
+        registry.register("journal_quarantined", "Damaged segments put aside", aside);
         let resident = states.resident.clone();
         let told = "Memory of the process that is in RAM";
         registry.register_with_unit("process_resident_memory", told, Unit::Bytes, resident);
@@ -211,6 +217,9 @@ impl States {
         self.journal_first.set(gauge(picture.journal.first));
         self.journal_next.set(gauge(picture.journal.next));
         self.journal_bytes.set(gauge(picture.journal.bytes));
+        self.journal_lost.set(gauge(picture.journal.lost));
+        let aside = u64::try_from(picture.journal.aside).unwrap_or(u64::MAX);
+        self.journal_quarantined.set(gauge(aside));
         self.resident.set(gauge(resident_bytes().unwrap_or(0)));
     }
 }
@@ -245,7 +254,7 @@ mod tests {
             stages: vec![("lines".to_owned(), 3)],
             parked: 1,
             oldest_waiting_s: 77,
-            journal: JournalPicture { first: 5, next: 9, bytes: 1_000 },
+            journal: JournalPicture { first: 5, next: 9, bytes: 1_000, lost: 2, aside: 1 },
             destinations: vec![Destination { name: "m3".to_owned(), breaker: Breaker::Open }],
             ..Picture::default()
         };
@@ -259,6 +268,8 @@ mod tests {
             "causeway_oldest_waiting_seconds 77",
             "causeway_journal_next 9",
             "causeway_journal_bytes 1000",
+            "causeway_journal_lost 2",
+            "causeway_journal_quarantined 1",
             "causeway_breaker_state{destination=\"m3\"} 2",
         ];
         for line in wanted {

@@ -10,6 +10,7 @@
 //! What it does not: history, or an order between keys. After [`StateError::Store`] whether the batch
 //! is stored is not known; read before trying again.
 
+mod ballast;
 mod config;
 mod generation;
 mod group;
@@ -93,6 +94,11 @@ pub enum StateError {
     /// The disk or the database failed; whether the batch is stored is not known.
     #[error("the store failed")]
     Store(#[from] StoreError),
+}
+
+/// Gives back the room that is held in the state's folder for a full volume; says whether there was any.
+pub fn make_room(folder: &Path) -> bool {
+    ballast::release(folder)
 }
 
 /// A key and its value.

@@ -3,7 +3,13 @@
 //! Guarantees: each reason has one exit status; `RestartPreventExitStatus=78` in
 //! the unit keeps systemd from restarting into a broken configuration for ever.
 
-use crate::{config::ConfigError, control::ControlError, log::LogError, supervise::StillRunning};
+use crate::{
+    config::ConfigError,
+    control::ControlError,
+    journal::{JournalError, StoreError, guard},
+    log::LogError,
+    supervise::StillRunning,
+};
 use std::{
     error::Error,
     io::{self, Write},
@@ -45,6 +51,18 @@ pub enum Fault {
     /// The running gateway did not do what was asked.
     #[error("could not ask the gateway")]
     Control(#[from] ControlError),
+    /// The journal on the disk cannot be looked at.
+    #[error("could not look at the journal")]
+    Journal(#[from] JournalError),
+    /// A running gateway has the journal.
+    #[error("the gateway is running and has the journal; stop it first")]
+    InUse,
+    /// `journal verify` found something, or a number that is not there was asked for.
+    #[error("{0}")]
+    Missing(String),
+    /// A database is not fit to be opened.
+    #[error("the database is not fit")]
+    Unfit(#[from] StoreError),
 }
 
 impl Fault {
@@ -60,6 +78,10 @@ impl Fault {
             Self::Unwell(_) => ExitCode::from(1),
             Self::Unsaid(_) => ExitCode::from(74),
             Self::Control(_) => ExitCode::from(69),
+            Self::Journal(_) => ExitCode::from(74),
+            Self::InUse => ExitCode::from(75),
+            Self::Missing(_) => ExitCode::from(1),
+            Self::Unfit(found) => ExitCode::from(guard::status(found)),
         }
     }
 }

@@ -67,6 +67,12 @@ fn order_of(event: &Event) -> Option<OrderRef> {
     }
 }
 
+/// Returns up to where events were taken before; `None` if none ever was, or it cannot be read.
+pub fn taken(state: &State) -> Option<Seq> {
+    let cursor = state.get(&rows::cursor(CURSOR)).ok()??;
+    rows::read::<u64>(&cursor).ok().map(Seq)
+}
+
 /// Takes the next events, at most a batch of them; says whether there may be more.
 pub async fn take(
     journal: &Journal,

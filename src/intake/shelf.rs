@@ -159,7 +159,7 @@ mod tests {
     #[tokio::test]
     async fn the_newest_deliveries_are_known_again_after_a_restart() {
         let folder = tempfile::tempdir().unwrap();
-        let config = journal::Config { free_bytes_min: 0, ..journal::Config::house() };
+        let config = journal::Config { free_bytes_min: Some(0), ..journal::Config::house() };
         let event = |n: u8| NewEvent {
             source: "shop".to_owned(),
             topic: "order.updated".to_owned(),

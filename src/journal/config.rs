@@ -29,9 +29,8 @@ pub struct Config {
     /// The largest body, at most 16 MiB.
     #[serde(default = "event_bytes_max")]
     pub event_bytes_max: usize,
-    /// Below this much free space nothing is accepted.
-    #[serde(default = "free_bytes_min")]
-    pub free_bytes_min: u64,
+    /// Below this much free space nothing is accepted; absent: two segments.
+    pub free_bytes_min: Option<u64>,
     /// A database handle through which this much went is reopened, which bounds its memory.
     #[serde(default = "handle_bytes_max")]
     pub handle_bytes_max: u64,
@@ -61,10 +60,6 @@ fn event_bytes_max() -> usize {
     MIB
 }
 
-fn free_bytes_min() -> u64 {
-    128 * MIB_DISK
-}
-
 fn handle_bytes_max() -> u64 {
     2 * MIB_DISK
 }
@@ -79,9 +74,14 @@ impl Config {
             queue_len_max: queue_len_max(),
             queue_bytes_max: queue_bytes_max(),
             event_bytes_max: event_bytes_max(),
-            free_bytes_min: free_bytes_min(),
+            free_bytes_min: None,
             handle_bytes_max: handle_bytes_max(),
         }
+    }
+
+    /// Returns below how much free space nothing is accepted.
+    pub fn free_bytes_min(&self) -> u64 {
+        self.free_bytes_min.unwrap_or_else(|| self.segment_bytes_max.saturating_mul(2))
     }
 
     /// Says what is wrong with these limits, if anything.

@@ -3,10 +3,22 @@
 //! Guarantees: a manifest that decodes is the one that was written; segments that follow each other
 //! without a gap are told from those that do not. Pure.
 
+use super::note::Note;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, ops::RangeInclusive};
 
-const VERSION: u8 = 1;
+/// Every number from the first to the last is there.
+const DENSE: u8 = 1;
+/// Some are recorded as lost.
+const WITH_HOLES: u8 = 2;
+
+/// Why bytes are not a manifest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unsealed {
+    Damaged,
+    /// A newer version of the gateway wrote it.
+    Newer,
+}
 
 /// The promise of a sealed segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,22 +32,35 @@ pub(crate) struct Manifest {
 impl Manifest {
     /// Returns the written form: version, postcard, CRC-32. `None` never happens for this type.
     pub(crate) fn encode(&self) -> Option<Vec<u8>> {
-        let mut bytes = vec![VERSION];
+        let mut bytes = vec![if self.span() == Some(self.count) { DENSE } else { WITH_HOLES }];
         bytes.extend(postcard::to_stdvec(self).ok()?);
         bytes.extend(crc32fast::hash(&bytes).to_le_bytes());
         Some(bytes)
     }
 
-    /// Reads the written form; `None` if it is damaged, newer, or contradicts itself.
-    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
-        let (front, checksum) = bytes.split_last_chunk::<4>()?;
+    /// Reads the written form, unless it is damaged, newer, or contradicts itself.
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, Unsealed> {
+        let (front, checksum) = bytes.split_last_chunk::<4>().ok_or(Unsealed::Damaged)?;
         if crc32fast::hash(front) != u32::from_le_bytes(*checksum) {
-            return None;
+            return Err(Unsealed::Damaged);
         }
-        let (&VERSION, payload) = front.split_first()? else { return None };
-        let manifest: Self = postcard::from_bytes(payload).ok()?;
-        let count = manifest.last.checked_sub(manifest.first)?.checked_add(1)?;
-        (manifest.count == count).then_some(manifest)
+        let (version, payload) = front.split_first().ok_or(Unsealed::Damaged)?;
+        if *version > WITH_HOLES {
+            return Err(Unsealed::Newer);
+        }
+        let manifest: Self = postcard::from_bytes(payload).map_err(|_| Unsealed::Damaged)?;
+        let span = manifest.span().ok_or(Unsealed::Damaged)?;
+        let agrees = match *version {
+            DENSE => manifest.count == span,
+            WITH_HOLES => manifest.count < span,
+            _ => false,
+        };
+        if agrees { Ok(manifest) } else { Err(Unsealed::Damaged) }
+    }
+
+    /// Returns how many numbers lie between the first and the last, both included.
+    fn span(&self) -> Option<u64> {
+        self.last.checked_sub(self.first)?.checked_add(1)
     }
 }
 
@@ -51,6 +76,13 @@ impl Tally {
     /// Starts before the first record.
     pub(crate) fn new(first: u64) -> Self {
         Self { first, count: 0, hasher: crc32fast::Hasher::new() }
+    }
+
+    /// Goes on where a note says.
+    pub(crate) fn resume(first: u64, note: Note) -> Self {
+        let bytes = note.count.saturating_mul(4);
+        let hasher = crc32fast::Hasher::new_with_initial_len(note.checksum, bytes);
+        Self { first, count: note.count, hasher }
     }
 
     /// Takes in the checksum of the next record.
@@ -69,27 +101,35 @@ impl Tally {
         self.first.saturating_add(self.count)
     }
 
+    /// Returns how many records were taken in.
+    pub(crate) fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Returns the checksum over their checksums.
+    pub(crate) fn checksum(&self) -> u32 {
+        self.hasher.clone().finalize()
+    }
+
     /// Returns the manifest, or `None` for a segment without records.
     pub(crate) fn manifest(&self) -> Option<Manifest> {
         let last = self.count.checked_sub(1)?.checked_add(self.first)?;
-        let checksum = self.hasher.clone().finalize();
-        Some(Manifest { first: self.first, last, count: self.count, checksum })
+        let (count, checksum) = (self.count, self.checksum());
+        Some(Manifest { first: self.first, last, count, checksum })
     }
 }
 
-/// Returns the sequence numbers that lie between segments and in none of them, or in two.
+/// Returns the sequence numbers that lie between segments and in none of them.
 ///
-/// `newest` is where the unsealed segment begins, if there is one.
+/// `newest` is where the unsealed segment begins, if there is one. Segments must not overlap.
 pub(crate) fn gaps(
     sealed: &BTreeMap<u64, Manifest>,
     newest: Option<u64>,
 ) -> Vec<RangeInclusive<u64>> {
     let starts = sealed.keys().copied().skip(1).chain(newest);
     let ends = sealed.values().map(|manifest| manifest.last.saturating_add(1));
-    ends.zip(starts)
-        .filter(|(end, start)| end != start)
-        .map(|(end, start)| end.min(start)..=end.max(start).saturating_sub(1))
-        .collect()
+    let between = ends.zip(starts).filter(|(end, start)| end < start);
+    between.map(|(end, start)| end..=start.saturating_sub(1)).collect()
 }
 
 #[cfg(test)]
@@ -104,13 +144,15 @@ mod tests {
     fn a_manifest_is_read_back_and_no_altered_byte_is_overlooked() {
         let written = manifest(65, 190);
         let bytes = written.encode().unwrap();
-        assert_eq!(Manifest::decode(&bytes), Some(written));
+        assert_eq!(Manifest::decode(&bytes), Ok(written));
         for at in 0..bytes.len() {
             let mut altered = bytes.clone();
             altered[at] ^= 1;
-            assert_eq!(Manifest::decode(&altered), None, "byte {at}");
+            assert!(Manifest::decode(&altered).is_err(), "byte {at}");
         }
-        assert_eq!(Manifest::decode(&[]), None);
+        assert_eq!(Manifest::decode(&[]), Err(Unsealed::Damaged));
+        let holes = Manifest { count: 3, ..written };
+        assert_eq!(Manifest::decode(&holes.encode().unwrap()), Ok(holes));
     }
 
     #[test]

@@ -1,13 +1,14 @@
-//! The folders a journal consists of: their names, their order, and whether they are whole.
+//! The folders a journal consists of: their names, their order, and which of them look whole.
 //!
-//! Guarantees: what it returns follows each other without a gap; damage is an error that names what
-//! is missing.
+//! Guarantees: what it calls sealed follows each other without overlapping; every folder that does not
+//! fit is named, with a reason.
 
 use super::{
     JournalError, Seq, durable,
     joiner::{Item, Joiner},
-    manifest::{self, Manifest, Tally},
+    manifest::{Manifest, Tally, Unsealed},
     record::{self, RecordError},
+    rescue::Order,
     store::{Store, StoreError},
 };
 use std::{
@@ -18,7 +19,7 @@ use std::{
 };
 
 /// The file that seals a segment.
-const SEAL: &str = "sealed";
+pub(crate) const SEAL: &str = "sealed";
 
 /// What lies in a journal's folder.
 #[derive(Debug)]
@@ -26,6 +27,8 @@ pub(crate) struct Found {
     pub(crate) sealed: BTreeMap<u64, Manifest>,
     /// Where the one unsealed segment begins.
     pub(crate) newest: Option<u64>,
+    /// What does not fit.
+    pub(crate) unfit: Vec<Order>,
 }
 
 /// Returns the folder's name of the segment that begins with `first`.
@@ -33,46 +36,56 @@ pub(crate) fn name(first: u64) -> String {
     format!("{first:020}")
 }
 
-/// Lists the segments and checks that they follow each other.
+/// Lists the segments and names those whose seal is missing, damaged or contradicts its neighbours.
 pub(crate) fn list(folder: &Path) -> Result<Found, JournalError> {
-    let mut found = Found { sealed: BTreeMap::new(), newest: None };
+    let mut found = Found { sealed: BTreeMap::new(), newest: None, unfit: Vec::new() };
     let mut firsts = firsts(folder).map_err(StoreError::io("list the segments"))?;
     firsts.sort_unstable();
-    for first in firsts {
-        let path = folder.join(name(first));
-        if found.newest.is_some() {
-            let what = "follows a segment that was never sealed";
-            return Err(JournalError::Unreadable { path, what });
-        }
-        match read_seal(&path)? {
-            Some(manifest) if manifest.first == first => {
+    let nexts = firsts.iter().copied().skip(1).map(Some).chain([None]);
+    for (first, next) in firsts.iter().copied().zip(nexts) {
+        let mut unfit = |why: &str| {
+            let acknowledged = next.unwrap_or(first);
+            found.unfit.push(Order { first, end: next, acknowledged, why: why.to_owned() });
+        };
+        match read_seal(&folder.join(name(first)))? {
+            None if next.is_none() => found.newest = Some(first),
+            None => unfit("its seal is missing"),
+            Some(Err(Unsealed::Newer)) => {
+                let path = folder.join(name(first));
+                let what = "was written by a newer version of the program; install that one";
+                return Err(JournalError::Unreadable { path, what });
+            }
+            Some(Err(Unsealed::Damaged)) => unfit("its seal is damaged"),
+            Some(Ok(manifest)) if manifest.first != first => unfit("it has another one's seal"),
+            Some(Ok(manifest)) if next.is_some_and(|next| manifest.last >= next) => {
+                unfit("its seal names events of the next one");
+            }
+            Some(Ok(manifest)) => {
                 found.sealed.insert(first, manifest);
             }
-            Some(_) => {
-                return Err(JournalError::Unreadable { path, what: "has another segment's seal" });
-            }
-            None => found.newest = Some(first),
         }
     }
-    let missing = manifest::gaps(&found.sealed, found.newest);
-    if missing.is_empty() { Ok(found) } else { Err(JournalError::Damaged { missing }) }
+    Ok(found)
 }
 
 /// Seals a segment durably.
 pub(crate) fn seal(folder: &Path, manifest: &Manifest) -> Result<(), StoreError> {
-    let bytes = manifest.encode().ok_or(StoreError::RowTooLong)?;
-    let segment = folder.join(name(manifest.first));
-    durable::replace(&segment, SEAL, &bytes).map_err(StoreError::io("seal a segment"))
+    seal_at(&folder.join(name(manifest.first)), manifest)
 }
 
-/// Opens the segment that begins with `first` and reads it whole.
+/// Seals the segment in a folder of any name.
+pub(crate) fn seal_at(segment: &Path, manifest: &Manifest) -> Result<(), StoreError> {
+    let bytes = manifest.encode().ok_or(StoreError::RowTooLong)?;
+    durable::replace(segment, SEAL, &bytes).map_err(StoreError::io("seal a segment"))
+}
+
+/// Reads the whole of an open segment that has no note of how far it goes.
 pub(crate) fn audit(
-    folder: &Path,
+    mut store: Store,
     first: u64,
     handle_bytes_max: u64,
 ) -> Result<(Store, Tally), JournalError> {
-    let place = folder.join(name(first));
-    let mut store = Store::open(&place)?;
+    let place = store.folder().to_path_buf();
     let mut audit = Audit { tally: Tally::new(first), missing: Vec::new(), newer: None };
     let mut from = first;
     loop {
@@ -161,14 +174,14 @@ fn firsts(folder: &Path) -> io::Result<Vec<u64>> {
     Ok(firsts)
 }
 
-fn read_seal(segment: &Path) -> Result<Option<Manifest>, JournalError> {
+/// Reads a segment's seal, if it has one.
+pub(crate) fn read_seal(segment: &Path) -> Result<Option<Result<Manifest, Unsealed>>, StoreError> {
     match fs::read(segment.join(SEAL)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(StoreError::io("read a seal")(error).into()),
-        Ok(bytes) => {
-            let path = segment.to_path_buf();
-            let unreadable = JournalError::Unreadable { path, what: "has a damaged seal" };
-            Manifest::decode(&bytes).map(Some).ok_or(unreadable)
+        Err(error) if error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()) => {
+            Ok(Some(Err(Unsealed::Damaged)))
         }
+        Err(error) => Err(StoreError::io("read a seal")(error)),
+        Ok(bytes) => Ok(Some(Manifest::decode(&bytes))),
     }
 }

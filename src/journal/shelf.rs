@@ -1,20 +1,24 @@
 //! The segments as readers see them: the newest, which is written, and one sealed one, which is read.
 //!
-//! Guarantees: at most two databases are open; a read returns events in order and without a gap, and
-//! never one that is not yet durable; a sealed segment is read only as far as its seal says.
+//! Guarantees: at most two databases are open; a read returns events in order, passes over exactly what
+//! is recorded as lost, and never returns one that is not yet durable; a sealed segment is read only as
+//! far as its seal says.
 
 use super::{
     Event, JournalError, Seq,
     joiner::{Item, Joiner},
+    lossbook::Lossbook,
+    losses::Losses,
     manifest::Manifest,
+    opening,
     record::{self, RecordError},
     segments,
     store::{Store, StoreError},
 };
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
-    ops::{ControlFlow, RangeInclusive},
+    ops::{ControlFlow, Range, RangeInclusive},
     path::PathBuf,
     sync::{Mutex, MutexGuard, PoisonError},
 };
@@ -41,6 +45,14 @@ pub(crate) struct Books {
     /// The sealed segment that was read last.
     pub(crate) reading: Option<Opened>,
     pub(crate) closed: bool,
+    /// What may be passed over.
+    pub(crate) lossbook: Lossbook,
+    /// Segments that this process wrote or has looked at.
+    pub(crate) trusted: BTreeSet<u64>,
+    /// Segments that were found damaged and wait to be rescued, each with the reason.
+    pub(crate) suspects: BTreeMap<u64, String>,
+    /// Why the last events were not accepted, if so.
+    pub(crate) refusing: Option<String>,
 }
 
 /// All segments; readers and the writer meet here.
@@ -48,6 +60,7 @@ pub(crate) struct Books {
 pub(crate) struct Shelf {
     pub(crate) folder: PathBuf,
     handle_bytes_max: u64,
+    opening: super::Opening,
     books: Mutex<Books>,
 }
 
@@ -56,11 +69,21 @@ impl Shelf {
     pub(crate) fn new(
         folder: PathBuf,
         handle_bytes_max: u64,
+        opening: super::Opening,
         sealed: BTreeMap<u64, Manifest>,
-        newest: Opened,
+        lossbook: Lossbook,
     ) -> Self {
-        let books = Books { sealed, newest: Some(newest), reading: None, closed: false };
-        Self { folder, handle_bytes_max, books: Mutex::new(books) }
+        let books = Books {
+            sealed,
+            newest: None,
+            reading: None,
+            closed: false,
+            lossbook,
+            trusted: BTreeSet::new(),
+            suspects: BTreeMap::new(),
+            refusing: None,
+        };
+        Self { folder, handle_bytes_max, opening, books: Mutex::new(books) }
     }
 
     /// Locks the books; a reader that fell leaves nothing half done.
@@ -68,7 +91,7 @@ impl Shelf {
         self.books.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads from `from` up to and without `head`.
+    /// Reads from `from` up to and without `head`; what is recorded as lost is passed over.
     pub(crate) fn read(
         &self,
         from: Seq,
@@ -78,20 +101,35 @@ impl Shelf {
         let mut books = self.books();
         let mut reading = Reading { room, bytes: 0, events: Vec::new(), stop: None };
         let mut at = from.0.max(books.first().unwrap_or(0));
-        while at < head.0 && room.events_max > 0 && reading.stop.is_none() {
-            let (store, end) = self.segment(&mut books, at)?;
+        loop {
+            at = books.lossbook.losses().skip(at);
+            if at >= head.0 || room.events_max == 0 || reading.stop.is_some() {
+                break;
+            }
+            let (opened, end) = match self.segment(&mut books, at) {
+                Ok(found) => found,
+                // What was read so far is as good as ever.
+                Err(_) if !reading.events.is_empty() => break,
+                Err(error) => return Err(error),
+            };
             let end = end.min(head.0);
-            reading.pass(&store, at, end)?;
+            let read = reading.pass(&opened.store, at..end, books.lossbook.losses());
+            suspect(&mut books, opened.first, &reading, read.as_ref().err());
+            match read {
+                Err(_) if !reading.events.is_empty() => break,
+                read => read?,
+            }
             at = end;
         }
         reading.finish()
     }
 
-    /// Returns whether so much went through the newest handle that it should be reopened.
-    pub(crate) fn is_worn(&self) -> bool {
+    /// Returns whether the writer should see to a handle or a segment.
+    pub(crate) fn needs_care(&self) -> bool {
         let books = self.books();
         let newest = books.newest.as_ref();
-        newest.is_some_and(|newest| newest.store.touched_bytes() > self.handle_bytes_max)
+        !books.suspects.is_empty()
+            || newest.is_some_and(|newest| newest.store.touched_bytes() > self.handle_bytes_max)
     }
 
     /// Returns whether a sealed segment lies wholly below.
@@ -105,40 +143,78 @@ impl Shelf {
         let books = self.books();
         let newest = books.newest.as_ref();
         let firsts = books.sealed.keys().copied().chain(newest.map(|newest| newest.first));
-        let bytes = |first| {
-            let file = self.folder.join(segments::name(first)).join("db");
-            fs::metadata(file).map_or(0, |metadata| metadata.len())
-        };
         let (segments, bytes) = firsts.fold((0_usize, 0_u64), |(segments, sum), first| {
-            (segments.saturating_add(1), sum.saturating_add(bytes(first)))
+            (segments.saturating_add(1), sum.saturating_add(self.segment_bytes(first)))
         });
         (books.first().map(Seq), segments, bytes)
     }
 
+    /// Returns the bytes of a segment on the disk.
+    pub(crate) fn segment_bytes(&self, first: u64) -> u64 {
+        let file = self.folder.join(segments::name(first)).join("db");
+        fs::metadata(file).map_or(0, |metadata| metadata.len())
+    }
+
     /// Returns an open segment that has `at`, and where it ends.
-    fn segment(&self, books: &mut Books, at: u64) -> Result<(Store, u64), JournalError> {
+    fn segment(&self, books: &mut Books, at: u64) -> Result<(Opened, u64), JournalError> {
         if books.closed {
             return Err(JournalError::Closed);
         }
         if let Some(newest) = books.newest.as_ref().filter(|newest| newest.first <= at) {
-            return Ok((newest.store.clone(), u64::MAX));
+            let first = newest.first;
+            if books.suspects.contains_key(&first) {
+                return Err(JournalError::Unavailable);
+            }
+            return Ok((Opened { first, store: newest.store.clone() }, u64::MAX));
         }
         let holds = books.sealed.range(..=at).next_back();
-        let Some((&first, manifest)) = holds.filter(|(_, manifest)| at <= manifest.last) else {
+        let Some((&first, &manifest)) = holds.filter(|(_, manifest)| at <= manifest.last) else {
             return Err(JournalError::Unavailable);
         };
+        if books.suspects.contains_key(&first) {
+            return Err(JournalError::Unavailable);
+        }
         let end = manifest.last.saturating_add(1);
         let fresh = books.reading.take().filter(|opened| {
             opened.first == first && opened.store.touched_bytes() <= self.handle_bytes_max
         });
-        let opened = match fresh {
-            Some(opened) => opened,
-            None => Opened { first, store: Store::open(&self.folder.join(segments::name(first)))? },
+        let store = match fresh {
+            Some(opened) => opened.store,
+            None => self.open(books, first, end)?,
         };
-        let store = opened.store.clone();
-        books.reading = Some(opened);
-        Ok((store, end))
+        books.reading = Some(Opened { first, store: store.clone() });
+        Ok((Opened { first, store }, end))
     }
+
+    /// Opens a sealed segment, the first time with a look at it.
+    fn open(&self, books: &mut Books, first: u64, end: u64) -> Result<Store, StoreError> {
+        let place = self.folder.join(segments::name(first));
+        let opened = if books.trusted.contains(&first) {
+            Store::open(&place)
+        } else {
+            opening::open_checked(&place, (first, end), &self.opening)
+        };
+        match &opened {
+            Ok(_) => {
+                books.trusted.insert(first);
+            }
+            Err(error) if error.is_damage() => {
+                books.suspects.insert(first, crate::log::chain(error));
+            }
+            Err(_) => {}
+        }
+        opened
+    }
+}
+
+/// Notes a segment that is not what it should be; the writer sees to it.
+fn suspect(books: &mut Books, first: u64, reading: &Reading, error: Option<&StoreError>) {
+    let why = match (&reading.stop, error) {
+        (_, Some(error)) if error.is_damage() => crate::log::chain(error),
+        (Some(Stop::Damage(missing)), _) => format!("it lacks {missing:?}"),
+        (None | Some(Stop::Full | Stop::Newer(..)), _) => return,
+    };
+    books.suspects.entry(first).or_insert(why);
 }
 
 impl Books {
@@ -164,27 +240,34 @@ struct Reading {
 }
 
 impl Reading {
-    fn pass(&mut self, store: &Store, from: u64, end: u64) -> Result<(), StoreError> {
-        let mut joiner = Joiner::new(from);
-        let range = record::key(Seq(from), 0)..record::key(Seq(end), 0);
-        store.scan(range, |key, value| {
-            joiner.push(key, value, |item| self.take(item));
+    fn pass(
+        &mut self,
+        store: &Store,
+        range: Range<u64>,
+        losses: &Losses,
+    ) -> Result<(), StoreError> {
+        let mut joiner = Joiner::new(range.start);
+        let keys = record::key(Seq(range.start), 0)..record::key(Seq(range.end), 0);
+        store.scan(keys, |key, value| {
+            joiner.push(key, value, |item| self.take(item, losses));
             if self.stop.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
         if self.stop.is_none()
-            && let Some(lost) = joiner.finish(end)
+            && let Some(lost) = joiner.finish(range.end)
         {
-            self.take(Item::Lost(lost));
+            self.take(Item::Lost(lost), losses);
         }
         Ok(())
     }
 
-    fn take(&mut self, item: Item) {
+    fn take(&mut self, item: Item, losses: &Losses) {
         if self.stop.is_some() {
             return;
         }
         match item {
-            Item::Lost(lost) => self.stop = Some(Stop::Damage(lost)),
+            Item::Lost(lost) => {
+                self.stop = losses.uncovered(lost).into_iter().next().map(Stop::Damage);
+            }
             Item::Whole(seq, record) => self.decode(seq, &record),
         }
     }
@@ -194,7 +277,7 @@ impl Reading {
             Ok(event) => self.keep(event),
             Err(RecordError::Newer(version)) => self.stop = Some(Stop::Newer(seq, version)),
             Err(RecordError::Short | RecordError::Checksum | RecordError::Malformed) => {
-                self.take(Item::Lost(seq.0..=seq.0));
+                self.stop = Some(Stop::Damage(seq.0..=seq.0));
             }
         }
     }

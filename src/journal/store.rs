@@ -63,13 +63,60 @@ pub enum StoreError {
     /// A key or value is longer than a row may be.
     #[error("a row is too long")]
     RowTooLong,
+    /// The folder has no database in it.
+    #[error("the database's files are not there")]
+    Gone,
+    /// A look at it in another process found it damaged.
+    #[error("the database does not open: {0}")]
+    Unfit(String),
 }
 
 impl StoreError {
     pub(crate) fn io(doing: &'static str) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Io { doing, source: Arc::new(source) }
     }
+
+    /// Returns whether the files are damaged, as far as an error while opening or reading tells; a
+    /// full or locked disk is no damage.
+    pub(crate) fn is_damage(&self) -> bool {
+        match self {
+            Self::Fell { .. } | Self::Gone | Self::Unfit(_) => true,
+            Self::Locked | Self::RowTooLong => false,
+            Self::Io { source, .. } => is_bad_block(source),
+            Self::Refused { source, .. } => match source.downcast_ref::<sled::Error>() {
+                // An end that comes too early has no number of the system.
+                Some(sled::Error::Io(error)) => {
+                    error.raw_os_error().is_none() || is_bad_block(error)
+                }
+                Some(_) | None => true,
+            },
+        }
+    }
+
+    /// Returns whether the volume has no room.
+    pub(crate) fn is_full(&self) -> bool {
+        let number = match self {
+            Self::Io { source, .. } => source.raw_os_error(),
+            Self::Refused { source, .. } => match source.downcast_ref::<sled::Error>() {
+                Some(sled::Error::Io(error)) => error.raw_os_error(),
+                Some(_) | None => None,
+            },
+            Self::Locked | Self::Fell { .. } | Self::RowTooLong | Self::Gone | Self::Unfit(_) => {
+                None
+            }
+        };
+        let full = [rustix::io::Errno::NOSPC, rustix::io::Errno::DQUOT];
+        number.is_some_and(|number| full.iter().any(|full| full.raw_os_error() == number))
+    }
 }
+
+fn is_bad_block(error: &io::Error) -> bool {
+    let bad = [rustix::io::Errno::IO, rustix::io::Errno::from_raw_os_error(EUCLEAN)];
+    error.raw_os_error().is_some_and(|number| bad.iter().any(|bad| bad.raw_os_error() == number))
+}
+
+/// What a file system says of its own damaged structure.
+const EUCLEAN: i32 = 117;
 
 /// A change to one row.
 #[derive(Clone, Debug)]
@@ -99,17 +146,32 @@ impl Store {
             fs::remove_dir_all(&folder).map_err(StoreError::io("remove an unfinished database"))?;
         }
         failpoint::pass("store.create.before");
-        drop(Self::open(&folder)?);
+        drop(Self::open_new(&folder)?);
         failpoint::pass("store.create.opened");
-        for part in ["conf", "db", "blobs", ""] {
-            durable::sync_folder(&folder.join(part)).map_err(StoreError::io("sync a database"))?;
-        }
+        Self::settle(&folder)?;
         durable::publish(parent, &unfinished, name).map_err(StoreError::io("name a database"))?;
         Self::open(&parent.join(name))
     }
 
-    /// Opens a database.
+    /// Syncs everything a closed database consists of.
+    pub(crate) fn settle(folder: &Path) -> Result<(), StoreError> {
+        for part in ["conf", "db", "blobs", ""] {
+            durable::sync_folder(&folder.join(part)).map_err(StoreError::io("sync a database"))?;
+        }
+        Ok(())
+    }
+
+    /// Opens a database that is there.
     pub(crate) fn open(folder: &Path) -> Result<Self, StoreError> {
+        // sled would begin an empty one.
+        if !folder.join("db").exists() || !folder.join("conf").exists() {
+            return Err(StoreError::Gone);
+        }
+        Self::open_new(folder)
+    }
+
+    /// Opens a database, or begins one that nobody relies on yet.
+    pub(crate) fn open_new(folder: &Path) -> Result<Self, StoreError> {
         clear_generating(folder).map_err(StoreError::io("clear a snapshot"))?;
         let config = sled::Config::new()
             .path(folder)
@@ -214,6 +276,16 @@ impl Store {
             }
         }
         Ok(())
+    }
+
+    /// Returns the last key of a range.
+    pub(crate) fn last_key(&self, range: Range<Vec<u8>>) -> Result<Option<Vec<u8>>, StoreError> {
+        if range.start >= range.end {
+            return Ok(None);
+        }
+        let mut rows = self.db()?.range(range);
+        let row = guard("read a row", || rows.next_back().transpose())?;
+        Ok(row.map(|(key, _)| key.to_vec()))
     }
 
     /// Returns how much was read and written through this handle; its memory grows with it.

@@ -1,5 +1,7 @@
 //! Stories of a whole journal on a real disk.
 
+mod damage;
+
 use super::*;
 use std::{collections::BTreeSet, fs, time::Duration};
 use tempfile::TempDir;
@@ -118,7 +120,11 @@ async fn full_segments_are_sealed_and_drained_ones_are_removed_as_folders() {
     let after = journal.stats();
     assert!(after.first > Seq(1) && after.first <= Seq(200), "{after:?}");
     assert!(after.bytes < before.bytes);
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), after.segments + 1, "and the lock");
+    assert_eq!(
+        fs::read_dir(folder.path()).unwrap().count(),
+        after.segments + 3,
+        "lock and numbers"
+    );
     assert_eq!(read_all(&journal, 0).first().unwrap().seq, after.first);
 
     committer.stop();
@@ -184,7 +190,7 @@ async fn a_full_queue_or_disk_is_told_and_nothing_is_lost_or_half_written() {
     assert_eq!(read_all(&journal, 1).len(), stored);
     committer.stop();
 
-    let floor = Config { free_bytes_min: u64::MAX, ..limits };
+    let floor = Config { free_bytes_min: Some(u64::MAX), ..limits };
     let (journal, _committer) = Journal::open(folder.path(), &floor).unwrap();
     assert!(matches!(journal.append(event(0, 1)).await, Err(JournalError::Full)));
     assert_eq!(read_all(&journal, 1).len(), stored);
@@ -228,78 +234,6 @@ async fn after_a_failed_sync_nothing_is_acknowledged_and_a_new_segment_begins() 
     check(&again);
 }
 
-/// Changes one row of a segment behind the journal's back.
-fn damage(folder: &Path, first: u64, row: store::Row) {
-    let store = store::Store::open(&folder.join(segments::name(first))).unwrap();
-    store.apply(vec![row]).unwrap();
-    store.sync().unwrap();
-}
-
-#[tokio::test]
-async fn damage_is_named_by_its_sequence_numbers_and_is_never_skipped() {
-    let folder = TempDir::new().unwrap();
-    let (journal, committer) = Journal::open(folder.path(), &config("")).unwrap();
-    let _ = journal.append_all((1..=9).map(|number| event(number, 7_000)).collect()).await.unwrap();
-    committer.stop();
-    damage(folder.path(), 1, store::Row::Delete(record::key(Seq(4), 1)));
-    damage(folder.path(), 1, store::Row::Delete(record::key(Seq(5), 0)));
-    damage(folder.path(), 1, store::Row::Put(record::key(Seq(7), 1), vec![0; 1_100]));
-    match Journal::open(folder.path(), &config("")) {
-        Err(JournalError::Damaged { missing }) => assert_eq!(missing, [4..=5, 7..=7]),
-        other => panic!("{other:?}"),
-    }
-
-    let manifest = manifest::Manifest { first: 1, last: 9, count: 9, checksum: 0 };
-    segments::seal(folder.path(), &manifest).unwrap();
-    let (journal, _committer) = Journal::open(folder.path(), &config("")).unwrap();
-    let table = [
-        // from, what comes
-        (1, Ok(vec![1, 2, 3])),
-        (4, Err(4..=4)),
-        (5, Err(5..=5)),
-        (6, Ok(vec![6])),
-        (7, Err(7..=7)),
-        (8, Ok(vec![8, 9])),
-    ];
-    for (from, want) in table {
-        let got = match journal.read(Seq(from), 99, 1_000_000) {
-            Ok(events) => Ok(events.iter().map(|event| event.seq.0).collect()),
-            Err(JournalError::Damaged { missing }) => Err(missing[0].clone()),
-            Err(other) => panic!("{other}"),
-        };
-        assert_eq!(got, want, "from {from}");
-    }
-}
-
-#[tokio::test]
-async fn a_missing_segment_or_seal_keeps_the_journal_shut() {
-    let folder = TempDir::new().unwrap();
-    let small = config("segment_bytes_max = 1048576");
-    let (journal, committer) = Journal::open(folder.path(), &small).unwrap();
-    for number in 0..40 {
-        let _ = journal.append(event(number, 60_000)).await.unwrap();
-    }
-    committer.stop();
-    let firsts: Vec<u64> = segments::list(folder.path()).unwrap().sealed.into_keys().collect();
-    assert!(firsts.len() >= 2, "{firsts:?}");
-
-    let seal = folder.path().join(segments::name(firsts[0])).join("sealed");
-    let bytes = fs::read(&seal).unwrap();
-    fs::write(&seal, &bytes[1..]).unwrap();
-    let opened = Journal::open(folder.path(), &small);
-    assert!(matches!(opened, Err(JournalError::Unreadable { .. })), "{opened:?}");
-    fs::remove_file(&seal).unwrap();
-    let opened = Journal::open(folder.path(), &small);
-    assert!(matches!(opened, Err(JournalError::Unreadable { .. })), "{opened:?}");
-    fs::write(&seal, &bytes).unwrap();
-
-    fs::remove_dir_all(folder.path().join(segments::name(firsts[1]))).unwrap();
-    match Journal::open(folder.path(), &small) {
-        Err(JournalError::Damaged { missing }) => assert_eq!(*missing[0].start(), firsts[1]),
-        other => panic!("{other:?}"),
-    }
-}
-
 #[tokio::test]
 async fn a_second_journal_in_the_same_folder_is_refused() {
     let folder = TempDir::new().unwrap();
@@ -322,5 +256,5 @@ async fn leftovers_of_an_interrupted_run_are_swept() {
     fs::write(segment.join("snap.00000000000FFFFF.generating"), b"half").unwrap();
     let (again, _committer) = Journal::open(folder.path(), &config("")).unwrap();
     assert_eq!(read_all(&again, 1).len(), 1);
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "the lock and a segment");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 4, "lock, numbers and a segment");
 }

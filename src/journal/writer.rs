@@ -6,36 +6,47 @@
 //! are there two segments without a seal.
 
 use super::{
-    Config, JournalError, Seq,
+    Config, JournalError, Opening, Seq,
     committer::Sink,
     durable,
     manifest::Tally,
+    note::{self, Note},
+    numbers::Numbers,
+    opening,
     record::{self, RecordError},
+    rescue::{self, Order},
     segments,
     shelf::{Books, Opened, Shelf},
     store::{Row, Store, StoreError},
 };
-use crate::failpoint;
+use crate::{clock, failpoint, log};
 use std::{
-    fs::{self, File},
-    io,
+    fs::File,
     path::Path,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::{Duration, Instant},
 };
 use tokio::sync::watch;
+
+/// The first pause after a segment could not be begun or rescued; it doubles up to the longest.
+const PAUSE: Duration = Duration::from_millis(250);
+const PAUSE_MAX: Duration = Duration::from_secs(15);
 
 /// The one that writes.
 pub(crate) struct Writer {
     config: Config,
     shelf: Arc<Shelf>,
     place: Place,
+    numbers: Numbers,
     head: watch::Sender<Seq>,
     settled: Arc<AtomicU64>,
-    /// Whether the last group was refused for want of space.
-    is_full: bool,
+    /// Whether the last group was refused, and readers know why.
+    is_refusing: bool,
+    /// When to try again what failed.
+    again: Again,
     /// Keeps other processes out while it is open.
     lock: Option<File>,
 }
@@ -48,43 +59,69 @@ enum Place {
     Ended(Tally),
 }
 
+/// When to try again what failed.
+struct Again {
+    pause: Duration,
+    at: Option<Instant>,
+}
+
+impl Again {
+    fn is_due(&self) -> bool {
+        self.at.is_none_or(|at| clock::now().mono >= at)
+    }
+
+    fn failed(&mut self) {
+        self.at = clock::now().mono.checked_add(self.pause);
+        self.pause = self.pause.saturating_mul(2).min(PAUSE_MAX);
+    }
+
+    fn worked(&mut self) {
+        *self = Self { pause: PAUSE, at: None };
+    }
+}
+
 /// Opens what lies in `folder`, or begins.
 pub(crate) fn open(
     folder: &Path,
     config: &Config,
+    opening: Opening,
     settled: Arc<AtomicU64>,
 ) -> Result<(Writer, Arc<Shelf>, watch::Receiver<Seq>), JournalError> {
-    let lock = prepare(folder).map_err(StoreError::io("prepare the journal's folder"))?;
-    let lock = Some(lock.ok_or(StoreError::Locked)?);
-    let found = segments::list(folder)?;
-    let (store, tally) = if let Some(first) = found.newest {
-        segments::audit(folder, first, config.handle_bytes_max)?
-    } else {
-        let last = found.sealed.values().next_back().map_or(0, |manifest| manifest.last);
-        let first = last.saturating_add(1);
-        (Store::create(folder, &segments::name(first))?, Tally::new(first))
-    };
-    let newest = Opened { first: tally.first(), store: store.clone() };
-    let shelf = Shelf::new(folder.to_path_buf(), config.handle_bytes_max, found.sealed, newest);
+    let opened = opening::open(folder, config, &opening)?;
+    let opening::Opened { lock, lossbook, mut numbers, found, newest, next } = opened;
+    let shelf =
+        Shelf::new(folder.to_path_buf(), config.handle_bytes_max, opening, found.sealed, lossbook);
     let shelf = Arc::new(shelf);
-    let (head, heads) = watch::channel(Seq(tally.next()));
-    let place = Place::Open(store, tally);
-    let config = *config;
-    let shared = Arc::clone(&shelf);
-    Ok((Writer { config, shelf, place, head, settled, is_full: false, lock }, shared, heads))
+    let mut books = shelf.books();
+    let place = if let Some((store, tally)) = newest {
+        books.newest = Some(Opened { first: tally.first(), store: store.clone() });
+        Place::Open(store, tally)
+    } else {
+        begin(folder, next, &mut books)?
+    };
+    drop(books);
+    numbers.acknowledge(next).map_err(StoreError::io("write the numbers"))?;
+    let (head, heads) = watch::channel(Seq(next));
+    let writer = Writer {
+        config: *config,
+        shelf: Arc::clone(&shelf),
+        place,
+        numbers,
+        head,
+        settled,
+        is_refusing: false,
+        again: Again { pause: PAUSE, at: None },
+        lock: Some(lock),
+    };
+    Ok((writer, shelf, heads))
 }
 
-/// Makes the folder, takes it and sweeps it.
-fn prepare(folder: &Path) -> io::Result<Option<File>> {
-    fs::create_dir_all(folder)?;
-    if let Some(parent) = folder.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        durable::sync_folder(parent)?;
-    }
-    let lock = durable::lock(folder)?;
-    if lock.is_some() {
-        durable::sweep(folder)?;
-    }
-    Ok(lock)
+/// Begins the segment whose first event gets the number `first`.
+fn begin(folder: &Path, first: u64, books: &mut Books) -> Result<Place, StoreError> {
+    let store = Store::create(folder, &segments::name(first))?;
+    books.newest = Some(Opened { first, store: store.clone() });
+    books.trusted.insert(first);
+    Ok(Place::Open(store, Tally::new(first)))
 }
 
 impl Sink for Writer {
@@ -107,9 +144,15 @@ impl Sink for Writer {
     }
 
     fn tidy(&mut self) {
-        let done = self.rotate().and_then(|()| self.reopen()).and_then(|()| self.remove_drained());
-        if let Err(error) = done {
-            alarm(&error, "could not tidy the journal");
+        if self.again.is_due() {
+            let done = self.rescue().and_then(|()| self.rotate()).and_then(|()| self.reopen());
+            if let Err(error) = done {
+                self.again.failed();
+                alarm(&error, "could not tidy the journal");
+            }
+        }
+        if let Err(error) = self.remove_drained() {
+            alarm(&error, "could not remove a drained segment");
         }
     }
 
@@ -121,6 +164,9 @@ impl Sink for Writer {
         if let Place::Open(_, tally) = &self.place {
             self.place = Place::Ended(tally.clone());
         }
+        if let Err(error) = self.numbers.sync() {
+            alarm(&error, "could not note how far the journal goes");
+        }
         self.lock = None;
     }
 }
@@ -128,15 +174,36 @@ impl Sink for Writer {
 impl Writer {
     /// Writes the records of a group; returns the first sequence number.
     fn put(&mut self, group: &[Vec<Vec<u8>>]) -> Result<u64, JournalError> {
+        let written = self.room().and_then(|()| self.write_group(group));
+        match &written {
+            Ok(_) => self.tell_refusing(None),
+            Err(error) => self.tell_refusing(Some(error)),
+        }
+        written
+    }
+
+    /// Publishes why nothing is accepted, and says so once.
+    fn tell_refusing(&mut self, error: Option<&JournalError>) {
+        match error {
+            None if !self.is_refusing => return,
+            None => tracing::info!("events are accepted again"),
+            Some(error) if !self.is_refusing => {
+                let why = log::chain(error);
+                tracing::error!(why, "no event is accepted");
+            }
+            Some(_) => {}
+        }
+        self.is_refusing = error.is_some();
+        self.shelf.books().refusing = error.map(|error| log::chain(error));
+    }
+
+    fn room(&self) -> Result<(), JournalError> {
         let free = durable::free_bytes(&self.shelf.folder)
             .map_err(StoreError::io("ask for the free space"))?;
-        let was_full = std::mem::replace(&mut self.is_full, free < self.config.free_bytes_min);
-        if self.is_full {
-            if !was_full {
-                tracing::error!(free, "the disk is full; no event is accepted");
-            }
-            return Err(JournalError::Full);
-        }
+        if free < self.config.free_bytes_min() { Err(JournalError::Full) } else { Ok(()) }
+    }
+
+    fn write_group(&mut self, group: &[Vec<Vec<u8>>]) -> Result<u64, JournalError> {
         let shared = Arc::clone(&self.shelf);
         self.begin(&mut shared.books())?;
         let Place::Open(store, tally) = &mut self.place else {
@@ -151,19 +218,25 @@ impl Writer {
             );
             grown.add(sum(record)?);
         }
+        let next = grown.next();
+        rows.push(Row::Put(note::note_key(), Note::of(&grown, first).encode()));
+        self.numbers.reserve(next).map_err(StoreError::io("reserve numbers"))?;
         failpoint::pass("journal.put.before");
         if let Err(error) = store.apply(rows).and_then(|()| store.sync()) {
             alarm(&error, "could not write to the journal; its segment is given up");
             let mut books = shared.books();
             self.end(&mut books);
             if let Err(error) = self.begin(&mut books) {
-                alarm(&error, "could not begin a segment; the next append tries again");
+                alarm(&error, "could not begin a segment; a later append tries again");
             }
             return Err(error.into());
         }
         failpoint::pass("journal.put.durable");
-        let next = grown.next();
         *tally = grown;
+        if let Err(error) = self.numbers.acknowledge(next) {
+            // Only what a look after damage would like to know is behind.
+            tracing::warn!(%error, "could not note how far the journal goes");
+        }
         self.head.send_replace(Seq(next));
         Ok(first)
     }
@@ -177,32 +250,58 @@ impl Writer {
     }
 
     /// Seals what ended and begins the next segment; does nothing while one is open.
-    fn begin(&mut self, books: &mut Books) -> Result<(), StoreError> {
-        let Place::Ended(tally) = &mut self.place else { return Ok(()) };
-        let folder = &self.shelf.folder;
-        let first = tally.next();
-        match tally.manifest() {
-            Some(manifest) => {
-                failpoint::pass("journal.seal.before");
-                segments::seal(folder, &manifest)?;
-                failpoint::pass("journal.seal.after");
-                books.sealed.insert(manifest.first, manifest);
-                *tally = Tally::new(first);
-            }
-            None if folder.join(segments::name(first)).exists() => {
-                durable::remove(folder, &segments::name(first))
-                    .map_err(StoreError::io("remove a segment without events"))?;
-            }
-            None => {}
+    ///
+    /// After a failure it tries again only after a pause.
+    fn begin(&mut self, books: &mut Books) -> Result<(), JournalError> {
+        let Place::Ended(tally) = &self.place else { return Ok(()) };
+        if !self.again.is_due() {
+            return Err(JournalError::Unavailable);
         }
-        let store = Store::create(folder, &segments::name(first))?;
-        failpoint::pass("journal.begun");
-        books.newest = Some(Opened { first, store: store.clone() });
-        self.place = Place::Open(store, Tally::new(first));
+        match succeed(&self.shelf.folder, tally, books) {
+            Ok(place) => {
+                self.place = place;
+                self.again.worked();
+                Ok(())
+            }
+            Err(error) => {
+                self.again.failed();
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Rescues a segment that a reader found damaged; the newest is ended first.
+    fn rescue(&mut self) -> Result<(), JournalError> {
+        let shared = Arc::clone(&self.shelf);
+        let mut books = shared.books();
+        let Some((first, why)) = books.suspects.first_key_value() else { return Ok(()) };
+        let (first, why) = (*first, why.clone());
+        if books.newest.as_ref().is_some_and(|newest| newest.first == first) {
+            self.end(&mut books);
+            self.begin(&mut books)?;
+        }
+        if books.reading.as_ref().is_some_and(|reading| reading.first == first) {
+            books.reading = None;
+        }
+        let folder = &shared.folder;
+        if let Some(manifest) = books.sealed.get(&first).copied() {
+            if folder.join(segments::name(first)).exists() {
+                let end = manifest.last.saturating_add(1);
+                let order = Order { first, end: Some(end), acknowledged: end, why };
+                rescue::set_aside(folder, &order)?;
+            }
+            rescue::finish(folder, &mut books.lossbook)?;
+            match segments::read_seal(&folder.join(segments::name(first)))? {
+                Some(Ok(manifest)) => books.sealed.insert(first, manifest),
+                Some(Err(_)) | None => books.sealed.remove(&first),
+            };
+        }
+        books.suspects.remove(&first);
+        self.again.worked();
         Ok(())
     }
 
-    fn rotate(&mut self) -> Result<(), StoreError> {
+    fn rotate(&mut self) -> Result<(), JournalError> {
         let Place::Open(store, tally) = &self.place else { return Ok(()) };
         if store.file_bytes() < self.config.segment_bytes_max || tally.manifest().is_none() {
             return Ok(());
@@ -214,7 +313,7 @@ impl Writer {
     }
 
     /// Gives the memory of a worn handle back.
-    fn reopen(&mut self) -> Result<(), StoreError> {
+    fn reopen(&mut self) -> Result<(), JournalError> {
         let Place::Open(store, tally) = &self.place else { return Ok(()) };
         if store.touched_bytes() <= self.config.handle_bytes_max {
             return Ok(());
@@ -246,6 +345,25 @@ impl Writer {
         }
         Ok(())
     }
+}
+
+/// Seals a segment that ended and begins the next one.
+fn succeed(folder: &Path, tally: &Tally, books: &mut Books) -> Result<Place, StoreError> {
+    let first = tally.next();
+    match tally.manifest() {
+        Some(manifest) => {
+            failpoint::pass("journal.seal.before");
+            segments::seal(folder, &manifest)?;
+            failpoint::pass("journal.seal.after");
+            books.sealed.insert(manifest.first, manifest);
+        }
+        None if folder.join(segments::name(first)).exists() => {
+            durable::remove(folder, &segments::name(first))
+                .map_err(StoreError::io("remove a segment without events"))?;
+        }
+        None => {}
+    }
+    begin(folder, first, books)
 }
 
 fn sum(record: &[u8]) -> Result<u32, JournalError> {

@@ -52,6 +52,10 @@ pub struct JournalPicture {
     pub next: u64,
     /// Its size on disk.
     pub bytes: u64,
+    /// Events that are recorded as lost.
+    pub lost: u64,
+    /// Damaged segments that lie in quarantine.
+    pub aside: usize,
 }
 
 /// A system we call.
@@ -108,6 +112,8 @@ pub fn overview(picture: &Picture) -> Result<String, fmt::Error> {
         ("Journal, oldest event".to_owned(), journal.first.to_string()),
         ("Journal, next event".to_owned(), journal.next.to_string()),
         ("Journal, bytes".to_owned(), journal.bytes.to_string()),
+        ("Journal, events lost".to_owned(), journal.lost.to_string()),
+        ("Journal, segments in quarantine".to_owned(), journal.aside.to_string()),
     ];
     table(&mut html, "Now", sums.drain(..))?;
     let rows = stages.iter().map(|(stage, count)| (stage.clone(), count.to_string()));

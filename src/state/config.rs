@@ -30,6 +30,9 @@ pub struct Config {
     /// journal holds can still be finished.
     #[serde(default = "free_bytes_min")]
     pub free_bytes_min: u64,
+    /// Room that is held in a file of its own, to finish work and to open on a full volume; 0: none.
+    #[serde(default = "ballast_bytes")]
+    pub ballast_bytes: u64,
     /// A file larger than this, and than four times what lives in it, is compacted.
     #[serde(default = "compact_bytes_min")]
     pub compact_bytes_min: u64,
@@ -62,6 +65,10 @@ fn free_bytes_min() -> u64 {
     32 * MIB_DISK
 }
 
+fn ballast_bytes() -> u64 {
+    32 * MIB_DISK
+}
+
 fn compact_bytes_min() -> u64 {
     8 * MIB_DISK
 }
@@ -80,6 +87,7 @@ impl Config {
             queue_bytes_max: queue_bytes_max(),
             value_bytes_max: value_bytes_max(),
             free_bytes_min: free_bytes_min(),
+            ballast_bytes: ballast_bytes(),
             compact_bytes_min: compact_bytes_min(),
             handle_bytes_max: handle_bytes_max(),
         }

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, fs};
 use tempfile::TempDir;
 
 fn config(text: &str) -> Config {
-    toml::from_str(&format!("free_bytes_min = 0\n{text}")).unwrap()
+    toml::from_str(&format!("free_bytes_min = 0\nballast_bytes = 0\n{text}")).unwrap()
 }
 
 fn put(key: &str, value: &[u8]) -> Batch {

@@ -5,7 +5,9 @@
 //! for new writes: its rows are copied into a new generation first.
 
 use super::{
-    Config, Epoch, StateError, generation,
+    Config, Epoch, StateError,
+    ballast::Ballast,
+    generation,
     group::{Batch, Declined, Group},
     live::{self, Handle, Live},
     row,
@@ -38,6 +40,8 @@ pub(crate) struct Writer {
     generation: u64,
     live: Arc<Live>,
     live_bytes: u64,
+    /// Room that is given back when there is none.
+    ballast: Ballast,
     /// Whether the last group was refused for want of space.
     is_full: bool,
     /// Keeps other processes out while it is open.
@@ -52,7 +56,13 @@ pub(crate) fn open(folder: &Path, config: &Config) -> Result<(Writer, Arc<Live>)
     }
     let lock = durable::lock(folder).map_err(StoreError::io("take the lock"))?;
     let lock = Some(lock.ok_or(StateError::Locked)?);
-    let (generation, store) = generation::open(folder)?;
+    let mut ballast = Ballast::new(folder, config.ballast_bytes);
+    let (generation, store) = match generation::open(folder) {
+        Err(StateError::Store(error)) if error.is_full() && ballast.release() => {
+            generation::open(folder)?
+        }
+        opened => opened?,
+    };
     let epoch = Epoch(read_epoch(&store)?.0.saturating_add(1));
     let note = Row::Put(row::note_key(EPOCH), epoch.0.to_be_bytes().to_vec());
     failpoint::pass("state.epoch.before");
@@ -63,8 +73,11 @@ pub(crate) fn open(folder: &Path, config: &Config) -> Result<(Writer, Arc<Live>)
     let live = Arc::new(Live::new(store));
     let (folder, config) = (folder.to_path_buf(), *config);
     let shared = Arc::clone(&live);
+    ballast.keep(config.free_bytes_min);
     let is_full = false;
-    Ok((Writer { folder, config, epoch, generation, live, live_bytes, is_full, lock }, shared))
+    let writer =
+        Writer { folder, config, epoch, generation, live, live_bytes, ballast, is_full, lock };
+    Ok((writer, shared))
 }
 
 impl Sink for Writer {
@@ -83,6 +96,7 @@ impl Sink for Writer {
         if let Err(error) = self.compact().and_then(|()| self.reopen()) {
             alarm(&error, "could not tidy the state");
         }
+        self.ballast.keep(self.config.free_bytes_min);
     }
 
     fn close(&mut self) {
@@ -99,7 +113,12 @@ impl Writer {
 
     fn put(&mut self, batches: Vec<Batch>) -> Result<Vec<Result<(), StateError>>, StateError> {
         let free =
-            durable::free_bytes(&self.folder).map_err(StoreError::io("ask for the free space"))?;
+            || durable::free_bytes(&self.folder).map_err(StoreError::io("ask for the free space"));
+        let mut free_bytes = free()?;
+        if free_bytes < self.config.free_bytes_min && self.ballast.release() {
+            free_bytes = free()?;
+        }
+        let free = free_bytes;
         let was_full = std::mem::replace(&mut self.is_full, free < self.config.free_bytes_min);
         if self.is_full {
             if !was_full {
@@ -162,6 +181,9 @@ impl Writer {
             return Ok(());
         };
         alarm(&error, "could not write the state; its database is given up");
+        if error.is_full() {
+            self.ballast.release();
+        }
         drop(store);
         let live = Arc::clone(&self.live);
         let mut handle = live.handle();

@@ -4,7 +4,7 @@
 //! that nobody sent, and one that lies out of order.
 
 use crate::site::{Fault, body};
-use causeway::journal::{self, Event, Journal, JournalError, Seq};
+use causeway::journal::{self, Event, Journal, JournalError, Seq, inspect::AtRest};
 use std::{
     collections::{BTreeMap, BTreeSet},
     ops::RangeInclusive,
@@ -70,7 +70,7 @@ fn number_of(text: &[u8]) -> Option<u64> {
 
 /// Reads a whole journal that nobody else has open.
 pub(crate) fn read(folder: &Path) -> Result<Vec<(u64, Vec<u8>)>, Fault> {
-    let config = journal::Config { free_bytes_min: 0, ..journal::Config::house() };
+    let config: journal::Config = toml::from_str("free_bytes_min = 0")?;
     let (journal, committer) = Journal::open(folder, &config)?;
     let events = read_open(&journal)?;
     committer.stop();
@@ -105,7 +105,7 @@ pub(crate) type WithGaps = (Vec<(u64, Vec<u8>)>, Vec<Missing>);
 
 /// Reads a damaged journal: what is there, and which numbers it says are not.
 pub(crate) fn read_with_gaps(folder: &Path) -> Result<WithGaps, Fault> {
-    let config = journal::Config { free_bytes_min: 0, ..journal::Config::house() };
+    let config: journal::Config = toml::from_str("free_bytes_min = 0")?;
     let (journal, committer) = Journal::open(folder, &config)?;
     let (mut stored, mut gaps) = (Vec::new(), Vec::new());
     let mut from = journal.stats().first;
@@ -125,6 +125,8 @@ pub(crate) fn read_with_gaps(folder: &Path) -> Result<WithGaps, Fault> {
         }
     }
     committer.stop();
+    let recorded = AtRest::open(folder)?.losses();
+    gaps.extend(recorded.into_iter().map(|loss| Missing(loss.first..=loss.last)));
     Ok((stored, gaps))
 }
 

@@ -119,11 +119,8 @@ pub(crate) async fn play(args: &Args) -> Result<bool, Fault> {
 
 /// Fills the journal as the intake would: every order in turn, again and again.
 async fn fill(args: &Args, folder: &Path, orders: &[BookedOrder]) -> Result<(), Fault> {
-    let config = journal::Config {
-        free_bytes_min: 0,
-        segment_bytes_max: SEGMENT_BYTES,
-        ..journal::Config::house()
-    };
+    let text = format!("free_bytes_min = 0\nsegment_bytes_max = {SEGMENT_BYTES}");
+    let config: journal::Config = toml::from_str(&text)?;
     let (journal, committer) = Journal::open(folder, &config)?;
     let ids: Arc<Vec<u64>> = Arc::new(orders.iter().map(|order| order.id).collect());
     let mut appends = JoinSet::new();
