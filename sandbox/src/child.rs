@@ -25,6 +25,10 @@ const STOP_TIME_MAX: Duration = Duration::from_secs(30);
 /// How long a process that no longer answers may take to be gone.
 const DEATH_TIME_MAX: Duration = Duration::from_secs(2);
 const SIGKILL: i32 = 9;
+/// A start that does not come to its place in so many looks is killed where it is.
+const LOOKS_MAX: u32 = 40;
+/// What is noted for it.
+const ANYWHERE: &str = "anywhere:1";
 
 /// The gateway's process.
 pub(crate) struct Gateway {
@@ -40,6 +44,8 @@ pub(crate) struct Gateway {
     fail: Vec<String>,
     /// Where this start is to die.
     armed: Option<String>,
+    /// How often it was looked whether this start has died.
+    looks: u32,
     /// Where the starts before died.
     died_at: Vec<String>,
 }
@@ -56,9 +62,20 @@ impl Gateway {
         fail.reverse();
         let armed = fail.pop();
         let child = spawn((&program, &first), &config, &log, armed.as_deref())?;
-        let (peak_kib, died_at) = (0, Vec::new());
-        let mut gateway =
-            Self { program, first, config, state, log, child, peak_kib, fail, armed, died_at };
+        let (peak_kib, looks, died_at) = (0, 0, Vec::new());
+        let mut gateway = Self {
+            program,
+            first,
+            config,
+            state,
+            log,
+            child,
+            peak_kib,
+            fail,
+            armed,
+            looks,
+            died_at,
+        };
         gateway.come_up().await?;
         Ok(gateway)
     }
@@ -87,7 +104,7 @@ impl Gateway {
     }
 
     fn again(&mut self) -> io::Result<()> {
-        self.armed = self.fail.pop();
+        (self.armed, self.looks) = (self.fail.pop(), 0);
         let program = (self.program.as_path(), self.first.as_slice());
         self.child = spawn(program, &self.config, &self.log, self.armed.as_deref())?;
         Ok(())
@@ -95,9 +112,19 @@ impl Gateway {
 
     /// Starts it again if it died where it was told to; says whether it did.
     pub(crate) async fn revive(&mut self) -> io::Result<bool> {
-        if self.armed.is_none() || self.child.try_wait()?.is_none() {
+        if self.armed.is_none() {
             return Ok(false);
         }
+        if self.child.try_wait()?.is_some() {
+            return self.revive_surely().await;
+        }
+        if self.fail.is_empty() || self.looks < LOOKS_MAX {
+            self.looks = self.looks.saturating_add(1);
+            return Ok(false);
+        }
+        // It does not come to that place: any moment is as good, and the next place gets its turn.
+        self.armed = Some(ANYWHERE.to_owned());
+        self.child.kill().await?;
         self.revive_surely().await
     }
 

@@ -22,6 +22,10 @@ use std::{
 const START_TIME_MAX: Duration = Duration::from_secs(30);
 /// Webhooks sent at most while a death is waited for.
 const WEBHOOKS_PER_DEATH_MAX: u64 = 120;
+/// Webhooks sent while passes are counted: enough for several segments.
+const WEBHOOKS_COUNTED: u64 = 900;
+/// No place has this name.
+const NEVER: &str = "never:1";
 /// Webhooks that are under way at once.
 const AT_ONCE: u64 = 4;
 /// Stores that rotate, compact and reopen often.
@@ -169,7 +173,10 @@ impl Drawn {
     }
 
     fn one(&mut self) -> String {
-        let (name, passes) = self.names[self.next % self.names.len()].clone();
+        if self.next == self.names.len() {
+            (self.next, _) = (0, self.dice.shuffle(&mut self.names));
+        }
+        let (name, passes) = self.names[self.next].clone();
         self.next += 1;
         // Later starts have less to do than the run that was counted.
         let most = (passes / 8).clamp(1, 40);
@@ -201,6 +208,8 @@ fn whole(args: &Args, folder: &Path) -> Result<bool, Fault> {
         let output = sandbox(args, &points, seed, &[])?;
         runs += 1;
         let (died, wrong) = match proof_of(&output) {
+            // Somebody else took the port between its choice and its use.
+            None if tail(&output).contains("Address already in use") => continue,
             None => (Vec::new(), vec![tail(&output)]),
             Some(proof) => {
                 (parked, orphans) = (parked + proof.parked, orphans + proof.orphans);
@@ -248,7 +257,7 @@ fn sandbox(
     variables: &[(&str, &str)],
 ) -> Result<Output, Fault> {
     let mut command = Command::new(&args.sandbox);
-    command.args(["--rate", "0", "--weather", "calm", "--exit", "--json"]);
+    command.args(["--rate", "5", "--weather", "calm", "--exit", "--json"]);
     command.args(["--quiescence-s", "1", "--pace-ms", "100", "--patience-s"]);
     command.arg(if args.control { "15" } else { "120" });
     command.args(["--orders", &args.orders.to_string(), "--seed", &seed.to_string()]);
@@ -283,7 +292,7 @@ async fn small(args: &Args, folder: &Path) -> Result<bool, Fault> {
         let trace = folder.join("small-trace");
         let text = trace.to_str().ok_or("the folder's name is not UTF-8")?.to_owned();
         let variables = vec![("CAUSEWAY_FAIL_TRACE".to_owned(), text)];
-        webhooks(args, &folder.join("dry"), (&["never:1".to_owned()], variables)).await?;
+        webhooks(args, &folder.join("dry"), (&[NEVER.to_owned()], variables)).await?;
         Drawn::new(&counted(&trace)?, args.seed ^ 0x51).some(args.small_deaths)
     } else {
         args.only.clone()
@@ -326,7 +335,8 @@ async fn webhooks(
             other => return Err(format!("at {point}: {other:?}\n{}", site.log()).into()),
         }
         let sender = site.sender()?;
-        let until = number + WEBHOOKS_PER_DEATH_MAX;
+        let most = if point == NEVER { WEBHOOKS_COUNTED } else { WEBHOOKS_PER_DEATH_MAX };
+        let until = number + most;
         while number < until && site.ended()?.is_none() {
             let four = [number, number + 1, number + 2, number + 3];
             let [a, b, c, d] = four.map(|number| sender.send(number));

@@ -100,7 +100,7 @@ fn files(folder: &Path) -> Result<Vec<String>, Fault> {
             let kind = entry.file_type()?;
             if kind.is_dir() {
                 folders.push(name);
-            } else if kind.is_file() && name.file_name().is_some_and(|name| name != "lock") {
+            } else if kind.is_file() && !name.starts_with("tls") && !name.ends_with("lock") {
                 found.extend(name.to_str().map(str::to_owned));
             }
         }
