@@ -211,8 +211,8 @@ pub(crate) async fn check(folder: &Path, expected: &Expected) -> Result<Vec<Stri
     if commits < expected.commits {
         wrong.push(format!("{} commits were acknowledged, {commits} are there", expected.commits));
     }
-    let hot = state.get(format!("hot:{}", commits % 7).as_bytes())?;
-    if commits > 0 && hot != Some(hot(commits)) {
+    let row = state.get(format!("hot:{}", commits % 7).as_bytes())?;
+    if commits > 0 && row != Some(hot(commits)) {
         wrong.push(format!("the row of commit {commits} is not the one that was written"));
     }
     let cursor = number(state.get(b"cursor")?).max(1);
