@@ -123,6 +123,10 @@ fn write_parts(
     path: &Path,
     made_ms: u64,
 ) -> Result<(u64, u64, u64), BackupError> {
+    // What lies in memory is a simulation's and has no back-ups.
+    let (Some(state), Some(journal)) = (state.on_disk(), journal.on_disk()) else {
+        return Err(StateError::Closed.into());
+    };
     let file = File::options().create(true).truncate(true).write(true).mode(0o600).open(path);
     let mut out = BufWriter::new(file.map_err(io_error("create the file"))?);
     out.write_all(TITLE).map_err(io_error("write the file"))?;

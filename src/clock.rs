@@ -41,7 +41,13 @@ pub fn now() -> Now {
         Some(both) => both.wall + mono.saturating_duration_since(both.mono),
         None => SystemTime::now(),
     };
-    Now { mono, wall }
+    let now = Now { mono, wall };
+    #[cfg(feature = "failpoints")]
+    let now = {
+        let ahead = crate::failpoint::ahead();
+        Now { mono: now.mono + ahead, wall: now.wall + ahead }
+    };
+    now
 }
 
 /// Lets the wall clock of this thread show `wall` and then follow tokio's clock; `None` ends that.

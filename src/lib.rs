@@ -5,6 +5,7 @@
 pub mod amount;
 pub mod clock;
 pub mod dates;
+pub mod failpoint;
 pub mod ids;
 pub mod order;
 pub mod rehearsal;

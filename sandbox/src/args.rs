@@ -24,6 +24,16 @@ pub(crate) struct Args {
     /// Kill the gateway with SIGKILL so many times at random while orders flow, and start it again.
     #[arg(long, default_value_t = 0)]
     pub kill: u32,
+    /// Places at which the gateway dies, `NAME:N` for the Nth pass, one for each of its starts. Works
+    /// only with a gateway that was built for fault tests (feature `failpoints`).
+    #[arg(long, value_delimiter = ',')]
+    pub fail: Vec<String>,
+    /// How often the warehouse of the simulated M3 moves every order one step on.
+    #[arg(long, default_value_t = 700)]
+    pub pace_ms: u64,
+    /// The gateway's `quiescence_s`; a lost call of the simulated M3 runs at most half as long.
+    #[arg(long, default_value_t = 4)]
+    pub quiescence_s: u64,
     /// End when all orders are settled; the status is 0 only if none was lost, doubled or unequal.
     #[arg(long)]
     pub exit: bool,

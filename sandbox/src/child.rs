@@ -9,6 +9,7 @@ use std::{
     ffi::OsString,
     fs,
     io::{self, ErrorKind},
+    os::unix::process::ExitStatusExt as _,
     path::{Path, PathBuf},
     process::Stdio,
     time::Duration,
@@ -21,6 +22,13 @@ const ASK_EVERY: Duration = Duration::from_millis(50);
 const START_TIME_MAX: Duration = Duration::from_mins(1);
 /// How long a clean stop may take.
 const STOP_TIME_MAX: Duration = Duration::from_secs(30);
+/// How long a process that no longer answers may take to be gone.
+const DEATH_TIME_MAX: Duration = Duration::from_secs(2);
+const SIGKILL: i32 = 9;
+/// A start that does not come to its place in so many looks is killed where it is.
+const LOOKS_MAX: u32 = 40;
+/// What is noted for it.
+const ANYWHERE: &str = "anywhere:1";
 
 /// The gateway's process.
 pub(crate) struct Gateway {
@@ -32,6 +40,14 @@ pub(crate) struct Gateway {
     child: Child,
     /// Highest memory of the processes that are gone.
     peak_kib: u64,
+    /// Where the next starts are to die, the next one last.
+    fail: Vec<String>,
+    /// Where this start is to die.
+    armed: Option<String>,
+    /// How often it was looked whether this start has died.
+    looks: u32,
+    /// Where the starts before died.
+    died_at: Vec<String>,
 }
 
 impl Gateway {
@@ -42,10 +58,89 @@ impl Gateway {
             None => (std::env::current_exe()?, vec![OsString::from(AS_GATEWAY)]),
         };
         let (config, state, log) = (folder.config(), folder.state(), folder.log());
-        let child = spawn(&program, &first, &config, &log)?;
-        let mut gateway = Self { program, first, config, state, log, child, peak_kib: 0 };
-        gateway.wait_until_up().await?;
+        let mut fail = args.fail.clone();
+        fail.reverse();
+        let armed = fail.pop();
+        let child = spawn((&program, &first), &config, &log, armed.as_deref())?;
+        let (peak_kib, looks, died_at) = (0, 0, Vec::new());
+        let mut gateway = Self {
+            program,
+            first,
+            config,
+            state,
+            log,
+            child,
+            peak_kib,
+            fail,
+            armed,
+            looks,
+            died_at,
+        };
+        gateway.come_up().await?;
         Ok(gateway)
+    }
+
+    /// Waits until it is up; one that dies where it was told to is started again.
+    async fn come_up(&mut self) -> io::Result<()> {
+        loop {
+            let Err(fault) = self.wait_until_up().await else { return Ok(()) };
+            if !self.has_died().await? {
+                return Err(fault);
+            }
+            self.again()?;
+        }
+    }
+
+    /// Whether it died where it was told to.
+    async fn has_died(&mut self) -> io::Result<bool> {
+        let ended = tokio::time::timeout(DEATH_TIME_MAX, self.child.wait()).await;
+        let Ok(status) = ended else { return Ok(false) };
+        if status?.signal() != Some(SIGKILL) {
+            return Ok(false);
+        }
+        let Some(place) = self.armed.take() else { return Ok(false) };
+        self.died_at.push(place);
+        Ok(true)
+    }
+
+    fn again(&mut self) -> io::Result<()> {
+        (self.armed, self.looks) = (self.fail.pop(), 0);
+        let program = (self.program.as_path(), self.first.as_slice());
+        self.child = spawn(program, &self.config, &self.log, self.armed.as_deref())?;
+        Ok(())
+    }
+
+    /// Starts it again if it died where it was told to; says whether it did.
+    pub(crate) async fn revive(&mut self) -> io::Result<bool> {
+        if self.armed.is_none() {
+            return Ok(false);
+        }
+        if self.child.try_wait()?.is_some() {
+            return self.revive_surely().await;
+        }
+        if self.fail.is_empty() || self.looks < LOOKS_MAX {
+            self.looks = self.looks.saturating_add(1);
+            return Ok(false);
+        }
+        // It does not come to that place: any moment is as good, and the next place gets its turn.
+        self.armed = Some(ANYWHERE.to_owned());
+        self.child.kill().await?;
+        self.revive_surely().await
+    }
+
+    /// The same where something else says that it is gone.
+    pub(crate) async fn revive_surely(&mut self) -> io::Result<bool> {
+        if !self.has_died().await? {
+            return Ok(false);
+        }
+        self.again()?;
+        self.come_up().await?;
+        Ok(true)
+    }
+
+    /// Where it died.
+    pub(crate) fn died_at(&self) -> &[String] {
+        &self.died_at
     }
 
     async fn wait_until_up(&mut self) -> io::Result<()> {
@@ -70,8 +165,8 @@ impl Gateway {
     pub(crate) async fn kill_and_restart(&mut self) -> io::Result<()> {
         self.peak_kib = self.peak_kib();
         self.child.kill().await?;
-        self.child = spawn(&self.program, &self.first, &self.config, &self.log)?;
-        self.wait_until_up().await
+        self.again()?;
+        self.come_up().await
     }
 
     /// SIGTERM; says whether it stopped by itself and well.
@@ -81,7 +176,9 @@ impl Gateway {
             if kill.success()
                 && let Ok(status) = tokio::time::timeout(STOP_TIME_MAX, self.child.wait()).await
             {
-                return Ok(status?.success());
+                let status = status?;
+                let died = self.armed.is_some() && status.signal() == Some(SIGKILL);
+                return Ok(status.success() || died);
             }
         }
         self.child.kill().await?;
@@ -125,9 +222,18 @@ impl Gateway {
     }
 }
 
-fn spawn(program: &Path, first: &[OsString], config: &Path, log: &Path) -> io::Result<Child> {
+fn spawn(
+    (program, first): (&Path, &[OsString]),
+    config: &Path,
+    log: &Path,
+    dies_at: Option<&str>,
+) -> io::Result<Child> {
     let log = fs::OpenOptions::new().create(true).append(true).open(log)?;
-    Command::new(program)
+    let mut command = Command::new(program);
+    if let Some(place) = dies_at {
+        command.env("CAUSEWAY_FAIL_AT", place);
+    }
+    command
         .args(first)
         .arg("gateway")
         .arg("--config")

@@ -18,6 +18,8 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 /// Between two looks at the books.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// The same where the gateway is expected to die soon.
+const LOOK_OFTEN: Duration = Duration::from_millis(50);
 /// Rest before the idle memory is read.
 const IDLE: Duration = Duration::from_secs(2);
 /// Orders that are placed at once when they come as fast as it goes.
@@ -29,7 +31,9 @@ pub(crate) async fn run(args: Args) -> Result<bool, Box<dyn Error>> {
     let mut gateway = Gateway::start(&args, &setting.folder).await?;
     setting.connect_webhooks(&args)?;
     introduce(&args, &setting)?;
-    tokio::time::sleep(IDLE).await;
+    if args.fail.is_empty() {
+        tokio::time::sleep(IDLE).await;
+    }
     let rss_idle_kib = gateway.resident_kib();
     let begun = now();
     let mut proof = tokio::select! {
@@ -41,6 +45,7 @@ pub(crate) async fn run(args: Args) -> Result<bool, Box<dyn Error>> {
     };
     proof.seconds = now().duration_since(begun).as_secs_f64();
     (proof.rss_idle_kib, proof.rss_peak_kib) = (rss_idle_kib, gateway.peak_kib());
+    proof.died_at = gateway.died_at().to_vec();
     report::print(&proof)?;
     if !args.exit {
         say("Everything keeps running; Ctrl-C ends it.\n")?;
@@ -87,7 +92,8 @@ async fn orders_flow(
     let mut screen = Screen::new();
     let mut kills = Kills::new(args);
     let mut incidents = Incidents::drawn(&args.weather, args.seed, args.orders);
-    let mut look = tokio::time::interval(LOOK_EVERY);
+    let every = if args.fail.is_empty() { LOOK_EVERY } else { LOOK_OFTEN };
+    let mut look = tokio::time::interval(every);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let begun = now();
     let mut taken = 0;
@@ -99,7 +105,14 @@ async fn orders_flow(
             setting.shop.place_orders(due - taken);
             taken = due;
         }
-        let proof = judge(setting, gateway).await?;
+        if gateway.revive().await? {
+            continue;
+        }
+        let proof = match judge(setting, gateway).await {
+            Ok(proof) => proof,
+            Err(_) if gateway.revive_surely().await? => continue,
+            Err(fault) => return Err(fault.into()),
+        };
         screen.draw(Progress::of(
             args.orders,
             &setting.shop.books(),

@@ -48,6 +48,8 @@ pub(crate) struct Proof {
     pub rss_idle_kib: u64,
     /// Highest memory of the gateway.
     pub rss_peak_kib: u64,
+    /// Where the gateway died when it was told to.
+    pub died_at: Vec<String>,
     /// Every order.
     #[serde(skip)]
     pub rows: Vec<Row>,

@@ -16,10 +16,6 @@ use std::{
 
 /// Goods that both systems know.
 const ITEMS: usize = 300;
-/// How often the warehouse of the simulated M3 moves every order one step on.
-const PACE_MS: u64 = 700;
-/// A lost call of the simulated M3 runs at most half as long.
-const QUIESCENCE_S: u64 = 4;
 /// What the shop signs its webhooks with.
 const WEBHOOK_SECRET: &str = "a secret of the sandbox";
 
@@ -88,7 +84,7 @@ impl Setting {
         let shop = Shop::start(anywhere, shop_options).await?;
         let m3 = M3::start(anywhere, m3_options(args, items)).await?;
         let ports = Ports { webhooks: free_port()?, page: free_port()? };
-        write_gateway_files(&folder, (&shop, &token), &m3, ports)?;
+        write_gateway_files(&folder, (&shop, &token), &m3, (ports, args.quiescence_s))?;
         Ok(Self { shop, m3, folder, ports })
     }
 
@@ -122,7 +118,7 @@ fn shop_options(args: &Args, items: Vec<Item>) -> xcart::Options {
 }
 
 fn m3_options(args: &Args, items: Vec<Item>) -> m3::Options {
-    let calm = m3::Options { items, pace_ms: PACE_MS, ..m3::Options::calm(args.seed) };
+    let calm = m3::Options { items, pace_ms: args.pace_ms, ..m3::Options::calm(args.seed) };
     let weather = weather(args);
     match args.weather.as_str() {
         "storm" => m3::Options { weather, switches: m3::Switches::drawn(args.seed), ..calm },
@@ -139,7 +135,7 @@ fn write_gateway_files(
     folder: &Folder,
     (shop, token): (&Shop, &str),
     m3: &M3,
-    ports: Ports,
+    (ports, quiescence_s): (Ports, u64),
 ) -> io::Result<()> {
     let credentials = folder.path.join("credentials");
     if !credentials.exists() {
@@ -151,7 +147,7 @@ fn write_gateway_files(
     secret(&credentials.join("xcart-token"), token)?;
     secret(&credentials.join("xcart-webhook"), WEBHOOK_SECRET)?;
     secret(&credentials.join("m3.ionapi"), &m3.ionapi())?;
-    fs::write(folder.config(), configuration(folder, &shop.url(), ports))
+    fs::write(folder.config(), configuration(folder, &shop.url(), ports, quiescence_s))
 }
 
 fn secret(path: &Path, text: &str) -> io::Result<()> {
@@ -162,7 +158,7 @@ fn secret(path: &Path, text: &str) -> io::Result<()> {
 
 /// The gateway's configuration. Waits are in fast motion; in real life the values
 /// that are left out here are right.
-fn configuration(folder: &Folder, shop_url: &str, ports: Ports) -> String {
+fn configuration(folder: &Folder, shop_url: &str, ports: Ports, quiescence_s: u64) -> String {
     let state_dir = folder.state().display().to_string();
     let Ports { webhooks, page } = ports;
     let gate = "{ concurrency_max = 32, calls_per_s_max = 2000, burst_max = 2000, wait_ms_max = 60000, \
@@ -218,7 +214,7 @@ shop_prefix = "X1"
 order_type = "WEB"
 facility = "A01"
 warehouse = "001"
-quiescence_s = {QUIESCENCE_S}
+quiescence_s = {quiescence_s}
 heads_max = 20
 follow_s = [2, 8]
 retry = {{ first_ms = 100, cap_ms = 2000, attempts = 40 }}

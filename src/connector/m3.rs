@@ -26,7 +26,7 @@ use super::{
     http::{self, Answer, Http, HttpError},
     loose::transport,
 };
-use crate::{clock, metrics::Calls, secret::Secret};
+use crate::{clock, failpoint, metrics::Calls, secret::Secret};
 use reqwest::{Method, Request, header};
 use serde::Deserialize;
 use std::sync::Arc;
@@ -348,7 +348,10 @@ impl Inner {
             let text = format!("the request cannot be built: {}", error.without_url());
             Failure::new(Fate::NotDone, Class::Config, &text)
         })?;
-        self.http.send(request).await.map_err(Failure::from)
+        failpoint::pass("m3.call.before");
+        let answer = self.http.send(request).await.map_err(Failure::from);
+        failpoint::pass("m3.call.answered");
+        answer
     }
 
     fn request(&self, outgoing: &Outgoing, word: &Secret) -> reqwest::Result<Request> {

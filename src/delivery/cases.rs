@@ -2,6 +2,7 @@
 
 use super::rows::{self, BadRow, CaseKey, ParkedRow, RunRow, WakeRow};
 use crate::{
+    failpoint::{self, Plant},
     flow::run::{Case, Run, Stage},
     order::OrderRef,
     state::{Batch, State, StateError},
@@ -74,6 +75,9 @@ impl Cases {
         stored.due.extend(run_row.as_ref().and_then(|row| row.due_ms));
         (stored.run, stored.wake) = (run, wake);
         let run = match (run_row, woken) {
+            (Some(row), _) if row.run.orno.is_none() && failpoint::planted(Plant::Anew) => {
+                Run::new(row.run.reference, None, now_ms)
+            }
             (Some(row), None) => row.run,
             (Some(row), Some(wake)) => Run {
                 reread: true,

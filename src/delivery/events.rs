@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     clock::UnixMs,
+    failpoint,
     flow::rules::Rules,
     ids::{OrderKey, OrderNumber},
     journal::{Event, Journal, JournalError, Seq},
@@ -111,7 +112,9 @@ pub async fn take(
         batch.put(key.wake(), rows::write(&WakeRow { reference, seq, due_ms })?);
         batch.put(key.due(due_ms), Vec::new());
     }
+    failpoint::pass("events.take.before");
     state.commit(batch).await?;
+    failpoint::pass("events.take.durable");
     journal.settle(Seq(next));
     Ok(events.len() == EVENTS_MAX || *journal.heads().borrow() > Seq(next))
 }

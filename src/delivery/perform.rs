@@ -13,6 +13,7 @@ use crate::{
         m3::{M3, customer as mi_customer, follow as mi_follow, mi::MiCall, order as mi_order},
         xcart::rest::{Shop, TrackingWritten},
     },
+    failpoint::{self, Plant},
     flow::{
         cause::Cause,
         customer::{self, Ensuring, Person},
@@ -127,7 +128,10 @@ impl Performer {
             Ask::Look => {
                 let (key, cuno) = key_and_cuno(case)?;
                 let answers = self.m3.bulk(&mi_order::look(cuno), Kind::Read).await?;
-                let found = mi_order::looked(answers, key)?;
+                let mut found = mi_order::looked(answers, key)?;
+                if failpoint::planted(Plant::NoLook) {
+                    (found.real, found.batch) = (Vec::new(), Vec::new());
+                }
                 let marks = self.read(&mi_order::marks(&found)).await?;
                 Told::Heads(mi_order::marked(found, marks)?)
             }

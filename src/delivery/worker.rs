@@ -6,7 +6,7 @@ use super::{
     rows::CaseKey,
 };
 use crate::{
-    clock,
+    clock, failpoint,
     flow::{
         cause::CauseKind,
         rules::Rules,
@@ -54,6 +54,7 @@ async fn lead(tools: &Tools, key: &CaseKey, due_ms: u64) -> Result<Moved, CaseEr
         return Ok(Moved::default());
     };
     let from = held.is_known().then(|| held.case.run.stage.name());
+    failpoint::pass("case.loaded");
     held.case.recover(&tools.context());
     loop {
         if tools.stop.is_cancelled() {
@@ -101,7 +102,9 @@ impl Tools {
 
     /// Carries an effect out; says whether the case has handed over to another.
     async fn carry_out(&self, effect: &Effect, held: &mut Held) -> Result<bool, CaseError> {
+        failpoint::pass_at("effect", effect, "before");
         let outcome = self.performer.perform(effect, &held.case).await;
+        failpoint::pass_at("effect", effect, "after");
         let parked = held.case.run.parked().cloned();
         let alarmed = held.case.run.attention.is_some();
         held.case.on(outcome, &self.context());

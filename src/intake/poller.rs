@@ -24,6 +24,7 @@ use crate::{
         events::entity,
         rows::{self, BadRow, CaseKey},
     },
+    failpoint,
     ids::{KeyPrefix, OrderKey, OrderNumber},
     journal::{Journal, JournalError, NewEvent},
     metrics::{Received, Reception},
@@ -259,6 +260,7 @@ impl Poller {
             batch.expect(rows::cursor(CURSOR), old.as_deref());
             batch.put(rows::cursor(CURSOR), row.clone());
         }
+        failpoint::pass("poll.journaled");
         if !batch.is_empty()
             && let Err(error) = state.commit(batch).await
         {

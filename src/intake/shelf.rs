@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     clock::{self, UnixMs},
+    failpoint,
     journal::{Journal, JournalError, Seq},
 };
 use hyper::body::Bytes;
@@ -108,6 +109,7 @@ impl<L: Ledger, M: Memory + Send + 'static> Shelf for Once<L, M> {
             return Ok(Kept::Before);
         }
         let receipt = self.ledger.append(signal, body, received).await?;
+        failpoint::pass("intake.kept");
         self.memory().remember(delivery, received);
         Ok(Kept::New(receipt))
     }

@@ -5,7 +5,7 @@
 //! on the disk when `finish` returns.
 
 use super::{
-    Journal, JournalError, Seq, durable,
+    JournalError, OnDisk, Seq, durable,
     joiner::{Item, Joiner},
     logfile::LogFile,
     losses::{Fate, Loss, Losses},
@@ -49,13 +49,13 @@ impl Drop for Hold {
 /// A copy that is being taken of a journal in use.
 #[derive(Debug)]
 pub struct Copying {
-    journal: Journal,
+    journal: OnDisk,
     _hold: Hold,
 }
 
 impl Copying {
     /// Keeps everything the journal has from now on until this is dropped.
-    pub fn begin(journal: &Journal) -> Self {
+    pub fn begin(journal: &OnDisk) -> Self {
         Self { _hold: Hold::new(&journal.shelf), journal: journal.clone() }
     }
 
@@ -238,7 +238,7 @@ impl Open {
         self.store.apply(std::mem::take(&mut self.portion))?;
         self.store.sync()?;
         if self.store.touched_bytes() > HANDLE_BYTES_MAX {
-            self.store = self.store.reopen()?;
+            self.store.reopen()?;
         }
         Ok(())
     }

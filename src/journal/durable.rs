@@ -3,6 +3,7 @@
 //! Guarantees: when a function here returns, what it did has reached the disk; when power fails
 //! before, a file is the old one or the new one, whole.
 
+use crate::failpoint::{self, Plant};
 use std::{
     fs::{self, File, TryLockError},
     io::{self, Write as _},
@@ -32,19 +33,27 @@ pub(crate) fn replace(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()>
     let temporary = folder.join(format!("{UNFINISHED}{name}"));
     let mut file = File::create(&temporary)?;
     file.write_all(bytes)?;
+    failpoint::pass("durable.replace.written");
     file.sync_all()?;
+    failpoint::pass("durable.replace.synced");
     fs::rename(&temporary, folder.join(name))?;
+    failpoint::pass("durable.replace.renamed");
     sync_folder(folder)
 }
 
 /// Syncs the entries of a folder.
 pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
+    if failpoint::planted(Plant::NoSync) {
+        return Ok(());
+    }
     File::open(folder)?.sync_all()
 }
 
 /// Gives a finished folder its name.
 pub(crate) fn publish(parent: &Path, unfinished: &str, name: &str) -> io::Result<()> {
+    failpoint::pass("durable.publish.before");
     fs::rename(parent.join(unfinished), parent.join(name))?;
+    failpoint::pass("durable.publish.renamed");
     sync_folder(parent)
 }
 
@@ -54,9 +63,13 @@ pub(crate) fn remove(parent: &Path, name: &str) -> io::Result<()> {
     if drained.exists() {
         fs::remove_dir_all(&drained)?;
     }
+    failpoint::pass("durable.remove.before");
     fs::rename(parent.join(name), &drained)?;
+    failpoint::pass("durable.remove.renamed");
     sync_folder(parent)?;
+    failpoint::pass("durable.remove.synced");
     let _ = fs::remove_dir_all(&drained);
+    failpoint::pass("durable.remove.done");
     Ok(())
 }
 

@@ -89,6 +89,14 @@ impl Journal {
         }
     }
 
+    /// Returns the journal on the disk; none in a simulation.
+    pub fn on_disk(&self) -> Option<&OnDisk> {
+        match &self.0 {
+            Kept::OnDisk(journal) => Some(journal),
+            Kept::InMemory(_) => None,
+        }
+    }
+
     /// Returns the next sequence number to be written; it changes after each durable batch.
     pub fn heads(&self) -> watch::Receiver<Seq> {
         match &self.0 {

@@ -6,6 +6,7 @@
 //! It does not guarantee to stay usable after an error: then drop it and open another.
 
 use super::{durable, record::VALUE_BYTES_MAX};
+use crate::failpoint::{self, Plant};
 use std::{
     fs::{self, File},
     io,
@@ -144,7 +145,9 @@ impl Store {
         if folder.exists() {
             fs::remove_dir_all(&folder).map_err(StoreError::io("remove an unfinished database"))?;
         }
+        failpoint::pass("store.create.before");
         drop(Self::open_new(&folder)?);
+        failpoint::pass("store.create.opened");
         Self::settle(&folder)?;
         durable::publish(parent, &unfinished, name).map_err(StoreError::io("name a database"))?;
         Self::open(&parent.join(name))
@@ -200,13 +203,6 @@ impl Store {
         })
     }
 
-    /// Lets go of this handle and opens another, which gives its memory back. No clone may be left.
-    pub(crate) fn reopen(&mut self) -> Result<Self, StoreError> {
-        let db = self.db.take();
-        drop(db);
-        Self::open(&self.folder)
-    }
-
     /// Applies rows, all or none; they are on disk after the next [`Store::sync`].
     pub(crate) fn apply(&self, rows: Vec<Row>) -> Result<(), StoreError> {
         let mut batch = sled::Batch::default();
@@ -228,7 +224,10 @@ impl Store {
         }
         self.touch(bytes);
         let db = self.db()?;
-        guard("write a batch", || db.apply_batch(batch))
+        failpoint::pass("store.apply.before");
+        guard("write a batch", || db.apply_batch(batch))?;
+        failpoint::pass("store.apply.after");
+        Ok(())
     }
 
     /// Waits until everything applied is on the disk.
@@ -238,8 +237,17 @@ impl Store {
             return Err(StoreError::Fell { doing: "sync a batch" });
         }
         let db = self.db()?;
+        if failpoint::planted(Plant::NoFlush) {
+            return Ok(());
+        }
         guard("write a batch", || db.flush())?;
-        self.file.sync_data().map_err(StoreError::io("sync a batch"))
+        failpoint::pass("store.sync.flushed");
+        if failpoint::planted(Plant::NoSync) {
+            return Ok(());
+        }
+        self.file.sync_data().map_err(StoreError::io("sync a batch"))?;
+        failpoint::pass("store.sync.done");
+        Ok(())
     }
 
     /// Returns the value of a key.

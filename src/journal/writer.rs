@@ -20,7 +20,7 @@ use super::{
     shelf::{Books, Opened, Shelf},
     store::{Row, Store, StoreError},
 };
-use crate::{clock, log};
+use crate::{clock, failpoint, log};
 use std::{
     fs::File,
     path::Path,
@@ -236,6 +236,7 @@ impl Writer {
             rows.push(Row::Put(note::note_key(), Note::of(&grown, first).encode()));
         }
         self.numbers.reserve(next).map_err(StoreError::io("reserve numbers"))?;
+        failpoint::pass("journal.put.before");
         if let Err(error) = store.apply(rows).and_then(|()| store.sync()) {
             alarm(&error, "could not write to the journal; its segment is given up");
             let mut books = shared.books();
@@ -245,6 +246,7 @@ impl Writer {
             }
             return Err(error.into());
         }
+        failpoint::pass("journal.put.durable");
         *tally = grown;
         self.unnoted = if notes { 0 } else { unnoted };
         if let Err(error) = self.numbers.acknowledge(next) {
@@ -337,7 +339,9 @@ impl Writer {
         let shared = Arc::clone(&self.shelf);
         let mut books = shared.books();
         self.end(&mut books);
+        failpoint::pass("journal.reopen.dropped");
         let store = Store::open(&place)?;
+        failpoint::pass("journal.reopen.opened");
         books.newest = Some(Opened { first: tally.first(), store: store.clone() });
         self.place = Place::Open(store, tally);
         Ok(())
@@ -380,7 +384,9 @@ fn succeed(folder: &Path, tally: &Tally, books: &mut Books) -> Result<Place, Sto
     let first = tally.next();
     match tally.manifest() {
         Some(manifest) => {
+            failpoint::pass("journal.seal.before");
             segments::seal(folder, &manifest)?;
+            failpoint::pass("journal.seal.after");
             books.sealed.insert(manifest.first, manifest);
         }
         None if folder.join(segments::name(first)).exists() => {

@@ -4,7 +4,7 @@
 //! returns, and its next epoch was never used.
 
 use super::{
-    Pair, State, StateError, generation,
+    OnDisk, Pair, StateError, generation,
     live::{self, Handle},
     row,
     writer::{EPOCH, EPOCH_LEAP},
@@ -29,7 +29,7 @@ const HANDLE_BYTES_MAX: u64 = 2 * 1024 * 1024;
 /// Starts that a second of the clock is worth, for an epoch that no restored state had before.
 const STARTS_PER_SECOND: u64 = 1_024;
 
-impl State {
+impl OnDisk {
     /// Shows every key with its value, in order. Blocks, and holds up commits meanwhile.
     pub fn copy_out<E: From<StateError>>(
         &self,
@@ -111,7 +111,7 @@ impl Builder {
         self.store.apply(std::mem::take(&mut self.portion))?;
         self.store.sync()?;
         if self.store.touched_bytes() > HANDLE_BYTES_MAX {
-            self.store = self.store.reopen()?;
+            self.store.reopen()?;
         }
         Ok(())
     }

@@ -40,6 +40,14 @@ impl State {
         Self(Kept::InMemory(memory.clone(), epoch))
     }
 
+    /// Returns the state on the disk; none in a simulation.
+    pub fn on_disk(&self) -> Option<&OnDisk> {
+        match &self.0 {
+            Kept::OnDisk(state) => Some(state),
+            Kept::InMemory(..) => None,
+        }
+    }
+
     /// Returns the epoch of this start.
     pub fn epoch(&self) -> Epoch {
         match &self.0 {

@@ -14,6 +14,7 @@ use super::{
     rescue::{self, Found, History},
     row,
 };
+use crate::failpoint;
 use crate::journal::{
     Guard, StoreError,
     committer::Sink,
@@ -80,7 +81,9 @@ pub(crate) fn open(
         opened => opened?,
     };
     let Found { generation, store, history } = found;
+    failpoint::pass("state.epoch.before");
     let epoch = raise_epoch(folder, &store, history)?;
+    failpoint::pass("state.epoch.durable");
     let mark = match rescue::read_mark(&store)? {
         // What came after the mark is a little more or less.
         Some(mark) if history == History::Whole => {
@@ -226,11 +229,15 @@ impl Writer {
 
     /// Applies while readers are kept out, syncs while they are not.
     fn commit(&mut self, store: Store, rows: Vec<Row>) -> Result<(), StateError> {
+        failpoint::pass("state.commit.before");
         let applied = {
             let _kept_out = self.live.handle();
             store.apply(rows)
         };
-        let Err(error) = applied.and_then(|()| store.sync()) else { return Ok(()) };
+        let Err(error) = applied.and_then(|()| store.sync()) else {
+            failpoint::pass("state.commit.durable");
+            return Ok(());
+        };
         alarm(&error, "could not write the state; its database is given up");
         if error.is_full() {
             self.ballast.release();
@@ -285,11 +292,14 @@ impl Writer {
             return Ok(());
         }
         let next = self.generation.saturating_add(1);
+        failpoint::pass("state.compact.before");
         let successor = generation::copy(&self.folder, next, || {
             self.reopen()?;
             self.live.handle().store().cloned()
         })?;
+        failpoint::pass("state.compact.copied");
         generation::switch(&self.folder, next)?;
+        failpoint::pass("state.compact.switched");
         *self.live.handle() = Handle::Open(successor);
         let old = std::mem::replace(&mut self.generation, next);
         tracing::debug!(generation = next, file_bytes, live = self.live_bytes, "state compacted");

@@ -18,6 +18,7 @@ use crate::{
         http::{self, Answer, Http, HttpError},
         loose::encode,
     },
+    failpoint,
     metrics::Calls,
     order::Order,
     secret::Secret,
@@ -302,7 +303,9 @@ impl Shop {
         let request = request.build().map_err(|e| unsendable(&e.without_url().to_string()))?;
         let pass = gate.enter().await?;
         let begun = clock::now().mono;
+        failpoint::pass("shop.call.before");
         let answer = http.send(request).await.map_err(Failure::from);
+        failpoint::pass("shop.call.answered");
         let failure = match &answer {
             Ok(answer) if answer.status < 300 => None,
             Ok(answer) => Some(problem::failure(answer)),
