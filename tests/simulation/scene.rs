@@ -316,8 +316,8 @@ impl Scene {
             Counter::default(),
         );
         let intake = config.intake.as_ref().unwrap();
-        let mut memory = Recent::new(1_000);
-        shelf::recall(&journal, &mut memory, 1_000).unwrap();
+        let memory = Arc::new(Mutex::new(Recent::new(1_000)));
+        shelf::recall(&journal, &memory, 1_000, || false).unwrap();
         let kept = Arc::clone(&self.door.kept);
         let ledger = Watched { book: Book(journal), kept, bug };
         let once = Once::new(ledger, memory, REMEMBERED);
