@@ -6,6 +6,7 @@
 //!    configuration (it cannot), 70 a part gave up (it can), 1 `doctor` found something.
 //! 3. `run` never ends the process; a caller in the same process gets a [`Fault`].
 
+pub mod alert;
 mod check;
 mod destinations;
 mod doctor;
@@ -20,6 +21,7 @@ pub mod serve;
 pub use fault::{Fault, explain};
 
 use crate::config;
+use alert::Alert;
 use clap::{Args, Parser, Subcommand, error::ErrorKind};
 use parked::Parked;
 use std::{
@@ -46,6 +48,8 @@ enum Command {
     Doctor(ConfigFile),
     /// Look after what was set aside for a person.
     Parked(Parked),
+    /// Try the channels by which people are told, see what is raised, mute.
+    Alert(Alert),
     /// Print the version.
     Version,
 }
@@ -74,6 +78,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Result<(), Fault> {
         Command::Check(file) => say(&check::told(&config::load(&file.path)?.config)),
         Command::Doctor(file) => doctor::run(&config::load(&file.path)?),
         Command::Parked(parked) => parked::run(&parked),
+        Command::Alert(alert) => alert::run(&alert),
         Command::Version => say(&format!("causeway {}\n", env!("CARGO_PKG_VERSION"))),
     }
 }
@@ -109,11 +114,13 @@ mod tests {
         let broken = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(broken.path(), "nonsense = 1\n").unwrap();
         let file = broken.path().to_str().unwrap();
-        let table: [(&[&str], u8); 7] = [
+        let table: [(&[&str], u8); 9] = [
             (&["causeway"], 64),
             (&["causeway", "dance"], 64),
             (&["causeway", "gateway", "--colour", "red"], 64),
             (&["causeway", "parked", "replay"], 64),
+            (&["causeway", "alert", "mute", "disk"], 64),
+            (&["causeway", "alert", "mute", "disk", "--for", "soon"], 64),
             (&["causeway", "gateway", "--config", "/nowhere"], 78),
             (&["causeway", "check", "--config", file], 78),
             (&["causeway", "doctor", "--config", file], 78),
@@ -127,7 +134,11 @@ mod tests {
 
     #[test]
     fn each_command_is_understood() {
-        let table: [&[&str]; 9] = [
+        let table: [&[&str]; 13] = [
+            &["alert", "test", "--channel", "ops"],
+            &["alert", "list", "--json"],
+            &["alert", "mute", "away/m3", "--for", "4h"],
+            &["alert", "unmute", "away/m3"],
             &["gateway", "--config", "f"],
             &["check"],
             &["doctor", "--config", "f"],

@@ -5,7 +5,11 @@
 //! a stranger on the machine cannot connect (the folder and the socket are 0700 and
 //! 0600), and nobody can hold the door open or fill memory (limits below).
 
-use crate::delivery::desk::{Ask, Reply, Request};
+use crate::{
+    alert,
+    delivery::desk::{Ask, Reply, Request},
+};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{
     fs, io,
     os::unix::fs::PermissionsExt,
@@ -59,18 +63,34 @@ pub enum ControlError {
     Refused(String),
 }
 
+/// Whom a question is for, as it goes through the socket.
+#[derive(Debug, Serialize, Deserialize)]
+enum Question<A, B> {
+    Cases(A),
+    Alerts(B),
+}
+
+/// Who answers.
+#[derive(Clone, Debug)]
+pub struct Desks {
+    /// What is asked of the cases.
+    pub cases: mpsc::Sender<Request>,
+    /// What is asked of the alerts; absent: they are off.
+    pub alerts: Option<mpsc::Sender<alert::Request>>,
+}
+
 /// The door.
 #[derive(Debug)]
 pub struct Door {
     listener: UnixListener,
-    desk: mpsc::Sender<Request>,
+    desks: Desks,
 }
 
 impl Door {
     /// Opens the door; a socket that an earlier start left behind is replaced.
     ///
     /// The caller holds the lock of the state folder, so nobody else is behind it.
-    pub fn open(state_dir: &Path, desk: mpsc::Sender<Request>) -> io::Result<Self> {
+    pub fn open(state_dir: &Path, desks: Desks) -> io::Result<Self> {
         let path = state_dir.join(SOCKET);
         match fs::remove_file(&path) {
             Ok(()) => {}
@@ -79,7 +99,7 @@ impl Door {
         }
         let listener = UnixListener::bind(&path)?;
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
-        Ok(Self { listener, desk })
+        Ok(Self { listener, desks })
     }
 
     /// Answers until told to stop.
@@ -94,8 +114,8 @@ impl Door {
             };
             match came {
                 Some(Ok((stream, _))) => {
-                    let desk = self.desk.clone();
-                    conversations.spawn(timeout(ANSWER_TIME_MAX, converse(stream, desk)));
+                    let desks = self.desks.clone();
+                    conversations.spawn(timeout(ANSWER_TIME_MAX, converse(stream, desks)));
                 }
                 Some(Err(fault)) => tracing::warn!(%fault, "the control socket refused"),
                 None => {}
@@ -104,40 +124,68 @@ impl Door {
     }
 }
 
-async fn converse(mut stream: UnixStream, desk: mpsc::Sender<Request>) -> io::Result<()> {
+async fn converse(mut stream: UnixStream, desks: Desks) -> io::Result<()> {
     let (reader, mut writer) = stream.split();
     let mut line = String::new();
     BufReader::new(reader.take(QUESTION_BYTES_MAX)).read_line(&mut line).await?;
-    let answer = match serde_json::from_str::<Ask>(&line) {
-        Ok(ask) => ask_desk(ask, &desk).await,
-        Err(fault) => Err(format!("the question cannot be read: {fault}")),
+    let mut text = match serde_json::from_str::<Question<Ask, alert::Ask>>(&line) {
+        Ok(Question::Cases(ask)) => {
+            let (reply, answer) = oneshot::channel();
+            serde_json::to_vec(&asked(&desks.cases, Request { ask, reply }, answer).await)?
+        }
+        Ok(Question::Alerts(ask)) => serde_json::to_vec(&ask_alerts_desk(ask, &desks).await)?,
+        Err(fault) => {
+            serde_json::to_vec(&Err::<(), _>(format!("the question cannot be read: {fault}")))?
+        }
     };
-    let mut text = serde_json::to_vec(&answer)?;
     text.push(b'\n');
     writer.write_all(&text).await
 }
 
-async fn ask_desk(ask: Ask, desk: &mpsc::Sender<Request>) -> Result<Reply, String> {
+async fn ask_alerts_desk(ask: alert::Ask, desks: &Desks) -> Result<alert::Reply, String> {
+    let Some(desk) = &desks.alerts else {
+        return Err("alerts are off: the configuration has no [alerts]".to_owned());
+    };
     let (reply, answer) = oneshot::channel();
+    asked(desk, alert::Request { ask, reply }, answer).await
+}
+
+async fn asked<Q, R>(
+    desk: &mpsc::Sender<Q>,
+    question: Q,
+    answer: oneshot::Receiver<Result<R, String>>,
+) -> Result<R, String> {
     let stopping = || "the gateway is stopping".to_owned();
-    desk.send(Request { ask, reply }).await.map_err(|_| stopping())?;
+    desk.send(question).await.map_err(|_| stopping())?;
     answer.await.map_err(|_| stopping())?
 }
 
-/// Asks the gateway that runs on a state folder.
+/// Asks the gateway that runs on a state folder about its cases.
 pub async fn ask(state_dir: &Path, ask: &Ask) -> Result<Reply, ControlError> {
+    talk(state_dir, &Question::<_, ()>::Cases(ask)).await
+}
+
+/// Asks the gateway that runs on a state folder about its alerts.
+pub async fn ask_alerts(state_dir: &Path, ask: &alert::Ask) -> Result<alert::Reply, ControlError> {
+    talk(state_dir, &Question::<(), _>::Alerts(ask)).await
+}
+
+async fn talk<R: DeserializeOwned>(
+    state_dir: &Path,
+    question: &impl Serialize,
+) -> Result<R, ControlError> {
     let path = state_dir.join(SOCKET);
     let talk = async {
         let stream = UnixStream::connect(&path).await;
         let mut stream =
             stream.map_err(|source| ControlError::NoGateway { path: path.clone(), source })?;
-        let mut question = serde_json::to_vec(ask).map_err(ControlError::Unreadable)?;
+        let mut question = serde_json::to_vec(question).map_err(ControlError::Unreadable)?;
         question.push(b'\n');
         stream.write_all(&question).await.map_err(ControlError::Broken)?;
         let mut answer = Vec::new();
         let mut reader = stream.take(ANSWER_BYTES_MAX);
         reader.read_to_end(&mut answer).await.map_err(ControlError::Broken)?;
-        let answer: Result<Reply, String> =
+        let answer: Result<R, String> =
             serde_json::from_slice(&answer).map_err(ControlError::Unreadable)?;
         answer.map_err(ControlError::Refused)
     };

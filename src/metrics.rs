@@ -77,6 +77,11 @@ impl Received {
     pub fn count(&self, source: &str, result: Reception) {
         self.0.get_or_create(&ReceivedLabels { source: source.to_owned(), result }).inc();
     }
+
+    /// Returns how many were counted.
+    pub fn counted(&self, source: &str, result: Reception) -> u64 {
+        self.0.get_or_create(&ReceivedLabels { source: source.to_owned(), result }).get()
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -94,6 +99,33 @@ impl Calls {
     pub fn count(&self, destination: &str, class: &'static str) {
         self.0.get_or_create(&CallLabels { destination: destination.to_owned(), class }).inc();
     }
+
+    /// Returns how many were counted.
+    pub fn counted(&self, destination: &str, class: &'static str) -> u64 {
+        self.0.get_or_create(&CallLabels { destination: destination.to_owned(), class }).get()
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct MessageLabels {
+    channel: String,
+    result: &'static str,
+}
+
+/// Counts messages to people.
+#[derive(Clone, Debug, Default)]
+pub struct Messages(Family<MessageLabels, Counter>);
+
+impl Messages {
+    /// Counts one attempt. `result` is `sent` or the layer at which it failed.
+    pub fn count(&self, channel: &str, result: &'static str) {
+        self.0.get_or_create(&MessageLabels { channel: channel.to_owned(), result }).inc();
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ChannelLabels {
+    channel: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -115,6 +147,8 @@ pub struct Metrics {
     pub calls: Calls,
     /// Orders whose confirmation in M3 is known.
     pub confirmed: Counter,
+    /// Messages to people by channel and result.
+    pub messages: Messages,
     states: States,
     registry: Arc<Mutex<Registry>>,
 }
@@ -130,6 +164,8 @@ struct States {
     journal_next: Gauge,
     journal_bytes: Gauge,
     resident: Gauge,
+    alerts: Gauge,
+    unsent: Family<ChannelLabels, Gauge>,
 }
 
 impl Metrics {
@@ -139,6 +175,7 @@ impl Metrics {
             received: Received::default(),
             calls: Calls::default(),
             confirmed: Counter::default(),
+            messages: Messages::default(),
             states: States::default(),
             registry: Arc::new(Mutex::new(Registry::with_prefix("causeway"))),
         };
@@ -148,7 +185,7 @@ impl Metrics {
 
     fn register(&self) {
         let mut registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
-        let Self { received, calls, confirmed, states, registry: _ } = self;
+        let Self { received, calls, confirmed, messages, states, registry: _ } = self;
         registry.register("events_received", "Deliveries by source and result", received.0.clone());
         registry.register("calls", "Calls by destination and class", calls.0.clone());
         registry.register("orders_confirmed", "Orders confirmed in M3", confirmed.clone());
@@ -165,6 +202,11 @@ impl Metrics {
         registry.register("journal_next", "Next sequence number", next);
         let bytes = states.journal_bytes.clone();
         registry.register_with_unit("journal", "Size of the journal", Unit::Bytes, bytes);
+        let told = "Messages to people by channel and result";
+        registry.register("alert_messages", told, messages.0.clone());
+        registry.register("alerts_raised", "Alerts that are raised", states.alerts.clone());
+        let told = "Notices that a channel has not taken yet";
+        registry.register("alert_unsent", told, states.unsent.clone());
         let resident = states.resident.clone();
         let told = "Memory of the process that is in RAM";
         registry.register_with_unit("process_resident_memory", told, Unit::Bytes, resident);
@@ -211,6 +253,12 @@ impl States {
         self.journal_first.set(gauge(picture.journal.first));
         self.journal_next.set(gauge(picture.journal.next));
         self.journal_bytes.set(gauge(picture.journal.bytes));
+        self.alerts.set(gauge(u64::try_from(picture.alerts.len()).unwrap_or(u64::MAX)));
+        self.unsent.clear();
+        for channel in &picture.channels {
+            let labels = ChannelLabels { channel: channel.name.clone() };
+            self.unsent.get_or_create(&labels).set(gauge(channel.unsent));
+        }
         self.resident.set(gauge(resident_bytes().unwrap_or(0)));
     }
 }
@@ -230,7 +278,7 @@ fn resident_bytes() -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::{
-        page::{Breaker, Destination, JournalPicture},
+        page::{Breaker, ChannelPicture, Destination, JournalPicture},
         *,
     };
 
@@ -241,12 +289,15 @@ mod tests {
         metrics.received.count("shop", Reception::Accepted);
         metrics.calls.count("m3", "timed_out");
         metrics.confirmed.inc();
+        metrics.messages.count("ops", "sent");
         let picture = Picture {
             stages: vec![("lines".to_owned(), 3)],
             parked: 1,
             oldest_waiting_s: 77,
             journal: JournalPicture { first: 5, next: 9, bytes: 1_000 },
             destinations: vec![Destination { name: "m3".to_owned(), breaker: Breaker::Open }],
+            alerts: vec![("disk".to_owned(), "nearly full".to_owned())],
+            channels: vec![ChannelPicture { name: "ops".to_owned(), unsent: 4, failures: 2 }],
             ..Picture::default()
         };
         let told = metrics.render(&picture).unwrap();
@@ -260,6 +311,9 @@ mod tests {
             "causeway_journal_next 9",
             "causeway_journal_bytes 1000",
             "causeway_breaker_state{destination=\"m3\"} 2",
+            "causeway_alert_messages_total{channel=\"ops\",result=\"sent\"} 1",
+            "causeway_alerts_raised 1",
+            "causeway_alert_unsent{channel=\"ops\"} 4",
         ];
         for line in wanted {
             assert!(told.lines().any(|told| told == line), "{line}\n{told}");
