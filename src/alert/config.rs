@@ -51,8 +51,10 @@ pub struct Config {
 }
 
 fn box_name() -> String {
-    let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let name: String = name.trim().chars().take(NAME_CHARS_MAX).collect();
+    // The unit hides /proc/sys from the service.
+    let read = |path| fs::read_to_string(path).ok();
+    let name = read("/proc/sys/kernel/hostname").or_else(|| read("/etc/hostname"));
+    let name: String = name.unwrap_or_default().trim().chars().take(NAME_CHARS_MAX).collect();
     if name.is_empty() { "causeway".to_owned() } else { name }
 }
 

@@ -243,9 +243,9 @@ mod tests {
 
     #[test]
     fn a_test_is_marked_in_every_form() {
-        let test = Letter::test(7, 0);
+        let letter = Letter::test(7, 0);
         for form in [Form::Generic, Form::Slack, Form::Teams, Form::TeamsConnector] {
-            let text = form.write(&test, "acme");
+            let text = form.write(&letter, "acme");
             assert!(text.contains("TEST") || text.contains("\"test\":true"), "{text}");
         }
     }

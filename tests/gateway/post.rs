@@ -249,20 +249,21 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Talk<'a, S> {
     }
 
     async fn greet(&mut self) -> std::io::Result<()> {
-        match self.act {
-            Some(Mischief::Busy) => self.say("421 localhost too busy").await,
-            Some(Mischief::Noise) => self.say("\u{7f}\u{1b}[2J what?").await,
-            _ => self.say("220 localhost ESMTP").await,
-        }
+        let acts = [
+            (Some(Mischief::Busy), "421 localhost too busy"),
+            (Some(Mischief::Noise), "\u{7f}\u{1b}[2J what?"),
+        ];
+        let act = acts.into_iter().find(|(act, _)| *act == self.act);
+        self.say(act.map_or("220 localhost ESMTP", |(_, words)| words)).await
     }
 
     async fn go_on(&mut self) -> std::io::Result<End> {
         loop {
             let line = self.hear().await?;
             let word = line.split([' ', ':']).next().unwrap().to_ascii_uppercase();
-            let closed = self.inner.speech == Speech::Starttls && self.cover == Cover::Clear;
+            let closed = self.is_closed();
             match word.as_str() {
-                "EHLO" => self.hello(closed).await?,
+                "EHLO" => self.hello().await?,
                 "STARTTLS" if closed => {
                     self.say("220 go ahead").await?;
                     return Ok(End::Starttls);
@@ -286,9 +287,14 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Talk<'a, S> {
         }
     }
 
-    async fn hello(&mut self, closed: bool) -> std::io::Result<()> {
+    /// Whether nothing is done before STARTTLS.
+    fn is_closed(&self) -> bool {
+        self.inner.speech == Speech::Starttls && self.cover == Cover::Clear
+    }
+
+    async fn hello(&mut self) -> std::io::Result<()> {
         self.say("250-localhost").await?;
-        match (closed, &self.inner.login) {
+        match (self.is_closed(), &self.inner.login) {
             (true, _) => self.say("250 STARTTLS").await,
             (false, Some(_)) => self.say("250 AUTH PLAIN LOGIN").await,
             (false, None) => self.say("250 8BITMIME").await,
@@ -308,14 +314,14 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Talk<'a, S> {
     }
 
     async fn receiver(&mut self, line: String) -> std::io::Result<()> {
-        match self.act {
-            Some(Mischief::NotNow) => self.say("451 4.3.0 not now").await,
-            Some(Mischief::NoSuchUser) => self.say("550 5.1.1 no such user").await,
-            _ => {
-                self.to.push(line);
-                self.say("250 ok").await
-            }
+        if self.act == Some(Mischief::NotNow) {
+            return self.say("451 4.3.0 not now").await;
         }
+        if self.act == Some(Mischief::NoSuchUser) {
+            return self.say("550 5.1.1 no such user").await;
+        }
+        self.to.push(line);
+        self.say("250 ok").await
     }
 
     async fn data(&mut self) -> std::io::Result<()> {
@@ -334,14 +340,14 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Talk<'a, S> {
         }
         let (from, to) = (std::mem::take(&mut self.from), std::mem::take(&mut self.to));
         self.inner.taken.lock().unwrap().push(Taken { from, to, text });
-        match self.act {
-            Some(Mischief::CutAfter) => Err(std::io::ErrorKind::ConnectionAborted.into()),
-            Some(Mischief::CutAfterYes) => {
-                self.say("250 taken").await?;
-                Err(std::io::ErrorKind::ConnectionAborted.into())
-            }
-            _ => self.say("250 taken").await,
+        if self.act == Some(Mischief::CutAfter) {
+            return Err(std::io::ErrorKind::ConnectionAborted.into());
         }
+        self.say("250 taken").await?;
+        if self.act == Some(Mischief::CutAfterYes) {
+            return Err(std::io::ErrorKind::ConnectionAborted.into());
+        }
+        Ok(())
     }
 }
 
@@ -361,6 +367,11 @@ impl Came {
 
     pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.body).unwrap()
+    }
+
+    /// A value of the body, by its JSON pointer.
+    pub(crate) fn value(&self, pointer: &str) -> serde_json::Value {
+        self.json().pointer(pointer).unwrap().clone()
     }
 }
 
@@ -412,7 +423,8 @@ async fn receive(
             came.lock().unwrap().push(call);
             let head = answers.lock().unwrap().pop_front();
             let head = head.unwrap_or_else(|| "200 OK".to_owned());
-            let answer = format!("HTTP/1.1 {head}\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok");
+            let answer =
+                format!("HTTP/1.1 {head}\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok");
             let _ = socket.write_all(answer.as_bytes()).await;
             let _ = socket.shutdown().await;
         });

@@ -49,7 +49,9 @@ fn play(alerts: &mut Alerts, scenes: &[(u64, Vec<Judgement>)], until_s: u64) -> 
 
 #[test]
 fn an_alert_begins_after_a_minute_and_ends_after_five() {
-    let table: [(&str, Vec<(u64, Vec<Judgement>)>, Vec<(u64, Event)>); 6] = [
+    type Scenes = Vec<(u64, Vec<Judgement>)>;
+    type Row = (&'static str, Scenes, Vec<(u64, Event)>);
+    let table: [Row; 6] = [
         ("never wrong", vec![], vec![]),
         ("wrong for 50 s", vec![(0, raise(1)), (50, vec![])], vec![]),
         (
@@ -137,13 +139,20 @@ fn a_clock_that_jumps_back_delays_and_doubles_nothing() {
     assert_eq!(over.len(), 1, "{over:?}");
 }
 
+/// What becomes of a letter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Taken,
+    Failed,
+}
+
 /// One thing that happens.
 #[derive(Clone, Debug)]
 enum Act {
     /// So many seconds pass, and this is what is seen of three things.
     Look { after_s: u64, seen: [u8; 3] },
-    /// A channel tries what is due: it is taken, or it fails.
-    Send { channel: usize, taken: bool },
+    /// A channel tries what is due.
+    Send { channel: usize, end: End },
     /// The program is killed and reads what it stored.
     Restart,
 }
@@ -152,7 +161,8 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
     let act = prop_oneof![
         5 => (0..2_000_u64, prop::array::uniform3(0..4_u8))
             .prop_map(|(after_s, seen)| Act::Look { after_s, seen }),
-        4 => (0..2_usize, any::<bool>()).prop_map(|(channel, taken)| Act::Send { channel, taken }),
+        4 => (0..2_usize, prop_oneof![Just(End::Taken), Just(End::Failed)])
+            .prop_map(|(channel, end)| Act::Send { channel, end }),
         1 => Just(Act::Restart),
     ];
     prop::collection::vec(act, 1..200)
@@ -179,11 +189,11 @@ struct Got {
 }
 
 impl Got {
-    fn send(&mut self, outbox: &mut Outbox, channel: usize, now_ms: u64, taken: bool) {
+    fn send(&mut self, outbox: &mut Outbox, channel: usize, now_ms: u64, end: End) {
         let name = CHANNELS[channel];
         outbox.make(name, now_ms, PACE);
         let Some(letter) = outbox.due(name, now_ms).cloned() else { return };
-        if !taken {
+        if end == End::Failed {
             outbox.failed(name, now_ms, None, (RetryPolicy::MESSAGES, Jitter(0)));
             return;
         }
@@ -214,7 +224,7 @@ proptest! {
                     outbox.put(&notices);
                     told.extend(notices);
                 }
-                Act::Send { channel, taken } => got.send(&mut outbox, channel, now_ms, taken),
+                Act::Send { channel, end } => got.send(&mut outbox, channel, now_ms, end),
                 Act::Restart => {
                     (alerts, outbox) = (stored(&alerts), stored(&outbox));
                     outbox.fit(&CHANNELS, &alerts.reminders(now_ms), 8);
@@ -228,7 +238,7 @@ proptest! {
             outbox.put(&notices);
             told.extend(notices);
             for channel in 0..CHANNELS.len() {
-                got.send(&mut outbox, channel, now_ms, true);
+                got.send(&mut outbox, channel, now_ms, End::Taken);
             }
         }
         for notices in &got.notices {

@@ -49,12 +49,12 @@ async fn put(state: &State, key: Vec<u8>, value: Vec<u8>) {
     state.commit(batch).await.unwrap();
 }
 
-async fn case(state: &State, key: &str, stage: Stage, (opened_ms, due_ms): (u64, u64)) {
+async fn case(at: &State, key: &str, stage: Stage, (opened_ms, due_ms): (u64, u64)) {
     let key = CaseKey::typed(key);
     let run = Run { stage, ..Run::new(OrderRef::Id(1), None, opened_ms) };
     let row = RunRow { run, due_ms: Some(due_ms) };
-    put(state, key.run(), rows::write(&row).unwrap()).await;
-    put(state, key.due(due_ms), Vec::new()).await;
+    put(at, key.run(), rows::write(&row).unwrap()).await;
+    put(at, key.due(due_ms), Vec::new()).await;
 }
 
 #[tokio::test]
