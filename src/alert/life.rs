@@ -143,8 +143,7 @@ impl Alerts {
         let mut notices = Vec::new();
         for (key, mut alert) in std::mem::take(&mut self.alerts) {
             alert.not_after(now_ms);
-            let muted = self.mutes.contains_key(&key);
-            let ear = if muted { Ear::Muted } else { Ear::Open };
+            let ear = if self.muted_until_ms(&key).is_some() { Ear::Muted } else { Ear::Open };
             let (alert, event) = alert.step(judged.get(key.as_str()).copied(), &moment, ear);
             if let Some((event, alert)) = event {
                 notices.push(alert.notice(&key, event, now_ms));
@@ -169,7 +168,7 @@ impl Alerts {
             .map(|(key, alert)| Shown {
                 key: key.clone(),
                 since_ms: alert.since_ms,
-                muted_until_ms: self.mutes.get(key).copied(),
+                muted_until_ms: self.muted_until_ms(key),
                 told: alert.told.clone(),
             })
             .collect()
@@ -180,7 +179,15 @@ impl Alerts {
         self.alerts.get(key).is_some_and(Alert::is_raised)
     }
 
-    /// Tells nobody of an alert until a time; its end is told to who heard of its beginning.
+    /// An alert is muted by its own key, or by the name of its rule.
+    fn muted_until_ms(&self, key: &str) -> Option<UnixMs> {
+        let rule = key.split('/').next().unwrap_or(key);
+        let until_ms = [key, rule].into_iter().filter_map(|name| self.mutes.get(name));
+        until_ms.copied().max()
+    }
+
+    /// Tells nobody of an alert, or of all of a rule, until a time; its end is told to who heard
+    /// of its beginning.
     pub fn mute(&mut self, key: &str, until_ms: UnixMs) {
         self.mutes.insert(key.to_owned(), until_ms);
     }
@@ -208,12 +215,15 @@ impl Alert {
         matches!(self.phase, Phase::Raised { told_ms: Some(_), .. })
     }
 
-    /// A time that has not come yet was written by a clock that was wrong.
+    /// A time that has not come yet was written by another clock, and nobody waits for it. Since
+    /// when a raised alert is so is only shown: it stays, because the clock may be wrong now.
     fn not_after(&mut self, now_ms: UnixMs) {
-        self.since_ms = self.since_ms.min(now_ms);
-        if let Phase::Raised { told_ms, well_ms, .. } = &mut self.phase {
-            *told_ms = told_ms.map(|at_ms| at_ms.min(now_ms));
-            *well_ms = well_ms.map(|at_ms| at_ms.min(now_ms));
+        match &mut self.phase {
+            Phase::Suspected => self.since_ms = self.since_ms.min(now_ms),
+            Phase::Raised { told_ms, well_ms, .. } => {
+                *told_ms = told_ms.map(|at_ms| at_ms.min(now_ms));
+                *well_ms = well_ms.map(|at_ms| at_ms.min(now_ms));
+            }
         }
     }
 

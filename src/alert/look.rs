@@ -4,6 +4,7 @@
 //! more than a hundred; what cannot be read is left out and does not stop the rest.
 
 use super::{
+    rules::CLOCK_FLOOR_MS,
     usual::Usual,
     view::{Certificate, Destination, Disk, Orders, Parked, Step, View},
 };
@@ -167,6 +168,10 @@ impl Looker {
             let by_s = i64::try_from(off_ms / 1_000).unwrap_or(i64::MAX);
             let by_s = if now_ms < should_ms { by_s.saturating_neg() } else { by_s };
             self.step = Some(Step { at_ms: now_ms, by_s });
+            self.usual.begin_anew(now_ms);
+        }
+        if now_ms < CLOCK_FLOOR_MS {
+            return Learned::Nothing;
         }
         let orders = fresh.orders.saturating_sub(before.orders);
         if self.usual.see(orders, now_ms) { Learned::Usual } else { Learned::Nothing }

@@ -9,6 +9,7 @@ mod machine;
 mod work;
 
 pub use limits::{Limits, Rule};
+pub use machine::CLOCK_FLOOR_MS;
 
 use super::view::View;
 use crate::clock::UnixMs;

@@ -90,6 +90,12 @@ impl Usual {
         learned
     }
 
+    /// Begins to count anew, because the clock was set; what is usual stays.
+    pub fn begin_anew(&mut self, now_ms: UnixMs) {
+        self.silent.clear();
+        (self.last_ms, self.current) = (Some(now_ms), None);
+    }
+
     /// Says that this hour, and the silence that it is part of, is not like others.
     pub fn spoil(&mut self) {
         self.silent.clear();
@@ -268,5 +274,7 @@ mod tests {
         usual.see(0, 1_000);
         assert_eq!(usual.last_ms(), Some(1_000));
         assert_eq!(usual.expected_milli(1, 500), None);
+        usual.begin_anew(BEGIN_MS);
+        assert_eq!(usual.last_ms(), Some(BEGIN_MS), "not years ago");
     }
 }

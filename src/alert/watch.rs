@@ -369,3 +369,6 @@ fn load<T: DeserializeOwned>(state: &State, key: &[u8]) -> Option<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

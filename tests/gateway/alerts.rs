@@ -3,6 +3,7 @@
 use crate::{
     harness::{Plot, Scene, eventually, key, order_of},
     post::{Came, Mischief, Post, Receiver, Speech},
+    process::Process,
     tools::{causeway, result},
 };
 use causeway::delivery::desk::Ask;
@@ -141,6 +142,30 @@ async fn a_restart_in_between_repeats_nothing_and_forgets_nothing() {
     let reason = "entered by hand".to_owned();
     told.scene.ask(&Ask::Discard { key: key(&number), reason }).await.unwrap();
     told.until(&alert, &["raised", "over"]).await;
+    told.scene.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kill_in_between_repeats_nothing_and_forgets_nothing() {
+    let told = Told::set(Plot::calm(), "").await;
+    let process = Process::start(&told.scene).await;
+    told.scene.connect();
+    let refused = Trouble::Refused("WXX9999".to_owned());
+    told.scene.m3.trouble_next("OIS100MI", "AddBatchHead", refused);
+    let number = told.scene.shop.place(OrderSpec::simple());
+    let alert = format!("parked/{}", told.scene.parked(&number).await);
+    told.until(&alert, &["raised"]).await;
+    let settled = async || {
+        let said = causeway(&told.scene, &["alert", "list", "--json"]).await;
+        (said.out.matches("\"unsent\":0").count() == 2).then_some(())
+    };
+    eventually("both channels to have told it", settled).await;
+    process.kill();
+    let process = Process::start(&told.scene).await;
+    let reason = "entered by hand".to_owned();
+    told.scene.ask(&Ask::Discard { key: key(&number), reason }).await.unwrap();
+    told.until(&alert, &["raised", "over"]).await;
+    process.kill();
     told.scene.close().await;
 }
 

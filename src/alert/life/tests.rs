@@ -124,6 +124,9 @@ fn who_is_muted_hears_neither_beginning_nor_end_and_hears_later_what_stays() {
     assert_eq!(alerts.raised()[0].muted_until_ms, Some(T0 + 9_000 * S));
     let over = play(&mut alerts, &[], 2_900);
     assert_eq!(over, [(300, Event::Over)], "who heard of the beginning hears of the end");
+    alerts.mute("parked", T0 + 9_000 * S);
+    let whole_rule = [wrong("parked/no-sku", Verdict::Raise, 1)];
+    assert_eq!(play(&mut alerts, &[(0, whole_rule.into())], 2_900), [], "a rule is muted whole");
     assert!(alerts.unmute("disk"));
     assert!(!alerts.unmute("disk"));
 }
@@ -137,6 +140,7 @@ fn a_clock_that_jumps_back_delays_and_doubles_nothing() {
     assert_eq!(alerts.step(&[], T0 - year_ms + S, &POLICY), []);
     let over = alerts.step(&[], T0 - year_ms + 301 * S, &POLICY);
     assert_eq!(over.len(), 1, "{over:?}");
+    assert_eq!(over[0].since_ms, T0, "the clock may be wrong now: what was written stays");
 }
 
 /// What becomes of a letter.

@@ -107,6 +107,8 @@ async fn a_clock_that_was_set_is_seen_and_one_that_runs_is_not() {
     for (mono_s, wall_s, want) in steps {
         let view = scene.looker.look(after(mono_s, wall_s), 3).view;
         assert_eq!(view.step.map(|step| step.by_s), want, "{mono_s} {wall_s}");
+        let quiet_ms = view.now_ms - view.orders.last_ms.unwrap();
+        assert!(quiet_ms <= 10_000, "a silence is counted from the jump on");
     }
 }
 

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// No clock is right that stands before 2026: the program is younger.
-const CLOCK_FLOOR_MS: UnixMs = 1_767_225_600_000;
+pub const CLOCK_FLOOR_MS: UnixMs = 1_767_225_600_000;
 /// How long a jump of the clock is shown.
 const STEP_SHOWN_S: u64 = 600;
 /// How long it counts that a webhook was turned away.
