@@ -6,6 +6,7 @@
 //!    configuration (it cannot), 70 a part gave up (it can), 1 `doctor` or `journal verify` found something.
 //! 3. `run` never ends the process; a caller in the same process gets a [`Fault`].
 
+pub mod alert;
 pub mod backup;
 mod check;
 mod destinations;
@@ -22,6 +23,7 @@ pub mod serve;
 pub use fault::{Fault, explain};
 
 use crate::{config, journal::guard};
+use alert::Alert;
 use clap::{Args, Parser, Subcommand, error::ErrorKind};
 use parked::Parked;
 use std::{
@@ -57,6 +59,8 @@ enum Command {
     /// Open one database and look at it. What the gateway starts before it opens one itself.
     #[command(name = guard::COMMAND, hide = true)]
     Look(journal::Look),
+    /// Try the channels by which people are told, see what is raised, mute.
+    Alert(Alert),
     /// Print the version.
     Version,
 }
@@ -89,6 +93,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Result<(), Fault> {
         Command::Restore(restore) => backup::restore(&restore),
         Command::Journal(journal) => journal::run(&journal),
         Command::Look(look) => journal::look(&look),
+        Command::Alert(alert) => alert::run(&alert),
         Command::Version => say(&format!("causeway {}\n", env!("CARGO_PKG_VERSION"))),
     }
 }
@@ -124,11 +129,13 @@ mod tests {
         let broken = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(broken.path(), "nonsense = 1\n").unwrap();
         let file = broken.path().to_str().unwrap();
-        let table: [(&[&str], u8); 7] = [
+        let table: [(&[&str], u8); 9] = [
             (&["causeway"], 64),
             (&["causeway", "dance"], 64),
             (&["causeway", "gateway", "--colour", "red"], 64),
             (&["causeway", "parked", "replay"], 64),
+            (&["causeway", "alert", "mute", "disk"], 64),
+            (&["causeway", "alert", "mute", "disk", "--for", "soon"], 64),
             (&["causeway", "gateway", "--config", "/nowhere"], 78),
             (&["causeway", "check", "--config", file], 78),
             (&["causeway", "doctor", "--config", file], 78),
@@ -142,7 +149,11 @@ mod tests {
 
     #[test]
     fn each_command_is_understood() {
-        let table: [&[&str]; 18] = [
+        let table: [&[&str]; 22] = [
+            &["alert", "test", "--channel", "ops"],
+            &["alert", "list", "--json"],
+            &["alert", "mute", "away/m3", "--for", "4h"],
+            &["alert", "unmute", "away/m3"],
             &["gateway", "--config", "f"],
             &["check"],
             &["doctor", "--config", "f"],

@@ -17,6 +17,7 @@ pub use credentials::{CredentialError, CredentialName, Credentials};
 pub use problems::{Problem, Problems};
 
 use crate::{
+    alert,
     connector::{
         m3::{self, M3},
         xcart::{self, rest::Shop},
@@ -68,6 +69,8 @@ pub struct Config {
     pub state: state::Config,
     /// The page with the numbers; absent: none.
     pub metrics: Option<metrics::Config>,
+    /// Who is told of what; absent: nobody.
+    pub alerts: Option<alert::Config>,
 }
 
 impl Config {
@@ -82,6 +85,9 @@ impl Config {
         }
         if let Some(rules) = &self.order_to_cash {
             rules.problems().iter().for_each(|told| add_told(told, problems));
+        }
+        if let Some(alerts) = &self.alerts {
+            alerts.check("alerts", problems);
         }
         if self.order_to_cash.is_some() && self.m3.is_none() {
             problems.add("m3", "is missing, and orders have nowhere to go", "add [m3]");
@@ -103,7 +109,8 @@ impl Config {
         let m3 = self.m3.iter().map(|m3| ("m3.login.credential".to_owned(), m3.login.credential()));
         let xcart =
             self.xcart.iter().map(|shop| ("xcart.credential".to_owned(), shop.credential.as_str()));
-        intake.chain(m3).chain(xcart).collect()
+        let alerts = self.alerts.iter().flat_map(|alerts| alerts.credentials("alerts"));
+        intake.chain(m3).chain(xcart).chain(alerts).collect()
     }
 
     /// Adds what is wrong with secrets, and with what can be made of them only together.
@@ -119,6 +126,15 @@ impl Config {
             && let Err(error) = Shop::new(shop.clone(), &secret)
         {
             problems.add("xcart", log::chain(&error), advice);
+        }
+        if let Some(alerts) = &self.alerts {
+            for (key, channel) in alert::Channel::all(alerts, credentials) {
+                let key = format!("alerts.{key}");
+                let told = problems.all().iter().any(|problem| problem.key.starts_with(&key));
+                if let (Err(error), false) = (channel, told) {
+                    problems.add(key, log::chain(&error), advice);
+                }
+            }
         }
         if let Some(m3) = &self.m3
             && let Ok(secret) = credentials.get(m3.login.credential())

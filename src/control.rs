@@ -6,6 +6,7 @@
 //! 0600), and nobody can hold the door open or fill memory (limits below).
 
 use crate::{
+    alert,
     backup::{self, Contents},
     delivery::desk::{Ask, Reply, Request},
     journal::Journal,
@@ -78,11 +79,28 @@ pub enum ControlError {
     Refused(String),
 }
 
+/// Whom a question is for, as it goes through the socket.
+#[derive(Debug, Serialize, Deserialize)]
+enum Question<A, B, C> {
+    Cases(A),
+    Alerts(B),
+    Errand(C),
+}
+
+/// Who answers.
+#[derive(Clone, Debug)]
+pub struct Desks {
+    /// What is asked of the cases.
+    pub cases: mpsc::Sender<Request>,
+    /// What is asked of the alerts; absent: they are off.
+    pub alerts: Option<mpsc::Sender<alert::Request>>,
+}
+
 /// The door.
 #[derive(Debug)]
 pub struct Door {
     listener: UnixListener,
-    desk: mpsc::Sender<Request>,
+    desks: Desks,
     stores: (State, Journal),
 }
 
@@ -90,11 +108,7 @@ impl Door {
     /// Opens the door; a socket that an earlier start left behind is replaced.
     ///
     /// The caller holds the lock of the state folder, so nobody else is behind it.
-    pub fn open(
-        state_dir: &Path,
-        desk: mpsc::Sender<Request>,
-        stores: (State, Journal),
-    ) -> io::Result<Self> {
+    pub fn open(state_dir: &Path, desks: Desks, stores: (State, Journal)) -> io::Result<Self> {
         let path = state_dir.join(SOCKET);
         match fs::remove_file(&path) {
             Ok(()) => {}
@@ -103,7 +117,7 @@ impl Door {
         }
         let listener = UnixListener::bind(&path)?;
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
-        Ok(Self { listener, desk, stores })
+        Ok(Self { listener, desks, stores })
     }
 
     /// Answers until told to stop.
@@ -118,8 +132,8 @@ impl Door {
             };
             match came {
                 Some(Ok((stream, _))) => {
-                    let (desk, stores) = (self.desk.clone(), self.stores.clone());
-                    conversations.spawn(converse(stream, desk, stores));
+                    let (desks, stores) = (self.desks.clone(), self.stores.clone());
+                    conversations.spawn(converse(stream, desks, stores));
                 }
                 Some(Err(fault)) => tracing::warn!(%fault, "the control socket refused"),
                 None => {}
@@ -130,21 +144,27 @@ impl Door {
 
 async fn converse(
     mut stream: UnixStream,
-    desk: mpsc::Sender<Request>,
+    desks: Desks,
     stores: (State, Journal),
 ) -> io::Result<()> {
     let (reader, mut writer) = stream.split();
     let mut line = String::new();
     let mut reader = BufReader::new(reader.take(QUESTION_BYTES_MAX));
     timeout(ANSWER_TIME_MAX, reader.read_line(&mut line)).await??;
-    let mut text = if let Ok(errand) = serde_json::from_str::<Errand>(&line) {
-        serde_json::to_vec(&run_errand(errand, stores).await)?
-    } else {
-        let answer = match serde_json::from_str::<Ask>(&line) {
-            Ok(ask) => timeout(ANSWER_TIME_MAX, ask_desk(ask, &desk)).await?,
-            Err(fault) => Err(format!("the question cannot be read: {fault}")),
-        };
-        serde_json::to_vec(&answer)?
+    let mut text = match serde_json::from_str::<Question<Ask, alert::Ask, Errand>>(&line) {
+        Ok(Question::Cases(ask)) => {
+            let (reply, answer) = oneshot::channel();
+            let asking = asked(&desks.cases, Request { ask, reply }, answer);
+            serde_json::to_vec(&timeout(ANSWER_TIME_MAX, asking).await?)?
+        }
+        Ok(Question::Alerts(ask)) => {
+            let asking = ask_alerts_desk(ask, &desks);
+            serde_json::to_vec(&timeout(ANSWER_TIME_MAX, asking).await?)?
+        }
+        Ok(Question::Errand(errand)) => serde_json::to_vec(&run_errand(errand, stores).await)?,
+        Err(fault) => {
+            serde_json::to_vec(&Err::<(), _>(format!("the question cannot be read: {fault}")))?
+        }
     };
     text.push(b'\n');
     timeout(ANSWER_TIME_MAX, writer.write_all(&text)).await?
@@ -171,22 +191,42 @@ async fn run_errand(
     }
 }
 
-async fn ask_desk(ask: Ask, desk: &mpsc::Sender<Request>) -> Result<Reply, String> {
+async fn ask_alerts_desk(ask: alert::Ask, desks: &Desks) -> Result<alert::Reply, String> {
+    let Some(desk) = &desks.alerts else {
+        return Err("alerts are off: the configuration has no [alerts]".to_owned());
+    };
     let (reply, answer) = oneshot::channel();
+    asked(desk, alert::Request { ask, reply }, answer).await
+}
+
+async fn asked<Q, R>(
+    desk: &mpsc::Sender<Q>,
+    question: Q,
+    answer: oneshot::Receiver<Result<R, String>>,
+) -> Result<R, String> {
     let stopping = || "the gateway is stopping".to_owned();
-    desk.send(Request { ask, reply }).await.map_err(|_| stopping())?;
+    desk.send(question).await.map_err(|_| stopping())?;
     answer.await.map_err(|_| stopping())?
 }
 
-/// Asks the gateway that runs on a state folder.
+/// Asks the gateway that runs on a state folder about its cases.
 pub async fn ask(state_dir: &Path, ask: &Ask) -> Result<Reply, ControlError> {
-    let talk = talk(state_dir, ask);
+    let question = Question::<_, (), ()>::Cases(ask);
+    let talk = talk(state_dir, &question);
+    timeout(ANSWER_TIME_MAX, talk).await.map_err(|_| ControlError::Slow)?
+}
+
+/// Asks the gateway that runs on a state folder about its alerts.
+pub async fn ask_alerts(state_dir: &Path, ask: &alert::Ask) -> Result<alert::Reply, ControlError> {
+    let question = Question::<(), _, ()>::Alerts(ask);
+    let talk = talk(state_dir, &question);
     timeout(ANSWER_TIME_MAX, talk).await.map_err(|_| ControlError::Slow)?
 }
 
 /// Has the gateway that runs on a state folder do an errand, and waits until it is done.
 pub async fn send(state_dir: &Path, errand: &Errand) -> Result<Contents, ControlError> {
-    let talk = talk(state_dir, errand);
+    let question = Question::<(), (), _>::Errand(errand);
+    let talk = talk(state_dir, &question);
     timeout(ERRAND_TIME_MAX, talk).await.map_err(|_| ControlError::Slow)?
 }
 

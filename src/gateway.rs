@@ -5,7 +5,10 @@
 //! 2. The parts get the handles they use and no others.
 //! 3. At the end the committers finish what was queued, after every part has stopped.
 
+mod alerts;
+
 use crate::{
+    alert,
     cli::serve::Frame,
     clock::UnixMs,
     config::{Config, CredentialError, Credentials, Loaded},
@@ -15,7 +18,7 @@ use crate::{
         m3::{M3, M3Error},
         xcart::rest::{Shop, ShopError},
     },
-    control::Door,
+    control::{Desks, Door},
     delivery::{
         cases::Cases,
         desk::Request,
@@ -80,6 +83,9 @@ pub enum GatewayError {
     /// There is no certificate.
     #[error("there is no certificate to show")]
     Tls(#[from] TlsError),
+    /// Nobody can be told of anything.
+    #[error("a channel for alerts cannot be used")]
+    Alerts(#[from] alert::ChannelError),
     /// A port or socket cannot be opened.
     #[error("{what} cannot be opened")]
     Door {
@@ -107,8 +113,10 @@ pub async fn start(frame: &Frame) -> Result<Foundation, GatewayError> {
     listen(config, credentials, supervisor, journal.clone(), metrics).await?;
     let tally = watch::Sender::new(Tally::default());
     let (desk, requests) = mpsc::channel(QUESTIONS_WAITING_MAX);
+    let (alerts_desk, alert_requests) = mpsc::channel(QUESTIONS_WAITING_MAX);
+    let desks = Desks { cases: desk, alerts: config.alerts.as_ref().map(|_| alerts_desk) };
     let opened = |source| GatewayError::Door { what: "the control socket", source };
-    let door = Door::open(&config.state_dir, desk, (state.clone(), journal.clone()));
+    let door = Door::open(&config.state_dir, desks, (state.clone(), journal.clone()));
     let door = Arc::new(door.map_err(opened)?);
     supervisor.keep("control", move |stop| Arc::clone(&door).run(stop));
     let mut gates = Vec::new();
@@ -119,7 +127,7 @@ pub async fn start(frame: &Frame) -> Result<Foundation, GatewayError> {
         shop.count_calls(&metrics.calls);
         m3.count_calls(&metrics.calls);
         gates = vec![Gated::Shop(shop.clone()), Gated::M3(m3.clone())];
-        let stores = (journal.clone(), state);
+        let stores = (journal.clone(), state.clone());
         poll(config, frame, (shop.clone(), &stores), rules);
         deliver(frame, stores, (shop, m3), rules, (requests, tally.clone()));
     } else {
@@ -127,7 +135,10 @@ pub async fn start(frame: &Frame) -> Result<Foundation, GatewayError> {
             "no [xcart], [m3] or [order_to_cash]: events are kept, nothing is carried over"
         );
     }
-    show(supervisor, journal, gates, tally.subscribe(), picture.clone());
+    let alerts =
+        alerts::watch(frame, (state, journal.clone()), &gates, tally.subscribe(), alert_requests)?;
+    let draw = drawing(journal, gates, alerts, picture.clone());
+    show(supervisor, draw, tally.subscribe());
     Ok(Foundation { _journal: journal_committer, _state: state_committer })
 }
 
@@ -212,6 +223,7 @@ fn deliver(
 }
 
 /// A system we call, as far as the picture shows it.
+#[derive(Clone)]
 enum Gated {
     Shop(Shop),
     M3(M3),
@@ -267,15 +279,15 @@ impl Ledger for Book {
     }
 }
 
-/// Publishes what there is to see, when something changed and now and then.
-fn show(
-    supervisor: &Supervisor,
+/// Returns what puts the picture together.
+fn drawing(
     journal: Journal,
     gates: Vec<Gated>,
-    tally: watch::Receiver<Tally>,
+    alerts: watch::Receiver<alert::AlertsPicture>,
     picture: watch::Sender<Picture>,
-) {
-    let draw = Arc::new(move |tally: &Tally| {
+) -> impl Fn(&Tally) + Send + Sync + 'static {
+    move |tally: &Tally| {
+        let alert::AlertsPicture { raised, channels } = alerts.borrow().clone();
         let (stats, condition) = (journal.stats(), journal.condition());
         let refusing = |why: String| format!("the journal accepts no event: {why}");
         let fault = tally.fault.clone().or(condition.refusing.map(refusing));
@@ -294,8 +306,19 @@ fn show(
             parked: tally.stages.get("parked").copied().unwrap_or(0),
             oldest_waiting_s: oldest.unwrap_or(0),
             destinations: gates.iter().map(Gated::drawn).collect(),
+            alerts: raised,
+            channels,
         });
-    });
+    }
+}
+
+/// Publishes what there is to see, when something changed and now and then.
+fn show(
+    supervisor: &Supervisor,
+    draw: impl Fn(&Tally) + Send + Sync + 'static,
+    tally: watch::Receiver<Tally>,
+) {
+    let draw = Arc::new(draw);
     supervisor.keep("picture", move |stop: CancellationToken| {
         let (draw, mut tally) = (Arc::clone(&draw), tally.clone());
         async move {

@@ -3,6 +3,7 @@
 //! Words first, then the stages in the way an event takes; `ARCHITECTURE.md` is the map.
 
 pub mod amount;
+pub mod certificate;
 pub mod clock;
 pub mod dates;
 pub mod failpoint;
@@ -23,6 +24,8 @@ pub mod flow;
 pub mod delivery;
 
 pub mod connector;
+
+pub mod alert;
 
 pub mod cli;
 pub mod config;

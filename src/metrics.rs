@@ -77,6 +77,11 @@ impl Received {
     pub fn count(&self, source: &str, result: Reception) {
         self.0.get_or_create(&ReceivedLabels { source: source.to_owned(), result }).inc();
     }
+
+    /// Returns how many were counted.
+    pub fn counted(&self, source: &str, result: Reception) -> u64 {
+        self.0.get_or_create(&ReceivedLabels { source: source.to_owned(), result }).get()
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -94,6 +99,33 @@ impl Calls {
     pub fn count(&self, destination: &str, class: &'static str) {
         self.0.get_or_create(&CallLabels { destination: destination.to_owned(), class }).inc();
     }
+
+    /// Returns how many were counted.
+    pub fn counted(&self, destination: &str, class: &'static str) -> u64 {
+        self.0.get_or_create(&CallLabels { destination: destination.to_owned(), class }).get()
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct MessageLabels {
+    channel: String,
+    result: &'static str,
+}
+
+/// Counts messages to people.
+#[derive(Clone, Debug, Default)]
+pub struct Messages(Family<MessageLabels, Counter>);
+
+impl Messages {
+    /// Counts one attempt. `result` is `sent` or the layer at which it failed.
+    pub fn count(&self, channel: &str, result: &'static str) {
+        self.0.get_or_create(&MessageLabels { channel: channel.to_owned(), result }).inc();
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ChannelLabels {
+    channel: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -115,6 +147,8 @@ pub struct Metrics {
     pub calls: Calls,
     /// Orders whose confirmation in M3 is known.
     pub confirmed: Counter,
+    /// Messages to people by channel and result.
+    pub messages: Messages,
     states: States,
     registry: Arc<Mutex<Registry>>,
 }
@@ -132,6 +166,8 @@ struct States {
     journal_lost: Gauge,
     journal_quarantined: Gauge,
     resident: Gauge,
+    alerts: Gauge,
+    unsent: Family<ChannelLabels, Gauge>,
 }
 
 impl Metrics {
@@ -141,6 +177,7 @@ impl Metrics {
             received: Received::default(),
             calls: Calls::default(),
             confirmed: Counter::default(),
+            messages: Messages::default(),
             states: States::default(),
             registry: Arc::new(Mutex::new(Registry::with_prefix("causeway"))),
         };
@@ -150,7 +187,7 @@ impl Metrics {
 
     fn register(&self) {
         let mut registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
-        let Self { received, calls, confirmed, states, registry: _ } = self;
+        let Self { received, calls, confirmed, messages, states, registry: _ } = self;
         registry.register("events_received", "Deliveries by source and result", received.0.clone());
         registry.register("calls", "Calls by destination and class", calls.0.clone());
         registry.register("orders_confirmed", "Orders confirmed in M3", confirmed.clone());
@@ -171,6 +208,11 @@ impl Metrics {
         registry.register("journal_lost", "Events recorded as lost", lost);
         let aside = states.journal_quarantined.clone();
         registry.register("journal_quarantined", "Damaged segments put aside", aside);
+        let told = "Messages to people by channel and result";
+        registry.register("alert_messages", told, messages.0.clone());
+        registry.register("alerts_raised", "Alerts that are raised", states.alerts.clone());
+        let told = "Notices that a channel has not taken yet";
+        registry.register("alert_unsent", told, states.unsent.clone());
         let resident = states.resident.clone();
         let told = "Memory of the process that is in RAM";
         registry.register_with_unit("process_resident_memory", told, Unit::Bytes, resident);
@@ -220,6 +262,12 @@ impl States {
         self.journal_lost.set(gauge(picture.journal.lost));
         let aside = u64::try_from(picture.journal.aside).unwrap_or(u64::MAX);
         self.journal_quarantined.set(gauge(aside));
+        self.alerts.set(gauge(u64::try_from(picture.alerts.len()).unwrap_or(u64::MAX)));
+        self.unsent.clear();
+        for channel in &picture.channels {
+            let labels = ChannelLabels { channel: channel.name.clone() };
+            self.unsent.get_or_create(&labels).set(gauge(channel.unsent));
+        }
         self.resident.set(gauge(resident_bytes().unwrap_or(0)));
     }
 }
@@ -239,7 +287,7 @@ fn resident_bytes() -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::{
-        page::{Breaker, Destination, JournalPicture},
+        page::{Breaker, ChannelPicture, Destination, JournalPicture},
         *,
     };
 
@@ -250,12 +298,15 @@ mod tests {
         metrics.received.count("shop", Reception::Accepted);
         metrics.calls.count("m3", "timed_out");
         metrics.confirmed.inc();
+        metrics.messages.count("ops", "sent");
         let picture = Picture {
             stages: vec![("lines".to_owned(), 3)],
             parked: 1,
             oldest_waiting_s: 77,
             journal: JournalPicture { first: 5, next: 9, bytes: 1_000, lost: 2, aside: 1 },
             destinations: vec![Destination { name: "m3".to_owned(), breaker: Breaker::Open }],
+            alerts: vec![("disk".to_owned(), "nearly full".to_owned())],
+            channels: vec![ChannelPicture { name: "ops".to_owned(), unsent: 4, failures: 2 }],
             ..Picture::default()
         };
         let told = metrics.render(&picture).unwrap();
@@ -271,6 +322,9 @@ mod tests {
             "causeway_journal_lost 2",
             "causeway_journal_quarantined 1",
             "causeway_breaker_state{destination=\"m3\"} 2",
+            "causeway_alert_messages_total{channel=\"ops\",result=\"sent\"} 1",
+            "causeway_alerts_raised 1",
+            "causeway_alert_unsent{channel=\"ops\"} 4",
         ];
         for line in wanted {
             assert!(told.lines().any(|told| told == line), "{line}\n{told}");

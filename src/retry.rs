@@ -21,6 +21,10 @@ impl RetryPolicy {
     pub const ORDERS: Self =
         Self { first: Duration::from_secs(1), cap: Duration::from_mins(5), attempts: 12 };
 
+    /// From five seconds to a quarter of an hour: for messages to people, which are never given up.
+    pub const MESSAGES: Self =
+        Self { first: Duration::from_secs(5), cap: Duration::from_mins(15), attempts: 1 };
+
     /// Returns how long to wait after `failed` failures, or `None` to give up.
     pub fn wait_after(&self, failed: u32, jitter: Jitter) -> Option<Duration> {
         (failed < self.attempts).then(|| self.wait_however_long(failed, jitter))

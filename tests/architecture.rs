@@ -28,7 +28,8 @@ const EMPTY_NAMES: [&str; 5] = ["utils", "helpers", "common", "misc", "mod"];
 const OURS: [&str; 3] = ["src", "tests", "sandbox/src"];
 
 /// Licences that `deny.toml` allows, too.
-const LICENCES: [&str; 11] = [
+const LICENCES: [&str; 12] = [
+    "0BSD",
     "MIT",
     "Apache-2.0",
     "Apache-2.0 WITH LLVM-exception",

@@ -16,7 +16,11 @@ const IONAPI: &str = r#"{"ti":"ACME_TST","cn":"Causeway","dt":"12","ci":"ACME_TS
 "ot":"token.oauth2","or":"revoke_token.oauth2","ev":"E1","v":"1.0","saak":"ACME_TST#c","sask":"d"}"#;
 
 /// Files with settings, and the structures in them that an operator fills.
-const SETTINGS: [&str; 15] = [
+const SETTINGS: [&str; 19] = [
+    "src/alert/config.rs",
+    "src/alert/hook.rs",
+    "src/alert/mail.rs",
+    "src/alert/rules/limits.rs",
     "src/config.rs",
     "src/log.rs",
     "src/intake.rs",
@@ -42,18 +46,30 @@ fn read(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap()
 }
 
-/// The blocks of TOML in a document that are whole configurations.
+/// The blocks of TOML in a document that are whole configurations, and those about alerts, which
+/// are whole but for the folder.
 fn configurations(document: &str) -> Vec<String> {
     let blocks = document.split("```toml\n").skip(1);
     let blocks = blocks.map(|rest| rest.split("```").next().unwrap().to_owned());
-    blocks.filter(|block| block.contains("state_dir")).collect()
+    let whole = blocks.map(|block| {
+        let head = if block.starts_with("[alerts]") { "state_dir = \"/s\"\n" } else { "" };
+        format!("{head}{block}")
+    });
+    whole.filter(|block| block.contains("state_dir")).collect()
 }
 
 fn written(text: &str) -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let credentials = folder.path().join("credentials");
     fs::create_dir(&credentials).unwrap();
-    for (name, secret) in [("xcart-token", "t"), ("xcart-hook", "h"), ("m3-ionapi", IONAPI)] {
+    let secrets = [
+        ("xcart-token", "t"),
+        ("xcart-hook", "h"),
+        ("m3-ionapi", IONAPI),
+        ("alert-smtp", "p"),
+        ("alert-chat", "https://hooks.example.com/services/T0/B0/x"),
+    ];
+    for (name, secret) in secrets {
         let path = credentials.join(name);
         fs::write(&path, secret).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();

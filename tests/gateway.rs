@@ -6,8 +6,12 @@
 #![expect(clippy::unwrap_used, reason = "a story that cannot be told has failed")]
 #![expect(clippy::panic, reason = "a deadline that passes fails the story")]
 
+#[path = "gateway/alerts.rs"]
+mod alerts;
 #[path = "gateway/changes.rs"]
 mod changes;
+#[path = "gateway/channels.rs"]
+mod channels;
 #[path = "gateway/customers.rs"]
 mod customers;
 #[path = "gateway/dialects.rs"]
@@ -20,6 +24,8 @@ mod lost_answers;
 mod outages;
 #[path = "gateway/polled.rs"]
 mod polled;
+#[path = "gateway/post.rs"]
+mod post;
 #[path = "gateway/process.rs"]
 mod process;
 #[path = "gateway/refusals.rs"]

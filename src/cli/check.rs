@@ -1,6 +1,7 @@
 //! Says what a configuration would run. Pure.
 
 use crate::{
+    alert::Rule,
     config::Config,
     intake::{signature::Scheme, tls},
 };
@@ -49,11 +50,40 @@ pub(super) fn told(config: &Config) -> String {
         None => lines.push("metrics     off".to_owned()),
         Some(metrics) => lines.push(format!("metrics     http://{}", metrics.listen)),
     }
+    alerts(config, &mut lines);
     let credentials = config.credentials();
     lines.push(format!("credentials {} named, all readable", credentials.len()));
     lines.push("The configuration is usable.".to_owned());
     lines.push(String::new());
     lines.join("\n")
+}
+
+/// Says who would be told of what.
+fn alerts(config: &Config, lines: &mut Vec<String>) {
+    let Some(alerts) = &config.alerts else {
+        lines.push("alerts      off: nobody is told when something needs a person".to_owned());
+        return;
+    };
+    let applied = Rule::ALL.into_iter().filter(|rule| alerts.rules.applies(*rule));
+    let applied: Vec<&str> = applied.map(Rule::name).collect();
+    lines.push(format!("alerts      from {:?}: {}", alerts.box_name, applied.join(", ")));
+    for mail in &alerts.mail {
+        let (to, security) = (mail.to.len(), mail.security.name());
+        lines.push(format!(
+            "  channel   {}, e-mail to {to} by {}:{} ({security})",
+            mail.name,
+            mail.host,
+            mail.port()
+        ));
+    }
+    for hook in &alerts.webhooks {
+        let signed = if hook.signature_credential.is_some() { ", signed" } else { "" };
+        let (name, form) = (&hook.name, hook.form.name());
+        lines.push(format!("  channel   {name}, webhook ({form}{signed})"));
+    }
+    if alerts.mail.is_empty() && alerts.webhooks.is_empty() {
+        lines.push("  channel   NONE: what is wrong is shown, and nobody is told".to_owned());
+    }
 }
 
 #[cfg(test)]
@@ -64,6 +94,7 @@ mod tests {
     fn every_part_is_told_on_or_off() {
         let bare: Config = toml::from_str("state_dir = \"/s\"").unwrap();
         let got = told(&bare);
+        assert!(got.contains("alerts      off"), "{got}");
         assert!(got.contains("intake      off") && got.contains("metrics     off"), "{got}");
         let full: Config = toml::from_str(
             r#"
@@ -77,11 +108,31 @@ mod tests {
             event = { pointer = "/event" }
             order_id = "/id"
             [metrics]
+            [alerts]
+            box_name = "acme"
+            rules = { off = ["clock", "no-orders"] }
+            [[alerts.mail]]
+            name = "ops"
+            host = "mail.example"
+            from = "box@example.com"
+            to = ["a@example.com", "b@example.com"]
+            [[alerts.webhooks]]
+            name = "chat"
+            url_credential = "u"
+            signature_credential = "s"
             "#,
         )
         .unwrap();
         let got = told(&full);
-        for part in ["https://0.0.0.0:8443", "shop at /hooks/shop, NOT SIGNED", "127.0.0.1:9464"] {
+        let parts = [
+            "https://0.0.0.0:8443",
+            "shop at /hooks/shop, NOT SIGNED",
+            "127.0.0.1:9464",
+            "from \"acme\": losses, standstill, parked, waiting, away, disk, refusing, certificate\n",
+            "ops, e-mail to 2 by mail.example:587 (starttls)",
+            "chat, webhook (generic, signed)",
+        ];
+        for part in parts {
             assert!(got.contains(part), "{part}\n{got}");
         }
     }

@@ -7,10 +7,11 @@
 //! What it does not: prove that every later call will be allowed.
 
 use super::{
-    probe::{Target, walk},
+    probe::{Target, walk, walk_to_tls},
     report::{Finding, Layer, Row},
 };
 use crate::{
+    alert::{MailSettings, Security},
     config::Credentials,
     connector::{
         Class, Failure, Kind, http,
@@ -102,6 +103,37 @@ pub(super) async fn xcart(settings: &xcart::Settings, credentials: &Credentials)
     };
     rows.push(named(Layer::Login, finding));
     rows
+}
+
+/// Tries the way to a mail server; what lies above it only the server's own protocol tells.
+pub(super) async fn mail(name: &str, settings: &MailSettings) -> Vec<Row> {
+    let tls = match settings.security {
+        Security::Tls => trust(settings.ca_file.as_deref()).map(Some),
+        Security::Starttls | Security::Plain => Ok(None),
+    };
+    let (host, port) = (settings.host.clone(), settings.port());
+    let seen = match tls {
+        Ok(tls) => {
+            let target = Target { name: name.to_owned(), host, port, tls, proxy: None };
+            // A mail server speaks no HTTP, which the last layer would ask for.
+            return walk_to_tls(&target).await;
+        }
+        Err(seen) => seen,
+    };
+    let finding = Finding::failed(seen, "run causeway check: it names the key");
+    vec![Row { connection: name.to_owned(), layer: Layer::Tls, finding }]
+}
+
+/// Tries the way to the host of a webhook; its address is not shown.
+pub(super) async fn hook(name: &str, address: &Url, settings: &http::Settings) -> Vec<Row> {
+    let origin = address.origin().ascii_serialization();
+    match target(name, &origin, settings) {
+        Ok(target) => walk(&target).await,
+        Err(seen) => {
+            let finding = Finding::failed(seen, "run causeway check: it names the key");
+            vec![Row { connection: name.to_owned(), layer: Layer::Dns, finding }]
+        }
+    }
 }
 
 /// Asks M3 what only M3 can say (reference/m3.md 3: `MNS150MI`, `MRS001MI`).

@@ -4,7 +4,7 @@
 //! one file that it creates in the state folder and removes again.
 
 use super::{
-    Fault, destinations,
+    Fault, alert, destinations,
     report::{Finding, Layer, Report},
     say,
 };
@@ -39,6 +39,9 @@ fn connections(loaded: &Loaded, report: &mut Report) -> Result<(), Fault> {
     if let Some(m3) = &loaded.config.m3 {
         let rules = loaded.config.order_to_cash.as_ref();
         report.extend(runtime.block_on(destinations::m3(m3, &loaded.credentials, rules)));
+    }
+    if let Some(alerts) = &loaded.config.alerts {
+        report.extend(runtime.block_on(alert::without_message(alerts, &loaded.credentials)));
     }
     Ok(())
 }

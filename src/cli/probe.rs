@@ -48,14 +48,32 @@ pub struct Target {
     pub proxy: Option<(String, u16)>,
 }
 
+/// How far up a walk goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Top {
+    Tls,
+    Clock,
+}
+
 /// Tries every layer, from the bottom up.
 pub async fn walk(target: &Target) -> Vec<Row> {
+    walk_up(target, Top::Clock).await
+}
+
+/// Tries every layer up to the certificate, and says nothing to the other side.
+pub async fn walk_to_tls(target: &Target) -> Vec<Row> {
+    walk_up(target, Top::Tls).await
+}
+
+async fn walk_up(target: &Target, top: Top) -> Vec<Row> {
     let mut layers = vec![Layer::Dns, Layer::Tcp];
     layers.extend(target.proxy.as_ref().map(|_| Layer::Proxy));
     layers.extend(target.tls.as_ref().map(|_| Layer::Tls));
-    layers.push(Layer::Clock);
+    if top == Top::Clock {
+        layers.push(Layer::Clock);
+    }
     let mut findings = Vec::new();
-    climb(target, &mut findings).await;
+    climb(target, top, &mut findings).await;
     let mut cause: Option<Layer> = None;
     let mut findings = findings.into_iter();
     let mut rows = Vec::new();
@@ -71,7 +89,7 @@ pub async fn walk(target: &Target) -> Vec<Row> {
 }
 
 /// Adds a finding for each layer that was reached; stops after the first failure.
-async fn climb(target: &Target, findings: &mut Vec<Finding>) {
+async fn climb(target: &Target, top: Top, findings: &mut Vec<Finding>) {
     let (host, port) =
         target.proxy.as_ref().map_or((&target.host, target.port), |(host, port)| (host, *port));
     let Some(addresses) = put(findings, resolve(host, port).await) else { return };
@@ -80,11 +98,16 @@ async fn climb(target: &Target, findings: &mut Vec<Finding>) {
         return;
     }
     let Some(tls) = &target.tls else {
-        return findings.push(clocks(&mut socket, &target.host).await);
+        if top == Top::Clock {
+            findings.push(clocks(&mut socket, &target.host).await);
+        }
+        return;
     };
     let shaken = Box::pin(shake(socket, Arc::clone(tls), &target.host)).await;
     let Some(mut socket) = put(findings, shaken) else { return };
-    findings.push(clocks(&mut socket, &target.host).await);
+    if top == Top::Clock {
+        findings.push(clocks(&mut socket, &target.host).await);
+    }
 }
 
 /// What a step leads to: something to stand on and what was seen, or a failure.

@@ -28,6 +28,8 @@ pub enum Layer {
     Permission,
     /// The company and division exist there.
     Company,
+    /// It takes a message.
+    Message,
 }
 
 impl fmt::Display for Layer {
@@ -43,6 +45,7 @@ impl fmt::Display for Layer {
             Self::Login => "login",
             Self::Permission => "permission",
             Self::Company => "company",
+            Self::Message => "message",
         })
     }
 }

@@ -6,7 +6,7 @@
 //! answer, [`Lost`] says whether the request may have left.
 
 use super::{Class, Failure, Fate};
-use crate::clock;
+use crate::{certificate, clock};
 use reqwest::{Client, Request, Response, header, redirect, retry};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore, crypto::ring, pki_types::CertificateDer, version};
@@ -15,7 +15,7 @@ use std::{
     error::Error as _,
     path::{Path, PathBuf},
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, SystemTime},
 };
 use thiserror::Error;
@@ -173,6 +173,16 @@ pub struct Http {
     body_bytes_max: usize,
     call_max: Duration,
     simulated: Option<Arc<dyn Exchange>>,
+    seen: Arc<Mutex<Seen>>,
+}
+
+/// What the newest answers showed beside what they said.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// How many seconds the other clock is ahead of ours; none when its answers carry no date.
+    pub clock_ahead_s: Option<i64>,
+    /// When the certificate of the other side ends, in milliseconds since 1970.
+    pub certificate_ends_ms: Option<u64>,
 }
 
 /// Reads the address of a destination; it ends without a slash.
@@ -211,6 +221,7 @@ impl Http {
             .redirect(redirect::Policy::none())
             .retry(retry::never())
             .referer(false)
+            .tls_info(true)
             .user_agent(concat!("causeway/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(Duration::from_millis(settings.connect_ms_max))
             .timeout(Duration::from_millis(settings.call_ms_max))
@@ -227,6 +238,7 @@ impl Http {
             body_bytes_max: settings.body_bytes_max,
             call_max: Duration::from_millis(settings.call_ms_max),
             simulated: None,
+            seen: Arc::default(),
         })
     }
 
@@ -241,6 +253,25 @@ impl Http {
         &self.client
     }
 
+    /// Returns what the newest answers showed.
+    pub fn seen(&self) -> Seen {
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes the date and the certificate of an answer; without one, what was seen before stays.
+    fn look_at(&self, response: &Response) {
+        let date = response.headers().get(header::DATE).and_then(|value| value.to_str().ok());
+        let date = date.and_then(http_date);
+        let info = response.extensions().get::<reqwest::tls::TlsInfo>();
+        let ends = info.and_then(reqwest::tls::TlsInfo::peer_certificate);
+        let ends = ends.and_then(certificate::ends_ms);
+        let ours = OffsetDateTime::from(clock::now().wall);
+        let ahead_s = date.map(|date| (date - ours).whole_seconds());
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.clock_ahead_s = ahead_s.or(seen.clock_ahead_s);
+        seen.certificate_ends_ms = ends.or(seen.certificate_ends_ms);
+    }
+
     /// Sends one request and reads the whole answer.
     pub async fn send(&self, request: Request) -> Result<Answer, Lost> {
         if let Some(simulated) = &self.simulated {
@@ -248,6 +279,7 @@ impl Http {
             return answer.unwrap_or_else(|_| Err(Lost::too_late()));
         }
         let response = self.client.execute(request).await.map_err(|error| lost(&error))?;
+        self.look_at(&response);
         let status = response.status().as_u16();
         let retry_after_s = response
             .headers()
@@ -336,12 +368,16 @@ fn retry_after_s(text: &str, now: SystemTime) -> Option<u64> {
     if let Ok(seconds) = text.parse::<u64>() {
         return Some(seconds.min(RETRY_AFTER_S_MAX));
     }
+    let left = (http_date(text)? - OffsetDateTime::from(now)).whole_seconds();
+    Some(u64::try_from(left).unwrap_or(0).min(RETRY_AFTER_S_MAX))
+}
+
+/// Reads a date as headers have it (RFC 9110 5.6.7).
+fn http_date(text: &str) -> Option<OffsetDateTime> {
     let format = format_description!(
         "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
     );
-    let until = PrimitiveDateTime::parse(text, format).ok()?.assume_utc();
-    let left = (until - OffsetDateTime::from(now)).whole_seconds();
-    Some(u64::try_from(left).unwrap_or(0).min(RETRY_AFTER_S_MAX))
+    Some(PrimitiveDateTime::parse(text.trim(), format).ok()?.assume_utc())
 }
 
 #[cfg(test)]
@@ -444,6 +480,23 @@ mod tests {
         assert!(!lost.text.is_empty() && !lost.text.contains("http://"), "{}", lost.text);
     }
 
+    #[tokio::test]
+    async fn the_other_clock_is_seen_in_its_answers_and_stays_seen() {
+        let old = "date: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
+        let replies = [Reply::With(200, "", String::new()), Reply::With(500, old, String::new())];
+        let stub = Stub::start(replies).await;
+        stub.play([Reply::With(200, "", String::new())]);
+        let url = address(&stub.url()).unwrap();
+        let http = http(&url, |_| {});
+        let mut seen = Vec::new();
+        for _ in 0..3 {
+            get(&http, url.as_str()).await.unwrap();
+            seen.push(http.seen().clock_ahead_s.map(|ahead_s| ahead_s < -900_000_000));
+        }
+        assert_eq!(seen, [None, Some(true), Some(true)]);
+        assert_eq!(http.seen().certificate_ends_ms, None);
+    }
+
     /// An authority, and a certificate for `localhost` that it signed.
     fn authority() -> (String, rustls::ServerConfig) {
         let ca_key = rcgen::KeyPair::generate().unwrap();
@@ -489,7 +542,12 @@ mod tests {
             let http = http(&url, |s| s.ca_file = Some(path.clone()));
             let (got, ()) = tokio::join!(get(&http, url.as_str()), answer_once(listener, server));
             match got {
-                Ok(answer) => assert!(trusted && answer.body == b"hi", "{answer:?}"),
+                Ok(answer) => {
+                    assert!(trusted && answer.body == b"hi", "{answer:?}");
+                    // rcgen's own default end.
+                    let ends_ms = http.seen().certificate_ends_ms.unwrap();
+                    assert!(ends_ms > 60_000_000_000_000, "{ends_ms}");
+                }
                 Err(lost) => {
                     assert!(!trusted, "{lost:?}");
                     assert_eq!((lost.sent, lost.class), (Sent::No, Class::Unreachable));

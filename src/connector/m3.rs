@@ -260,6 +260,11 @@ impl M3 {
         self.0.gate.count_in(calls.clone(), "m3");
     }
 
+    /// Returns what the newest answers showed beside what they said.
+    pub fn seen(&self) -> http::Seen {
+        self.0.http.seen()
+    }
+
     /// Returns what the gate looks like, for metrics and the doctor.
     pub fn gate_state(&self) -> gate::State {
         self.0.gate.state()

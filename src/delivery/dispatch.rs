@@ -43,6 +43,8 @@ pub struct Tally {
     pub oldest_due_ms: Option<u64>,
     /// Why the last attempt to take events or a case failed, if it did.
     pub fault: Option<String>,
+    /// Orders that were seen for the first time, since the start.
+    pub orders: u64,
 }
 
 /// The parts of the delivery.
@@ -188,7 +190,12 @@ impl Delivery {
     fn finished(&self, hand: &mut InHand, id: task::Id, finished: Finished) {
         hand.keys.remove(&id);
         match finished.result {
-            Ok(moved) => self.moved(moved),
+            Ok(moved) => {
+                self.moved(moved);
+                if moved.from.is_none() && moved.to.is_some() && !finished.key.is_of_id() {
+                    self.tally.send_modify(|tally| tally.orders = tally.orders.saturating_add(1));
+                }
+            }
             Err(fault) => {
                 hand.rest_until = Some(clock::now().mono + AFTER_FAULT);
                 self.failed(&format!("work on order {}", finished.key), &fault);

@@ -10,6 +10,7 @@
 //! | `l/<identity>`, `e/<identity>` | M3's customer; one that is being made |
 //! | `i/<order id>` | the case of an order id |
 //! | `c/<name>` | a cursor |
+//! | `a/<name>` | what the alerts remember; `alert::watch` alone writes it |
 //!
 //! A value begins with the version of its form; every released one stays readable.
 

@@ -28,6 +28,9 @@ const OWN_VALID: Duration = Duration::days(3_653);
 /// A box whose clock was never set must still make a certificate that is valid later.
 const CLOCK_FLOOR: OffsetDateTime = datetime!(2026-01-01 00:00 UTC);
 
+/// The file with the certificate of our own.
+const OWN_CERT: &str = "own.crt";
+
 /// The certificate to show.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "lowercase")]
@@ -80,6 +83,14 @@ impl Config {
                     );
                 }
             }
+        }
+    }
+
+    /// Returns the file with the certificate; `folder` is where an own certificate is kept.
+    pub fn cert_file(&self, folder: &Path) -> PathBuf {
+        match self {
+            Self::Files(files) => files.cert_file.clone(),
+            Self::Own(_) => folder.join(OWN_CERT),
         }
     }
 
@@ -188,7 +199,7 @@ fn file(path: &Path) -> impl FnOnce(io::Error) -> TlsError {
 
 impl Own {
     fn read_or_make(&self, folder: &Path) -> Result<Identity, TlsError> {
-        let (cert_file, key_file) = (folder.join("own.crt"), folder.join("own.key"));
+        let (cert_file, key_file) = (folder.join(OWN_CERT), folder.join("own.key"));
         if !cert_file.exists() {
             self.make(folder, &cert_file, &key_file)?;
         }

@@ -19,6 +19,31 @@ pub struct Picture {
     pub oldest_waiting_s: u64,
     /// The systems we call.
     pub destinations: Vec<Destination>,
+    /// The alerts that are raised: what each is known by, and what it says.
+    pub alerts: Vec<(String, String)>,
+    /// The channels by which people are told.
+    pub channels: Vec<ChannelPicture>,
+}
+
+/// A channel by which people are told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChannelPicture {
+    /// Its name.
+    pub name: String,
+    /// Notices that it has not taken yet.
+    pub unsent: u64,
+    /// Failures in a row.
+    pub failures: u32,
+}
+
+impl ChannelPicture {
+    fn told(&self) -> String {
+        match (self.failures, self.unsent) {
+            (0, 0) => "nothing waits".to_owned(),
+            (0, unsent) => format!("{unsent} to be sent"),
+            (failures, unsent) => format!("FAILS ({failures} times), {unsent} to be sent"),
+        }
+    }
 }
 
 /// Whether the gateway works.
@@ -104,7 +129,7 @@ pub fn overview(picture: &Picture) -> Result<String, fmt::Error> {
         "<meta http-equiv=\"refresh\" content=\"10\"><title>Causeway</title></head>\n<body>\n",
         "<h1>Causeway</h1>\n",
     ));
-    let Picture { health, journal, stages, parked, oldest_waiting_s, destinations } = picture;
+    let Picture { health, journal, stages, parked, oldest_waiting_s, destinations, .. } = picture;
     writeln!(html, "<p>State: <strong>{}</strong></p>", escaped(&health.to_string()))?;
     let mut sums: Vec<(String, String)> = vec![
         ("Parked for a person".to_owned(), parked.to_string()),
@@ -120,6 +145,9 @@ pub fn overview(picture: &Picture) -> Result<String, fmt::Error> {
     table(&mut html, "Runs by stage", rows)?;
     let rows = destinations.iter().map(|d| (d.name.clone(), d.breaker.told().to_owned()));
     table(&mut html, "Destinations", rows)?;
+    table(&mut html, "Alerts", picture.alerts.iter().cloned())?;
+    let rows = picture.channels.iter().map(|c| (c.name.clone(), c.told()));
+    table(&mut html, "Channels", rows)?;
     html.push_str("</body>\n</html>\n");
     Ok(html)
 }
@@ -173,6 +201,8 @@ mod tests {
             parked: 2,
             oldest_waiting_s: 3_725,
             destinations: vec![Destination { name: "m3".to_owned(), breaker: Breaker::Open }],
+            alerts: vec![("away/m3".to_owned(), "m3 is away".to_owned())],
+            channels: vec![ChannelPicture { name: "ops".to_owned(), unsent: 3, failures: 2 }],
             ..Picture::default()
         };
         let html = overview(&picture).unwrap();
@@ -182,6 +212,8 @@ mod tests {
             "<th scope=\"row\">Parked for a person</th><td>2</td>",
             "<td>1 h 2 min</td>",
             "<th scope=\"row\">m3</th><td>away</td>",
+            "<th scope=\"row\">away/m3</th><td>m3 is away</td>",
+            "<th scope=\"row\">ops</th><td>FAILS (2 times), 3 to be sent</td>",
         ];
         for part in wanted {
             assert!(html.contains(part), "{part}\n{html}");

@@ -20,13 +20,13 @@ const KILLS: usize = 10;
 const ORDERS_PER_KILL: usize = 4;
 
 /// The gateway's process; killed when the story fails.
-struct Process {
+pub(crate) struct Process {
     child: Child,
 }
 
 impl Process {
     /// Starts it and waits until it answers.
-    async fn start(scene: &Scene) -> Self {
+    pub(crate) async fn start(scene: &Scene) -> Self {
         let log = scene.config().with_extension("log");
         let mut process = Self { child: spawn(&scene.config(), &log) };
         let up = async || {
@@ -41,7 +41,7 @@ impl Process {
         process
     }
 
-    fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }

@@ -6,14 +6,14 @@ use std::{fs, os::unix::fs::PermissionsExt as _, process::Command};
 
 /// What a command said and how it ended.
 #[derive(Debug)]
-struct Said {
-    status: i32,
-    out: String,
-    err: String,
+pub(crate) struct Said {
+    pub status: i32,
+    pub out: String,
+    pub err: String,
 }
 
 /// Runs a command of the program; the simulators go on meanwhile.
-async fn causeway(scene: &Scene, args: &[&str]) -> Said {
+pub(crate) async fn causeway(scene: &Scene, args: &[&str]) -> Said {
     let mut command = Command::new(env!("CARGO_BIN_EXE_causeway"));
     let (name, rest) = args.split_first().unwrap();
     command.arg(name).arg("--config").arg(scene.config()).args(rest);
@@ -23,7 +23,7 @@ async fn causeway(scene: &Scene, args: &[&str]) -> Said {
 }
 
 /// The result of one layer in the doctor's table.
-fn result<'a>(table: &'a str, connection: &str, layer: &str) -> &'a str {
+pub(crate) fn result<'a>(table: &'a str, connection: &str, layer: &str) -> &'a str {
     let cells = |line: &'a str| line.split("  ").map(str::trim).filter(|cell| !cell.is_empty());
     let row = table.lines().find(|line| {
         let mut cells = cells(line);
