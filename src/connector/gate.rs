@@ -21,6 +21,9 @@ use tokio::{
     time::{sleep_until, timeout_at},
 };
 
+/// What is closed is not looked at again sooner.
+const CLOSED_MIN: Duration = Duration::from_millis(100);
+
 /// How hard one destination may be pressed.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -133,7 +136,7 @@ impl Gate {
         let now = clock::now().mono;
         let deadline = now + self.wait_max;
         if let Some(until) = self.refused_until(now) {
-            return Err(away(until, now));
+            return Err(held(until, now));
         }
         let place = timeout_at(deadline.into(), self.places.acquire()).await;
         let Ok(Ok(place)) = place else {
@@ -143,7 +146,7 @@ impl Gate {
         let now = clock::now().mono;
         let admitted = self.lock().breaker.admit(now);
         match admitted {
-            Admission::Refused(until) => Err(away(until, now)),
+            Admission::Refused(until) => Err(held(until, now)),
             admission @ (Admission::Go | Admission::Probe) => {
                 Ok(Pass { gate: self, admission, _place: place })
             }
@@ -162,6 +165,18 @@ impl Gate {
         }
     }
 
+    /// Returns how long nothing is sent: the destination is away, or has asked for a pause.
+    ///
+    /// While a single probe is on its way it is the time until the next one, at least 100 ms.
+    pub fn closed_for(&self) -> Option<Duration> {
+        let now = clock::now().mono;
+        let inner = self.lock();
+        let paused = inner.limiter.paused_until(now);
+        let until = inner.breaker.refused_until(now).into_iter().chain(paused).max();
+        drop(inner);
+        until.map(|until| until.saturating_duration_since(now).max(CLOSED_MIN))
+    }
+
     fn refused_until(&self, now: Instant) -> Option<Instant> {
         self.lock().breaker.refused_until(now)
     }
@@ -173,7 +188,11 @@ impl Gate {
             match taken {
                 Ok(()) => return Ok(()),
                 Err(at) if at > deadline => {
-                    return Err(busy("calls are paused or too many", Some(seconds(at, now))));
+                    let paused = self.lock().limiter.paused_until(now);
+                    return Err(match paused {
+                        Some(until) => held(until, now),
+                        None => busy("calls are too many", Some(seconds(at, now))),
+                    });
                 }
                 Err(at) => sleep_until(at.into()).await,
             }
@@ -223,6 +242,7 @@ fn found(class: Class) -> Found {
         Class::Unavailable => Found::Nobody,
         Class::TimedOut => Found::Nothing,
         Class::RateLimited => Found::Somebody,
+        Class::Held => Found::Nothing,
         Class::Broken => Found::Somebody,
         Class::Unauthorized => Found::Somebody,
         Class::Forbidden => Found::Somebody,
@@ -236,10 +256,9 @@ fn found(class: Class) -> Found {
     }
 }
 
-fn away(until: Instant, now: Instant) -> Failure {
-    let text = "not asked: it was away a moment ago";
-    Failure::new(Fate::NotDone, Class::Unavailable, text)
-        .with_retry_after_s(Some(seconds(until, now)))
+fn held(until: Instant, now: Instant) -> Failure {
+    let text = "not asked: it was away a moment ago, or has asked for a pause";
+    Failure::new(Fate::NotDone, Class::Held, text).with_retry_after_s(Some(seconds(until, now)))
 }
 
 fn busy(text: &str, retry_after_s: Option<u64>) -> Failure {
@@ -275,11 +294,11 @@ mod tests {
         assert_eq!(gate.state().breaker, Standing::Open);
         let refused = gate.enter().await.unwrap_err();
         let told = (refused.fate, refused.class, refused.retry_after_s);
-        assert_eq!(told, (Fate::NotDone, Class::Unavailable, Some(5)));
+        assert_eq!(told, (Fate::NotDone, Class::Held, Some(5)));
 
         tokio::time::advance(Duration::from_secs(5)).await;
         let probe = gate.enter().await.unwrap();
-        assert_eq!(gate.enter().await.unwrap_err().class, Class::Unavailable);
+        assert_eq!(gate.enter().await.unwrap_err().class, Class::Held);
         drop(probe);
         gate.enter().await.unwrap().done(None);
         assert_eq!(gate.state().breaker, Standing::Closed);

@@ -248,6 +248,11 @@ impl Shop {
         self.0.gate.count_in(calls.clone(), "xcart");
     }
 
+    /// Returns how long nothing is sent, if it is away or has asked for a pause.
+    pub fn closed_for(&self) -> Option<Duration> {
+        self.0.gate.closed_for()
+    }
+
     /// Returns what the gate looks like, for metrics and the doctor.
     pub fn gate_state(&self) -> gate::State {
         self.0.gate.state()
@@ -310,7 +315,8 @@ const fn tries_max(failure: &Failure) -> u32 {
         Class::Unreachable | Class::TimedOut | Class::RateLimited | Class::Unavailable => {
             PASSING_TRIES_MAX
         }
-        Class::Unauthorized | Class::Forbidden | Class::NotFound | Class::Exists => 1,
+        Class::Held | Class::Unauthorized | Class::Forbidden => 1,
+        Class::NotFound | Class::Exists => 1,
         Class::Locked | Class::Data | Class::Config | Class::State | Class::Unclassified => 1,
     }
 }

@@ -12,7 +12,7 @@ use crate::{
         place::{Told, Verdict},
         plan::Comparison,
     },
-    ids::Itno,
+    ids::{Cuno, Itno},
 };
 use std::collections::BTreeMap;
 
@@ -59,7 +59,7 @@ impl Case {
     /// A write to the shop that is due may have been carried out, or still will be.
     pub(super) fn lose_tell(&mut self, context: &Context<'_>) {
         if let Stage::Follow { follow, .. } = &mut self.run.stage {
-            follow.lose(context.now_ms.saturating_add(context.rules.quiescence_ms()));
+            follow.lose(context.steady.pause(context.rules.quiescence_ms()));
         }
     }
 
@@ -74,7 +74,7 @@ impl Case {
             Outcome::Order(order) => self.on_order(*order, context),
             Outcome::Customer(cuno) => {
                 self.run.mark(context.now_ms, format!("customer {cuno}"));
-                self.run.cuno = Some(cuno);
+                self.run.is_for(cuno);
                 self.run.stage = Stage::Items;
             }
             Outcome::Items(items) => self.on_items(items, context),
@@ -126,7 +126,9 @@ impl Case {
 
     fn on_swept(&mut self, told: Told, context: &Context<'_>) {
         let cause = match told {
-            Told::Heads(found) => self.run.on_sweep(found, context.now_ms),
+            Told::Heads(found) => {
+                self.run.on_sweep(found, (context.now_ms, context.rules.sweep_days))
+            }
             Told::Deleted => {
                 self.run.sweep.orphan_settled();
                 None
@@ -228,7 +230,7 @@ impl Case {
             Class::Unreachable | Class::TimedOut | Class::RateLimited => {
                 self.pause(failure, context);
             }
-            Class::Unavailable | Class::Unauthorized => self.pause(failure, context),
+            Class::Unavailable | Class::Held | Class::Unauthorized => self.pause(failure, context),
             Class::Broken | Class::Locked => self.count(failure, context),
             Class::Unclassified if failure.fate != Fate::Refused => self.count(failure, context),
             Class::Config | Class::Forbidden | Class::NotFound | Class::Exists => {
@@ -282,6 +284,16 @@ impl Case {
 }
 
 impl Run {
+    /// Takes M3's customer in; what an attempt for another one left behind is still looked for.
+    fn is_for(&mut self, cuno: Cuno) {
+        let former = self.cuno.replace(cuno).filter(|former| Some(former) != self.cuno.as_ref());
+        if let Some(former) = former.filter(|_| !self.placing.tokens.is_empty())
+            && !self.former.contains(&former)
+        {
+            self.former.push(former);
+        }
+    }
+
     /// Whether the effect under way writes a tracking number.
     pub(super) fn tells_tracking(&self) -> bool {
         match &self.stage {
@@ -296,7 +308,7 @@ impl Run {
 fn is_final(failure: &Failure) -> bool {
     match failure.class {
         Class::Unreachable | Class::TimedOut | Class::RateLimited | Class::Unavailable => false,
-        Class::Unauthorized | Class::Broken | Class::Locked => false,
+        Class::Held | Class::Unauthorized | Class::Broken | Class::Locked => false,
         Class::Forbidden | Class::NotFound | Class::Exists | Class::Data | Class::Config => true,
         Class::State | Class::Unclassified => true,
     }
