@@ -12,6 +12,8 @@ mod changes;
 mod customers;
 #[path = "gateway/dialects.rs"]
 mod dialects;
+#[path = "gateway/durable.rs"]
+mod durable;
 #[path = "gateway/harness.rs"]
 mod harness;
 #[path = "gateway/lost_answers.rs"]
@@ -20,6 +22,8 @@ mod lost_answers;
 mod outages;
 #[path = "gateway/polled.rs"]
 mod polled;
+#[path = "gateway/pressure.rs"]
+mod pressure;
 #[path = "gateway/process.rs"]
 mod process;
 #[path = "gateway/refusals.rs"]

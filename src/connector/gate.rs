@@ -32,6 +32,8 @@ pub struct Settings {
     pub concurrency_max: u32,
     /// Calls a second, over time.
     pub calls_per_s_max: u32,
+    /// The fewest calls a second that answers of 429 can bring it down to.
+    pub calls_per_s_min: u32,
     /// Calls that may leave together after a rest.
     pub burst_max: u32,
     /// How long a call waits for its turn before it is refused.
@@ -53,6 +55,7 @@ impl Default for Settings {
         Self {
             concurrency_max: 3,
             calls_per_s_max: 10,
+            calls_per_s_min: 1,
             burst_max: 10,
             wait_ms_max: 60_000,
             pause_ms_first: clock::millis(PAUSE_FIRST),
@@ -70,6 +73,8 @@ pub struct State {
     pub breaker: Standing,
     /// Seconds until a pause after 429 ends; 0 when there is none.
     pub paused_s: u64,
+    /// How much of `calls_per_s_max` is used, in thousandths; less after answers of 429.
+    pub rate_permille: u32,
     /// Calls on their way.
     pub in_flight: usize,
 }
@@ -116,6 +121,7 @@ impl Gate {
             pause_max: Duration::from_millis(settings.away_ms_max.max(1)),
         };
         let limiter = Limiter::new(settings.calls_per_s_max, settings.burst_max)
+            .with_floor(settings.calls_per_s_min, settings.calls_per_s_max)
             .with_pause_first(Duration::from_millis(settings.pause_ms_first));
         Self {
             places: Semaphore::new(places_max),
@@ -161,6 +167,7 @@ impl Gate {
         State {
             breaker: inner.breaker.standing(now),
             paused_s: paused.unwrap_or(0),
+            rate_permille: inner.limiter.rate_permille(),
             in_flight: self.places_max.saturating_sub(self.places.available_permits()),
         }
     }
@@ -214,7 +221,7 @@ impl Pass<'_> {
         let now = clock::now().mono;
         let mut inner = self.gate.lock();
         match failure {
-            None => inner.limiter.went_well(),
+            None => inner.limiter.went_well(now),
             Some(failure) if failure.class == Class::RateLimited => {
                 let asked = failure.retry_after_s.map(Duration::from_secs);
                 inner.limiter.pause(asked, Jitter(fastrand::u8(..)), now);

@@ -19,7 +19,7 @@ use crate::{
         follow::Tell,
         place::{Ask, Deletion, Found, Told},
         rules::Rules,
-        run::{Case, Effect, Need, Outcome, Stage},
+        run::{Case, Effect, Need, Outcome, Stage, Standing},
     },
     ids::{Cuno, Itno, OrderKey, Orno},
     order::OrderRef,
@@ -126,7 +126,7 @@ impl Performer {
                 Ok(Outcome::Real(mi_follow::real_read(answers, orno, key)?))
             }
             Effect::ReadProgress(orno) => Box::pin(self.progress(orno, case)).await,
-            Effect::Tell { order_id, tell } => self.tell(*order_id, tell).await,
+            Effect::Tell { order_id, tell } => self.tell(*order_id, tell, case).await,
         }
     }
 
@@ -248,7 +248,15 @@ impl Performer {
         Ok(Outcome::Progress(progress))
     }
 
-    async fn tell(&self, order_id: u64, tell: &Tell) -> Result<Outcome, Trouble> {
+    async fn tell(&self, order_id: u64, tell: &Tell, case: &Case) -> Result<Outcome, Trouble> {
+        if let (Tell::Shipping(_) | Tell::Payment(_), Standing::Wanted) = (tell, case.run.standing)
+        {
+            // A status that means a cancellation must not be written over before it was seen.
+            let order = self.shop.order_by_id(order_id).await?;
+            if self.rules.is_cancelled(&order) {
+                return Ok(Outcome::Order(Box::new(order)));
+            }
+        }
         match tell {
             Tell::Shipping(code) => self.shop.set_shipping_status(order_id, code).await?,
             Tell::Payment(code) => self.shop.set_payment_status(order_id, code).await?,

@@ -1,6 +1,6 @@
 //! What a case makes of the outcomes of its effects. Pure.
 
-use super::{Case, Context, Outcome, Real, Run, Stage, Wait, around};
+use super::{Case, Context, Outcome, Real, Run, Stage, Standing, Wait, around};
 use crate::{
     clock,
     connector::{Class, Failure, Fate},
@@ -190,6 +190,7 @@ impl Case {
 
     fn on_told_shop(&mut self, answer: &Outcome, context: &Context<'_>) {
         let taken = matches!(answer, Outcome::Done);
+        self.shop_shows_it(context);
         let Stage::Follow { follow, .. } = &mut self.run.stage else { return };
         let what = match follow.next() {
             Some(Tell::Shipping(code)) => format!("shop told: shipping {code}"),
@@ -202,6 +203,21 @@ impl Case {
         };
         follow.told();
         self.run.mark(context.now_ms, what);
+    }
+
+    /// A status that we wrote ourselves is no news, even where it takes the place of one that
+    /// meant a cancellation.
+    fn shop_shows_it(&mut self, context: &Context<'_>) {
+        let Stage::Follow { follow, .. } = &self.run.stage else { return };
+        let Some(order) = &mut self.order else { return };
+        match follow.next() {
+            Some(Tell::Shipping(code)) => order.shipping_status = Some(code.clone()),
+            Some(Tell::Payment(code)) => order.payment_status = Some(code.clone()),
+            Some(Tell::Tracking(_)) | None => {}
+        }
+        if !context.rules.is_cancelled(order) {
+            (self.run.standing, self.run.seen) = (Standing::Wanted, Standing::Wanted);
+        }
     }
 
     fn placing_failed(&mut self, failure: &Failure, context: &Context<'_>) {
