@@ -95,8 +95,12 @@ impl Config {
         if self.order_to_cash.is_some() && self.xcart.is_none() {
             problems.add("xcart", "is missing, and orders cannot be read", "add [xcart]");
         }
-        let stores = [("journal", self.journal.check()), ("state", self.state.check())];
-        for (table, checked) in stores {
+        let limits = [
+            ("journal", self.journal.check()),
+            ("state", self.state.check()),
+            ("delivery", self.delivery.check()),
+        ];
+        for (table, checked) in limits {
             if let Err(told) = checked {
                 add_told(&format!("{table}.{told}"), problems);
             }

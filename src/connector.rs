@@ -35,6 +35,8 @@ pub struct Failure {
     pub text: String,
     /// How many seconds the other side, or the gate, asks us to wait.
     pub retry_after_s: Option<u64>,
+    /// Each part of a bulk call that was refused, by name.
+    pub parts: Vec<String>,
 }
 
 /// Whether a call was carried out.
@@ -59,6 +61,8 @@ pub enum Class {
     RateLimited,
     /// Away for a while: 502, 503, maintenance, or the gate is closed.
     Unavailable,
+    /// Our own gate is closed: the destination is away or has asked for a pause. Nothing was sent.
+    Held,
     /// A fault of the other side, or an answer that cannot be read.
     Broken,
     /// The credentials were not accepted.
@@ -94,7 +98,8 @@ impl Failure {
     /// Describes a failure; the text is tidied and cut.
     pub fn new(fate: Fate, class: Class, text: &str) -> Self {
         let text = tidy(text);
-        Self { fate, class, code: String::new(), field: None, text, retry_after_s: None }
+        let (code, parts) = (String::new(), Vec::new());
+        Self { fate, class, code, field: None, text, retry_after_s: None, parts }
     }
 
     /// Adds the other side's code.
@@ -116,6 +121,12 @@ impl Failure {
         Self { retry_after_s, ..self }
     }
 
+    /// Adds the parts that were refused.
+    #[must_use]
+    pub fn with_parts(self, parts: Vec<String>) -> Self {
+        Self { parts, ..self }
+    }
+
     /// Settles the fate by what the call does: a read that was lost has changed nothing.
     #[must_use]
     pub fn of_kind(self, kind: Kind) -> Self {
@@ -131,7 +142,7 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { fate: _, class, code, field, text, retry_after_s: _ } = self;
+        let Self { fate: _, class, code, field, text, retry_after_s: _, parts: _ } = self;
         write!(f, "{class:?}")?;
         if !code.is_empty() {
             write!(f, " {code}")?;
@@ -175,6 +186,7 @@ impl Class {
             Self::TimedOut => "timed_out",
             Self::RateLimited => "rate_limited",
             Self::Unavailable => "unavailable",
+            Self::Held => "held",
             Self::Broken => "broken",
             Self::Unauthorized => "unauthorized",
             Self::Forbidden => "forbidden",

@@ -7,6 +7,7 @@
 
 pub mod address;
 pub mod cause;
+pub mod changes;
 pub mod customer;
 pub mod follow;
 pub mod mapping;
@@ -14,3 +15,4 @@ pub mod place;
 pub mod plan;
 pub mod rules;
 pub mod run;
+pub mod steady;

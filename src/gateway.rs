@@ -352,5 +352,6 @@ fn destination(name: &str, gate: &gate::State) -> Destination {
         Standing::HalfOpen => Breaker::Trying,
         Standing::Open => Breaker::Open,
     };
-    Destination { name: name.to_owned(), breaker }
+    let gate::State { paused_s, rate_permille, .. } = *gate;
+    Destination { name: name.to_owned(), breaker, paused_s, rate_permille }
 }

@@ -158,6 +158,8 @@ pub struct Metrics {
 struct States {
     runs: Family<StageLabels, Gauge>,
     breakers: Family<BreakerLabels, Gauge>,
+    pauses: Family<BreakerLabels, Gauge>,
+    rates: Family<BreakerLabels, Gauge>,
     parked: Gauge,
     oldest_waiting: Gauge,
     journal_first: Gauge,
@@ -194,6 +196,11 @@ impl Metrics {
         registry.register("runs", "Flow runs by stage", states.runs.clone());
         let told = "State of the circuit breaker: 0 closed, 1 trying, 2 open";
         registry.register("breaker_state", told, states.breakers.clone());
+        let told = "Time left of a pause that a system asked for with 429";
+        let pauses = states.pauses.clone();
+        registry.register_with_unit("call_pause", told, Unit::Seconds, pauses);
+        let told = "Thousandths of calls_per_s_max that are used; less after 429";
+        registry.register("call_rate_permille", told, states.rates.clone());
         registry.register("parked", "Runs a person must look at", states.parked.clone());
         let told = "Age of the oldest run that waits";
         let oldest = states.oldest_waiting.clone();
@@ -249,10 +256,14 @@ impl States {
             let labels = StageLabels { stage: stage.clone() };
             self.runs.get_or_create(&labels).set(gauge(*count));
         }
-        self.breakers.clear();
+        for family in [&self.breakers, &self.pauses, &self.rates] {
+            family.clear();
+        }
         for destination in &picture.destinations {
             let labels = BreakerLabels { destination: destination.name.clone() };
             self.breakers.get_or_create(&labels).set(destination.breaker.number());
+            self.pauses.get_or_create(&labels).set(gauge(destination.paused_s));
+            self.rates.get_or_create(&labels).set(i64::from(destination.rate_permille));
         }
         self.parked.set(gauge(picture.parked));
         self.oldest_waiting.set(gauge(picture.oldest_waiting_s));
@@ -304,7 +315,12 @@ mod tests {
             parked: 1,
             oldest_waiting_s: 77,
             journal: JournalPicture { first: 5, next: 9, bytes: 1_000, lost: 2, aside: 1 },
-            destinations: vec![Destination { name: "m3".to_owned(), breaker: Breaker::Open }],
+            destinations: vec![Destination {
+                name: "m3".to_owned(),
+                breaker: Breaker::Open,
+                paused_s: 7,
+                rate_permille: 500,
+            }],
             alerts: vec![("disk".to_owned(), "nearly full".to_owned())],
             channels: vec![ChannelPicture { name: "ops".to_owned(), unsent: 4, failures: 2 }],
             ..Picture::default()
@@ -325,6 +341,8 @@ mod tests {
             "causeway_alert_messages_total{channel=\"ops\",result=\"sent\"} 1",
             "causeway_alerts_raised 1",
             "causeway_alert_unsent{channel=\"ops\"} 4",
+            "causeway_call_pause_seconds{destination=\"m3\"} 7",
+            "causeway_call_rate_permille{destination=\"m3\"} 500",
         ];
         for line in wanted {
             assert!(told.lines().any(|told| told == line), "{line}\n{told}");

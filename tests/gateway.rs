@@ -16,6 +16,8 @@ mod channels;
 mod customers;
 #[path = "gateway/dialects.rs"]
 mod dialects;
+#[path = "gateway/durable.rs"]
+mod durable;
 #[path = "gateway/harness.rs"]
 mod harness;
 #[path = "gateway/lost_answers.rs"]
@@ -26,6 +28,8 @@ mod outages;
 mod polled;
 #[path = "gateway/post.rs"]
 mod post;
+#[path = "gateway/pressure.rs"]
+mod pressure;
 #[path = "gateway/process.rs"]
 mod process;
 #[path = "gateway/refusals.rs"]

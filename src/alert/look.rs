@@ -214,10 +214,7 @@ impl Walk {
     /// Looks at the next piece of the list; returns since when the oldest order waits that was found in
     /// this round or the one before.
     fn go_on(&mut self, state: &State) -> Option<UnixMs> {
-        let range = match &self.after {
-            Some(key) => rows::table_after("d", key),
-            None => rows::table("d"),
-        };
+        let range = rows::all_due(self.after.as_deref());
         let found = state.scan(range, DUE_ROWS_MAX).unwrap_or_default();
         for key in found.iter().filter_map(|(row, _)| CaseKey::from_due(row)) {
             self.found = since(state, &key.1).into_iter().chain(self.found).min();

@@ -216,6 +216,7 @@ const fn advice(class: Class) -> &'static str {
         Class::Config => "check company and division, and that the user may work in them (MNS150)",
         Class::RateLimited => "wait; if it stays, ask for a higher limit",
         Class::Unreachable | Class::TimedOut => "it stopped answering while we looked: try again",
+        Class::Held => "it was asked to rest for a while: try again",
         Class::Unavailable => "it is up, but says that it is not available: ask who runs it",
         Class::Broken => "what answers is not the API: check the address, and what stands between",
         Class::Exists | Class::Locked | Class::Data | Class::State => "ask who runs M3",

@@ -21,6 +21,9 @@ use tokio::{
     time::{sleep_until, timeout_at},
 };
 
+/// What is closed is not looked at again sooner.
+const CLOSED_MIN: Duration = Duration::from_millis(100);
+
 /// How hard one destination may be pressed.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -29,6 +32,8 @@ pub struct Settings {
     pub concurrency_max: u32,
     /// Calls a second, over time.
     pub calls_per_s_max: u32,
+    /// The fewest calls a second that answers of 429 can bring it down to.
+    pub calls_per_s_min: u32,
     /// Calls that may leave together after a rest.
     pub burst_max: u32,
     /// How long a call waits for its turn before it is refused.
@@ -50,6 +55,7 @@ impl Default for Settings {
         Self {
             concurrency_max: 3,
             calls_per_s_max: 10,
+            calls_per_s_min: 1,
             burst_max: 10,
             wait_ms_max: 60_000,
             pause_ms_first: clock::millis(PAUSE_FIRST),
@@ -67,6 +73,8 @@ pub struct State {
     pub breaker: Standing,
     /// Seconds until a pause after 429 ends; 0 when there is none.
     pub paused_s: u64,
+    /// How much of `calls_per_s_max` is used, in thousandths; less after answers of 429.
+    pub rate_permille: u32,
     /// Calls on their way.
     pub in_flight: usize,
 }
@@ -113,6 +121,7 @@ impl Gate {
             pause_max: Duration::from_millis(settings.away_ms_max.max(1)),
         };
         let limiter = Limiter::new(settings.calls_per_s_max, settings.burst_max)
+            .with_floor(settings.calls_per_s_min, settings.calls_per_s_max)
             .with_pause_first(Duration::from_millis(settings.pause_ms_first));
         Self {
             places: Semaphore::new(places_max),
@@ -133,7 +142,7 @@ impl Gate {
         let now = clock::now().mono;
         let deadline = now + self.wait_max;
         if let Some(until) = self.refused_until(now) {
-            return Err(away(until, now));
+            return Err(held(until, now));
         }
         let place = timeout_at(deadline.into(), self.places.acquire()).await;
         let Ok(Ok(place)) = place else {
@@ -143,7 +152,7 @@ impl Gate {
         let now = clock::now().mono;
         let admitted = self.lock().breaker.admit(now);
         match admitted {
-            Admission::Refused(until) => Err(away(until, now)),
+            Admission::Refused(until) => Err(held(until, now)),
             admission @ (Admission::Go | Admission::Probe) => {
                 Ok(Pass { gate: self, admission, _place: place })
             }
@@ -158,8 +167,21 @@ impl Gate {
         State {
             breaker: inner.breaker.standing(now),
             paused_s: paused.unwrap_or(0),
+            rate_permille: inner.limiter.rate_permille(),
             in_flight: self.places_max.saturating_sub(self.places.available_permits()),
         }
+    }
+
+    /// Returns how long nothing is sent: the destination is away, or has asked for a pause.
+    ///
+    /// While a single probe is on its way it is the time until the next one, at least 100 ms.
+    pub fn closed_for(&self) -> Option<Duration> {
+        let now = clock::now().mono;
+        let inner = self.lock();
+        let paused = inner.limiter.paused_until(now);
+        let until = inner.breaker.refused_until(now).into_iter().chain(paused).max();
+        drop(inner);
+        until.map(|until| until.saturating_duration_since(now).max(CLOSED_MIN))
     }
 
     fn refused_until(&self, now: Instant) -> Option<Instant> {
@@ -173,7 +195,11 @@ impl Gate {
             match taken {
                 Ok(()) => return Ok(()),
                 Err(at) if at > deadline => {
-                    return Err(busy("calls are paused or too many", Some(seconds(at, now))));
+                    let paused = self.lock().limiter.paused_until(now);
+                    return Err(match paused {
+                        Some(until) => held(until, now),
+                        None => busy("calls are too many", Some(seconds(at, now))),
+                    });
                 }
                 Err(at) => sleep_until(at.into()).await,
             }
@@ -195,7 +221,7 @@ impl Pass<'_> {
         let now = clock::now().mono;
         let mut inner = self.gate.lock();
         match failure {
-            None => inner.limiter.went_well(),
+            None => inner.limiter.went_well(now),
             Some(failure) if failure.class == Class::RateLimited => {
                 let asked = failure.retry_after_s.map(Duration::from_secs);
                 inner.limiter.pause(asked, Jitter(fastrand::u8(..)), now);
@@ -223,6 +249,7 @@ fn found(class: Class) -> Found {
         Class::Unavailable => Found::Nobody,
         Class::TimedOut => Found::Nothing,
         Class::RateLimited => Found::Somebody,
+        Class::Held => Found::Nothing,
         Class::Broken => Found::Somebody,
         Class::Unauthorized => Found::Somebody,
         Class::Forbidden => Found::Somebody,
@@ -236,10 +263,9 @@ fn found(class: Class) -> Found {
     }
 }
 
-fn away(until: Instant, now: Instant) -> Failure {
-    let text = "not asked: it was away a moment ago";
-    Failure::new(Fate::NotDone, Class::Unavailable, text)
-        .with_retry_after_s(Some(seconds(until, now)))
+fn held(until: Instant, now: Instant) -> Failure {
+    let text = "not asked: it was away a moment ago, or has asked for a pause";
+    Failure::new(Fate::NotDone, Class::Held, text).with_retry_after_s(Some(seconds(until, now)))
 }
 
 fn busy(text: &str, retry_after_s: Option<u64>) -> Failure {
@@ -275,11 +301,11 @@ mod tests {
         assert_eq!(gate.state().breaker, Standing::Open);
         let refused = gate.enter().await.unwrap_err();
         let told = (refused.fate, refused.class, refused.retry_after_s);
-        assert_eq!(told, (Fate::NotDone, Class::Unavailable, Some(5)));
+        assert_eq!(told, (Fate::NotDone, Class::Held, Some(5)));
 
         tokio::time::advance(Duration::from_secs(5)).await;
         let probe = gate.enter().await.unwrap();
-        assert_eq!(gate.enter().await.unwrap_err().class, Class::Unavailable);
+        assert_eq!(gate.enter().await.unwrap_err().class, Class::Held);
         drop(probe);
         gate.enter().await.unwrap().done(None);
         assert_eq!(gate.state().breaker, Standing::Closed);

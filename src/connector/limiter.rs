@@ -3,6 +3,9 @@
 //! Guarantees: over any time calls leave no faster than `per_s` with a start of at most
 //! `burst`; after a 429 none leaves before the pause that was asked for, or before a
 //! doubling pause of our own, is over.
+//!
+//! It learns: each 429 halves the rate, down to a floor; each second in which a call went
+//! well gives a twentieth of the full rate back. What it has learned is not stored.
 
 use crate::retry::Jitter;
 use std::time::{Duration, Instant};
@@ -12,6 +15,12 @@ pub const PAUSE_FIRST: Duration = Duration::from_secs(1);
 
 /// The longest pause after a 429, whoever asks for more.
 pub const PAUSE_MAX: Duration = Duration::from_mins(10);
+
+/// The full rate, in thousandths of it.
+pub const FULL_PERMILLE: u32 = 1_000;
+
+/// What one good second gives back.
+const RAISE_PERMILLE: u32 = 50;
 
 /// The longest pause of our own choice.
 const PAUSE_OWN_MAX: Duration = Duration::from_mins(1);
@@ -23,6 +32,10 @@ const PAUSE_OWN_MAX: Duration = Duration::from_mins(1);
 #[derive(Debug)]
 pub struct Limiter {
     interval: Duration,
+    /// How much of the full rate is used.
+    rate_permille: u32,
+    floor_permille: u32,
+    raised_at: Option<Instant>,
     burst: u32,
     pause_first: Duration,
     full_at: Option<Instant>,
@@ -36,6 +49,9 @@ impl Limiter {
         let interval = Duration::from_secs(1) / per_s.max(1);
         Self {
             interval,
+            rate_permille: FULL_PERMILLE,
+            floor_permille: FULL_PERMILLE,
+            raised_at: None,
             burst: burst.max(1),
             pause_first: PAUSE_FIRST,
             full_at: None,
@@ -50,17 +66,34 @@ impl Limiter {
         Self { pause_first: pause_first.max(Duration::from_millis(1)), ..self }
     }
 
+    /// Learns from each 429, down to this rate; at most the full one.
+    #[must_use]
+    pub fn with_floor(self, per_s_min: u32, per_s_max: u32) -> Self {
+        let floor = per_s_min.max(1).saturating_mul(FULL_PERMILLE) / per_s_max.max(1);
+        Self { floor_permille: floor.clamp(1, FULL_PERMILLE), ..self }
+    }
+
+    /// Returns how much of the full rate is used, in thousandths.
+    pub fn rate_permille(&self) -> u32 {
+        self.rate_permille
+    }
+
+    /// The time between two calls at the rate that was learned.
+    fn interval(&self) -> Duration {
+        self.interval.saturating_mul(FULL_PERMILLE) / self.rate_permille.max(1)
+    }
+
     /// Takes one token, or says when to ask again.
     pub fn take(&mut self, now: Instant) -> Result<(), Instant> {
         if let Some(until) = self.paused_until(now) {
             return Err(until);
         }
         let full_at = self.full_at.unwrap_or(now).max(now);
-        let room = self.interval.saturating_mul(self.burst.saturating_sub(1));
+        let room = self.interval().saturating_mul(self.burst.saturating_sub(1));
         match full_at.duration_since(now).checked_sub(room) {
             Some(early) if !early.is_zero() => Err(now + early),
             Some(_) | None => {
-                self.full_at = Some(full_at + self.interval);
+                self.full_at = Some(full_at + self.interval());
                 Ok(())
             }
         }
@@ -72,6 +105,11 @@ impl Limiter {
     /// Answers to calls that had already left do not lengthen a pause of our own.
     pub fn pause(&mut self, asked: Option<Duration>, jitter: Jitter, now: Instant) -> Duration {
         let left = self.paused_until(now).map(|until| until.duration_since(now));
+        if left.is_none() {
+            // Answers to calls that left before the pause are no second reason.
+            self.rate_permille = (self.rate_permille / 2).max(self.floor_permille);
+            self.raised_at = Some(now);
+        }
         let pause = match (asked, left) {
             (Some(asked), _) => asked.min(PAUSE_MAX).max(left.unwrap_or_default()),
             (None, Some(left)) => left,
@@ -82,8 +120,13 @@ impl Limiter {
     }
 
     /// A call went through: the next pause of our own begins small again.
-    pub fn went_well(&mut self) {
+    pub fn went_well(&mut self, now: Instant) {
         self.pauses = 0;
+        let is_due = self.raised_at.is_none_or(|at| now >= at + Duration::from_secs(1));
+        if self.rate_permille < FULL_PERMILLE && is_due {
+            self.rate_permille = (self.rate_permille + RAISE_PERMILLE).min(FULL_PERMILLE);
+            self.raised_at = Some(now);
+        }
     }
 
     /// Returns until when a 429 stops everything.
@@ -153,8 +196,38 @@ mod tests {
             assert_eq!(limiter.take(at(second)), Err(at(second + want)), "{second}s");
         }
         assert_eq!(limiter.take(at(660)), Ok(()));
-        limiter.went_well();
+        limiter.went_well(at(699));
         assert_eq!(limiter.pause(None, Jitter(255), at(700)), Duration::from_millis(1_500));
+    }
+
+    #[test]
+    fn the_rate_is_halved_by_each_429_and_comes_back_bit_by_bit() {
+        let (start, second) = (start(), Duration::from_secs(1));
+        let mut limiter = Limiter::new(10, 1).with_floor(1, 10);
+        let mut now = start;
+        let mut seen = vec![limiter.rate_permille()];
+        for _ in 0..5 {
+            now += Duration::from_mins(2);
+            limiter.pause(Some(second), Jitter(0), now);
+            // More of the same burst.
+            limiter.pause(Some(second), Jitter(0), now);
+            seen.push(limiter.rate_permille());
+        }
+        assert_eq!(seen, [1_000, 500, 250, 125, 100, 100]);
+        now += second;
+        assert_eq!(limiter.take(now), Ok(()));
+        assert_eq!(limiter.take(now), Err(now + second), "one call a second is the floor");
+        for _ in 0..3 {
+            now += second;
+            limiter.went_well(now);
+            limiter.went_well(now);
+        }
+        assert_eq!(limiter.rate_permille(), 250, "a second gives once");
+        for _ in 0..30 {
+            now += second;
+            limiter.went_well(now);
+        }
+        assert_eq!(limiter.rate_permille(), FULL_PERMILLE);
     }
 
     proptest! {

@@ -265,6 +265,11 @@ impl M3 {
         self.0.http.seen()
     }
 
+    /// Returns how long nothing is sent, if it is away or has asked for a pause.
+    pub fn closed_for(&self) -> Option<std::time::Duration> {
+        self.0.gate.closed_for()
+    }
+
     /// Returns what the gate looks like, for metrics and the doctor.
     pub fn gate_state(&self) -> gate::State {
         self.0.gate.state()

@@ -1,9 +1,9 @@
 //! Cases in the state store: loaded whole, saved in one batch, compared before they are swapped.
 
-use super::rows::{self, BadRow, CaseKey, ParkedRow, RunRow, WakeRow};
+use super::rows::{self, BadRow, CaseKey, Due, ParkedRow, RunRow, WakeRow};
 use crate::{
     failpoint::{self, Plant},
-    flow::run::{Case, Run, Stage},
+    flow::run::{Case, Remains, Run, Stage},
     order::OrderRef,
     state::{Batch, State, StateError},
 };
@@ -41,11 +41,19 @@ pub struct Held {
 #[derive(Debug, Default)]
 struct Stored {
     run: Option<Vec<u8>>,
+    remains: Option<Vec<u8>>,
+    documents: Documents,
+    wake: Option<Vec<u8>>,
+    due: Vec<Due>,
+    listed: bool,
+}
+
+/// The documents of a case as they lie in the store.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Documents {
     order: Option<Vec<u8>>,
     plan: Option<Vec<u8>>,
-    wake: Option<Vec<u8>>,
-    due: Vec<u64>,
-    listed: bool,
+    placed: Option<Vec<u8>>,
 }
 
 impl Cases {
@@ -63,80 +71,135 @@ impl Cases {
     pub fn load(
         &self,
         key: &CaseKey,
-        due_ms: Option<u64>,
+        due: Option<Due>,
         now_ms: u64,
     ) -> Result<Option<Held>, CaseError> {
-        let run = self.state.get(&key.run())?;
-        let wake = self.state.get(&key.wake())?;
-        let mut stored = Stored { due: due_ms.into_iter().collect(), ..Stored::default() };
-        let woken = wake.as_deref().map(rows::read::<WakeRow>).transpose()?;
-        stored.due.extend(woken.as_ref().map(|wake| wake.due_ms));
-        let run_row = run.as_deref().map(rows::read::<RunRow>).transpose()?;
-        stored.due.extend(run_row.as_ref().and_then(|row| row.due_ms));
-        (stored.run, stored.wake) = (run, wake);
-        let run = match (run_row, woken) {
-            (Some(row), _) if row.run.orno.is_none() && failpoint::planted(Plant::Anew) => {
-                Run::new(row.run.reference, None, now_ms)
+        let mut stored = Stored { due: due.into_iter().collect(), ..Stored::default() };
+        stored.wake = self.state.get(&key.wake())?;
+        stored.run = self.state.get(&key.run())?;
+        stored.remains = self.state.get(&key.remains())?;
+        let woken = stored.wake.as_deref().map(rows::read::<WakeRow>).transpose()?;
+        let row = stored.run.as_deref().map(rows::read::<RunRow>).transpose()?;
+        let left = stored.remains.as_deref().map(rows::read::<Remains>).transpose()?;
+        stored.due.extend(woken.as_ref().map(|wake| Due::of_event(wake.due_ms)));
+        stored.due.extend(row.as_ref().and_then(|row| row.due));
+        let known = row.map(|row| row.run).or_else(|| left.map(Run::recalled));
+        let run = match (known, woken) {
+            (Some(run), _) if run.orno.is_none() && failpoint::planted(Plant::Anew) => {
+                Run::new(run.reference, None, now_ms)
             }
-            (Some(row), None) => row.run,
-            (Some(row), Some(wake)) => Run {
+            (Some(run), None) => run,
+            (Some(run), Some(wake)) => Run {
                 reread: true,
                 // An id can always be read by, a number only in newer shops.
                 reference: match wake.reference {
                     OrderRef::Id(id) => OrderRef::Id(id),
-                    OrderRef::Number(_) => row.run.reference,
+                    OrderRef::Number(_) => run.reference,
                 },
-                ..row.run
+                ..run
             },
             (None, Some(wake)) => Run::new(wake.reference, None, now_ms),
             (None, None) => return Ok(None),
         };
-        stored.order = self.state.get(&key.order())?;
-        stored.plan = self.state.get(&key.plan())?;
+        let case = self.documents(key, run, &mut stored)?;
+        Ok(Some(Held { key: key.clone(), case, stored }))
+    }
+
+    fn documents(&self, key: &CaseKey, run: Run, stored: &mut Stored) -> Result<Case, CaseError> {
+        stored.documents = Documents {
+            order: self.state.get(&key.order())?,
+            plan: self.state.get(&key.plan())?,
+            placed: self.state.get(&key.placed())?,
+        };
         stored.listed = self.state.get(&key.parked())?.is_some();
-        let order = stored.order.as_deref().map(rows::read).transpose()?;
-        let plan = stored.plan.as_deref().map(rows::read).transpose()?;
-        Ok(Some(Held { key: key.clone(), case: Case { run, order, plan }, stored }))
+        let Documents { order, plan, placed } = &stored.documents;
+        Ok(Case {
+            run,
+            order: order.as_deref().map(rows::read).transpose()?,
+            plan: plan.as_deref().map(rows::read).transpose()?,
+            placed: placed.as_deref().map(rows::read).transpose()?,
+        })
     }
 
     /// Removes an entry of the list of what is due that leads to nothing.
-    pub async fn forget_due(&self, key: &CaseKey, due_ms: u64) -> Result<(), CaseError> {
+    pub async fn forget_due(&self, key: &CaseKey, due: Due) -> Result<(), CaseError> {
         let mut batch = Batch::new();
-        batch.delete(key.due(due_ms));
-        Ok(self.state.commit(batch).await?)
+        // An event may have come in the same millisecond and use the same entry.
+        batch.expect(key.wake(), None);
+        batch.delete(key.due(due));
+        match self.state.commit(batch).await {
+            Ok(()) | Err(StateError::Conflict { .. }) => Ok(()),
+            Err(fault) => Err(fault.into()),
+        }
     }
 
     /// Makes a case durable. When an event came in meanwhile nothing is saved,
     /// the case is told, and `false` is returned: the worker goes round again.
-    pub async fn save(&self, held: &mut Held, due_ms: Option<u64>) -> Result<bool, CaseError> {
-        let row = RunRow { run: held.case.run.clone(), due_ms };
+    pub async fn save(&self, held: &mut Held, due: Option<Due>) -> Result<bool, CaseError> {
+        let row = RunRow { run: held.case.run.clone(), due };
+        let Case { run: _, order, plan, placed } = &held.case;
         let fresh = Stored {
             run: Some(rows::write(&row)?),
-            order: held.case.order.as_ref().map(rows::write).transpose()?,
-            plan: held.case.plan.as_ref().map(rows::write).transpose()?,
+            remains: None,
+            documents: Documents {
+                order: order.as_ref().map(rows::write).transpose()?,
+                plan: plan.as_ref().map(rows::write).transpose()?,
+                placed: placed.as_ref().map(rows::write).transpose()?,
+            },
             wake: None,
-            due: due_ms.into_iter().collect(),
+            due: due.into_iter().collect(),
             listed: held.needs_a_person(),
         };
         let old = &held.stored;
-        if old.run == fresh.run && old.wake.is_none() && old.due == fresh.due {
+        let is_same = old.run == fresh.run && old.documents == fresh.documents;
+        if is_same && old.wake.is_none() && old.due.iter().all(|at| Some(*at) == due) {
             return Ok(true);
         }
-        let mut batch = Batch::new();
+        let mut batch = held.swap();
         let key = &held.key;
-        batch.expect(key.run(), old.run.as_deref());
-        batch.expect(key.wake(), old.wake.as_deref());
         put(&mut batch, key.run(), old.run.as_ref(), fresh.run.as_ref());
-        put(&mut batch, key.order(), old.order.as_ref(), fresh.order.as_ref());
-        put(&mut batch, key.plan(), old.plan.as_ref(), fresh.plan.as_ref());
+        let (was, is) = (&old.documents, &fresh.documents);
+        put(&mut batch, key.order(), was.order.as_ref(), is.order.as_ref());
+        put(&mut batch, key.plan(), was.plan.as_ref(), is.plan.as_ref());
+        put(&mut batch, key.placed(), was.placed.as_ref(), is.placed.as_ref());
+        put(&mut batch, key.remains(), old.remains.as_ref(), None);
         put(&mut batch, key.wake(), old.wake.as_ref(), None);
-        for at in old.due.iter().filter(|at| Some(**at) != due_ms) {
+        for at in old.due.iter().filter(|at| Some(**at) != due) {
             batch.delete(key.due(*at));
         }
-        for at in due_ms.iter().filter(|at| !old.due.contains(at)) {
+        for at in due.iter().filter(|at| !old.due.contains(at)) {
             batch.put(key.due(*at), Vec::new());
         }
         held.list(&mut batch)?;
+        self.swapped(held, batch, fresh).await
+    }
+
+    /// Takes a finished case out of the store; what makes it known again stays. When an
+    /// event came in meanwhile it stays whole, and `false` is returned.
+    pub async fn leave(&self, held: &mut Held) -> Result<bool, CaseError> {
+        let remains = held.case.run.remains().as_ref().map(rows::write).transpose()?;
+        let mut batch = held.swap();
+        let key = &held.key;
+        for row in [key.run(), key.order(), key.plan(), key.placed(), key.parked()] {
+            batch.delete(row);
+        }
+        for at in &held.stored.due {
+            batch.delete(key.due(*at));
+        }
+        if let OrderRef::Id(id) = &held.case.run.reference {
+            batch.delete(rows::by_id(*id));
+        }
+        put(&mut batch, key.remains(), held.stored.remains.as_ref(), remains.as_ref());
+        let fresh = Stored { remains, ..Stored::default() };
+        self.swapped(held, batch, fresh).await
+    }
+
+    async fn swapped(
+        &self,
+        held: &mut Held,
+        batch: Batch,
+        fresh: Stored,
+    ) -> Result<bool, CaseError> {
         match self.state.commit(batch).await {
             Ok(()) => {
                 held.stored = fresh;
@@ -155,7 +218,7 @@ impl Cases {
         }
         let wake = self.state.get(&held.key.wake())?;
         if let Some(row) = wake.as_deref().map(rows::read::<WakeRow>).transpose()? {
-            held.stored.due.push(row.due_ms);
+            held.stored.due.push(Due::of_event(row.due_ms));
             held.case.run.reread = true;
         }
         held.stored.wake = wake;
@@ -168,10 +231,8 @@ impl Cases {
             return Ok(());
         };
         let to = CaseKey::of_order(key);
-        let mut batch = Batch::new();
+        let mut batch = held.swap();
         let old = &held.stored;
-        batch.expect(held.key.run(), old.run.as_deref());
-        batch.expect(held.key.wake(), old.wake.as_deref());
         for row in [held.key.run(), held.key.wake(), held.key.order(), held.key.parked()] {
             batch.delete(row);
         }
@@ -179,12 +240,14 @@ impl Cases {
             batch.delete(held.key.due(*at));
         }
         batch.put(rows::by_id(order.id), to.as_str().as_bytes().to_vec());
-        if self.state.get(&to.wake())?.is_none() {
-            let wake = WakeRow { reference: OrderRef::Id(order.id), seq: 0, due_ms: now_ms };
-            batch.expect(to.wake(), None);
-            batch.put(to.wake(), rows::write(&wake)?);
-            batch.put(to.due(now_ms), Vec::new());
-        }
+        let wake_of = |row: Option<Vec<u8>>| row.as_deref().map(rows::read::<WakeRow>).transpose();
+        let seq = wake_of(old.wake.clone())?.map_or(0, |wake| wake.seq);
+        let due_ms = wake_of(self.state.get(&to.wake())?)?.map_or(now_ms, |wake| wake.due_ms);
+        // Written even where one is there: whoever has that one in hand may have read the
+        // order before this event.
+        let wake = WakeRow { reference: OrderRef::Id(order.id), seq, due_ms };
+        batch.put(to.wake(), rows::write(&wake)?);
+        batch.put(to.due(Due::of_event(due_ms)), Vec::new());
         match self.state.commit(batch).await {
             // Whoever was quicker has left an entry that leads here again.
             Ok(()) | Err(StateError::Conflict { .. }) => Ok(()),
@@ -194,9 +257,33 @@ impl Cases {
 }
 
 impl Held {
-    /// Whether the store has it already.
+    /// Whether the store has it already, or had it once.
     pub fn is_known(&self) -> bool {
-        self.stored.run.is_some()
+        self.stored.run.is_some() || self.stored.remains.is_some()
+    }
+
+    /// Returns the name of the stage that the store has it in, unless it has left.
+    pub fn stored_stage(&self) -> Option<&'static str> {
+        self.stored.run.as_ref().map(|_| self.case.run.stage.name())
+    }
+
+    /// Whether only what makes it known is left of it.
+    pub fn has_left(&self) -> bool {
+        self.stored.remains.is_some()
+    }
+
+    /// Returns since when it has been waiting for its turn.
+    pub fn queued_ms(&self, now_ms: u64) -> u64 {
+        self.stored.due.iter().map(|due| due.at_ms).min().unwrap_or(now_ms)
+    }
+
+    /// Begins a batch that is applied only if nobody has changed the case meanwhile.
+    fn swap(&self) -> Batch {
+        let mut batch = Batch::new();
+        batch.expect(self.key.run(), self.stored.run.as_deref());
+        batch.expect(self.key.wake(), self.stored.wake.as_deref());
+        batch.expect(self.key.remains(), self.stored.remains.as_deref());
+        batch
     }
 
     fn needs_a_person(&self) -> bool {
@@ -211,7 +298,7 @@ impl Held {
                 Some(ParkedRow { cause: cause.clone(), since_ms: *since_ms, stands_still: true })
             }
             (_, Some(cause)) => {
-                let since_ms = run.trail.last().map_or(run.opened_ms, |mark| mark.at_ms);
+                let since_ms = run.last_ms();
                 Some(ParkedRow { cause: cause.clone(), since_ms, stands_still: false })
             }
             (_, None) => None,

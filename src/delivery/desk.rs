@@ -5,14 +5,14 @@
 
 use super::{
     cases::{CaseError, Cases, Held},
-    rows::{self, CaseKey, ParkedRow},
-    worker::Moved,
+    rows::{self, CaseKey, Due, ParkedRow},
+    worker::{Moved, Tools},
 };
 use crate::{
     clock::UnixMs,
     flow::{
         cause::{Cause, CauseKind},
-        run::{Mark, ReplayFrom},
+        run::{Mark, Need, ReplayFrom, Stage},
     },
     state::StateError,
 };
@@ -85,7 +85,7 @@ pub struct Listed {
 }
 
 /// One case.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Shown {
     /// Its key.
     pub key: String,
@@ -101,34 +101,60 @@ pub struct Shown {
     pub cuno: Option<String>,
     /// The shop's total.
     pub total: Option<String>,
+    /// Another difference that somebody should know of.
+    pub attention: Option<Cause>,
+    /// The rules that it was planned with, and the rules of today.
+    pub planned_with: Option<String>,
+    /// The rules of today.
+    pub rules: String,
+    /// What was done in M3 and in the shop, and what may have been.
+    pub effects: Vec<String>,
     /// What happened, oldest first.
     pub trail: Vec<Mark>,
 }
 
 /// Answers a question; says which case changed its stage.
-pub(super) async fn answer(cases: &Cases, request: Request, now_ms: UnixMs) -> Option<Moved> {
+pub(super) async fn answer(tools: &Tools, request: Request) -> Option<Moved> {
     let Request { ask, reply } = request;
+    let (cases, now_ms) = (&tools.cases, tools.time.now().now_ms);
     let (answer, moved) = match ask {
         Ask::List { after } => (list(cases, after.as_deref()), None),
-        Ask::Show { key } => (show(cases, &key, now_ms), None),
+        Ask::Show { key } => (show(tools, &key, now_ms), None),
         Ask::Replay { key, from } => {
-            let change = |held: &mut Held| held.case.run.replay(from, now_ms);
+            let change = |held: &mut Held| replay(held, from, now_ms);
             settled(change_case(cases, &key, now_ms, change).await)
         }
         Ask::Discard { reason, .. } if reason.trim().is_empty() => {
             (Err("a reason is needed".to_owned()), None)
         }
         Ask::Discard { key, reason } => {
-            let change = |held: &mut Held| {
-                let noted = held.case.run.attention.take().is_some();
-                held.case.run.discard(&reason, now_ms) || noted
-            };
+            let change = |held: &mut Held| discard(held, &reason, now_ms);
             settled(change_case(cases, &key, now_ms, change).await)
         }
     };
     // Whoever asked may have gone.
     let _ = reply.send(answer);
     moved
+}
+
+fn replay(held: &mut Held, from: ReplayFrom, now_ms: UnixMs) -> Result<(), String> {
+    if from == ReplayFrom::StartWithOldRules && held.case.plan.is_none() {
+        return Err("no plan is kept; replay it without the old rules".to_owned());
+    }
+    if held.case.run.replay(from, now_ms) { Ok(()) } else { Err(needs_nobody(held)) }
+}
+
+fn discard(held: &mut Held, reason: &str, now_ms: UnixMs) -> Result<(), String> {
+    let noted = held.case.run.attention.take().is_some();
+    let discarded = held.case.run.discard(reason, now_ms);
+    if noted && !discarded {
+        held.case.run.mark(now_ms, format!("a difference was settled by a person: {reason}"));
+    }
+    if noted || discarded { Ok(()) } else { Err(needs_nobody(held)) }
+}
+
+fn needs_nobody(held: &Held) -> String {
+    format!("it needs nobody (stage {})", held.case.run.stage.name())
 }
 
 type Settled = (Result<Reply, String>, Option<Moved>);
@@ -156,17 +182,39 @@ fn list(cases: &Cases, after: Option<&str>) -> Result<Reply, String> {
     Ok(Reply::Listed(listed))
 }
 
-fn show(cases: &Cases, key: &str, now_ms: UnixMs) -> Result<Reply, String> {
-    let held = load(cases, key, now_ms)?;
-    let run = held.case.run;
+fn show(tools: &Tools, key: &str, now_ms: UnixMs) -> Result<Reply, String> {
+    let held = load(&tools.cases, key, now_ms)?;
+    let (need, effects) = (held.case.need(), held.case.effects());
+    let waits = held.case.run.wait.as_ref().map(|wait| wait.reason.clone());
+    let stage = if held.has_left() { "left" } else { held.case.run.stage.name() };
+    let is_at_rest = matches!(held.case.run.stage, Stage::Parked { .. } | Stage::Done(_));
+    let closed = tools.performer.closed_for(need).filter(|_| !is_at_rest);
+    let away = closed.map(|left| {
+        let name = if need == Need::Shop { "the shop" } else { "M3" };
+        format!(
+            "{name} is away or has asked for a pause; it is tried again in {} s",
+            left.as_secs()
+        )
+    });
+    let Held { key, case, .. } = held;
+    let run = case.run;
+    let parked = run.parked().cloned();
+    let (cause, attention) = match parked {
+        Some(parked) => (Some(parked), run.attention),
+        None => (run.attention, None),
+    };
     Ok(Reply::Shown(Box::new(Shown {
-        key: held.key.as_str().to_owned(),
-        stage: run.stage.name().to_owned(),
-        cause: run.parked().or(run.attention.as_ref()).cloned(),
-        waits: run.wait.map(|wait| wait.reason),
+        key: key.as_str().to_owned(),
+        stage: stage.to_owned(),
+        cause,
+        attention,
+        waits: waits.or(away),
         orno: run.orno.map(Into::into),
         cuno: run.cuno.map(Into::into),
         total: run.total.map(|(total, currency)| format!("{total} {currency}")),
+        planned_with: case.plan.map(|plan| plan.rules),
+        rules: tools.rules.version(),
+        effects,
         trail: run.trail,
     })))
 }
@@ -175,15 +223,14 @@ async fn change_case(
     cases: &Cases,
     key: &str,
     now_ms: UnixMs,
-    change: impl FnOnce(&mut Held) -> bool,
+    change: impl FnOnce(&mut Held) -> Result<(), String>,
 ) -> Result<Moved, String> {
     let mut held = load(cases, key, now_ms)?;
-    let from = Some(held.case.run.stage.name());
-    if !change(&mut held) {
-        return Err(format!("order {key} needs nobody (stage {})", held.case.run.stage.name()));
-    }
+    let from = held.stored_stage();
+    change(&mut held).map_err(|why| format!("order {key}: {why}"))?;
     let to = Some(held.case.run.stage.name());
-    match cases.save(&mut held, Some(now_ms)).await {
+    let due = Due { need: held.case.need(), at_ms: now_ms };
+    match cases.save(&mut held, Some(due)).await {
         Ok(true) => Ok(Moved { from, to }),
         Ok(false) | Err(CaseError::Store(StateError::Conflict { .. })) => {
             Err(format!("order {key} is being worked on; try again"))
@@ -205,7 +252,7 @@ pub(super) async fn set_aside(
     now_ms: UnixMs,
 ) -> Result<Moved, CaseError> {
     let Some(mut held) = cases.load(key, None, now_ms)? else { return Ok(Moved::default()) };
-    let from = held.is_known().then(|| held.case.run.stage.name());
+    let from = held.stored_stage();
     let cause = Cause::new(CauseKind::KeepsFailing, "the program failed on it; see its log");
     held.case.run.park(cause, now_ms);
     held.case.run.reread = false;

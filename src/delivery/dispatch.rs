@@ -1,27 +1,39 @@
 //! Gives cases that are due to workers, and takes events in.
 //!
 //! One loop owns what is in flight. Nothing is polled: it wakes when the journal
-//! grows, when a worker ends, when a case falls due, or when a person asks.
+//! grows, when a worker ends, when a case falls due, or when a person asks. The oldest
+//! that can be worked on goes first; what needs a system that is away is not looked at;
+//! a case on which the program or its row fails rests alone.
 
 use super::{
     Config,
     cases::{CaseError, Cases},
+    credit::Credit,
     desk::{self, Request},
     events,
+    hand::InHand,
     perform::Performer,
-    rows::{self, CaseKey},
-    worker::{self, Finished, Moved, Tools},
+    rows::{self, CaseKey, Due},
+    timekeeper::Timekeeper,
+    worker::{self, Finished, Job, Moved, Tools},
 };
-use crate::{clock, flow::rules::Rules, journal::Journal};
+use crate::{
+    clock,
+    flow::{rules::Rules, run::Need},
+    journal::Journal,
+};
 use prometheus_client::metrics::counter::Counter;
 use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-    time::{Duration, Instant},
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 use tokio::{
-    sync::{mpsc, watch},
-    task::{self, JoinError, JoinSet},
+    sync::{Semaphore, mpsc, watch},
+    task::{self, JoinError},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -29,6 +41,8 @@ use tokio_util::sync::CancellationToken;
 const AFTER_FAULT: Duration = Duration::from_secs(1);
 /// Longest sleep; a clock that was set is noticed after it at the latest.
 const SLEEP_MAX: Duration = Duration::from_secs(30);
+/// Longest sleep while somebody waits for a system that is away.
+const AWAY_SLEEP_MAX: Duration = Duration::from_secs(5);
 /// How long workers may finish the call under way when the gateway stops.
 const STOP_TIME_MAX: Duration = Duration::from_secs(15);
 /// Rows read at once when the stages are counted at the start.
@@ -51,7 +65,7 @@ pub struct Tally {
 pub struct Delivery {
     journal: Journal,
     tools: Arc<Tools>,
-    lanes_max: usize,
+    config: Config,
     requests: mpsc::Receiver<Request>,
     tally: watch::Sender<Tally>,
 }
@@ -65,14 +79,11 @@ enum Event {
     Time,
 }
 
-/// What is in hand.
-#[derive(Default)]
-struct InHand {
-    workers: JoinSet<Finished>,
-    keys: HashMap<task::Id, CaseKey>,
-    more_events: bool,
-    /// After a fault nothing is begun before this moment.
-    rest_until: Option<Instant>,
+/// What is due and can be worked on.
+struct View {
+    ready: Vec<(Due, CaseKey)>,
+    oldest_ms: Option<u64>,
+    pause: Duration,
 }
 
 impl Delivery {
@@ -85,19 +96,23 @@ impl Delivery {
         confirmed: Counter,
     ) -> Self {
         let stop = CancellationToken::new();
-        let tools = Arc::new(Tools { cases, performer, rules, stop, confirmed });
-        Self { journal, tools, lanes_max: config.lanes_max.max(1), requests, tally }
+        let time = Timekeeper::new(cases.state().epoch().0);
+        let confirms = Arc::new(Semaphore::new(config.confirm_concurrency_max.max(1)));
+        let confirms_queued = AtomicBool::new(false);
+        let tools =
+            Tools { cases, performer, rules, stop, confirmed, time, confirms, confirms_queued };
+        let config = Config { lanes_max: config.lanes_max.max(1), ..config };
+        Self { journal, tools: Arc::new(tools), config, requests, tally }
     }
 
     /// Runs until told to stop; workers finish the call under way, as far as there is time.
     pub async fn run(&mut self, stop: CancellationToken) {
-        let mut hand = InHand::default();
+        let mut hand = InHand::new(self.config);
         let mut heads = self.journal.heads();
-        hand.more_events = true;
         self.count_or_say();
         loop {
             let pause = self.turn(&mut hand).await;
-            let idle = hand.keys.len() < self.lanes_max;
+            let idle = hand.keys.len() < self.config.lanes_max;
             let event = tokio::select! {
                 biased;
                 () = stop.cancelled() => Event::Stop,
@@ -137,19 +152,16 @@ impl Delivery {
         if let Some(rest) = rest.filter(|rest| !rest.is_zero()) {
             return rest;
         }
-        if hand.more_events {
-            let now_ms = clock::now().unix_ms();
-            let state = self.tools.cases.state();
-            match events::take(&self.journal, state, &self.tools.rules, now_ms).await {
-                Ok(more) => hand.more_events = more,
-                Err(fault) => {
-                    self.failed("take events", &fault);
-                    return AFTER_FAULT;
-                }
+        match self.take_events(hand).await {
+            Ok(()) => {}
+            Err(fault) => {
+                self.failed("take events", &fault);
+                return AFTER_FAULT;
             }
         }
         match self.hand_out(hand) {
-            Ok(_) if hand.more_events => Duration::ZERO,
+            Ok(_) if hand.more_events && hand.credit.is_left() => Duration::ZERO,
+            Ok(pause) if hand.more_events => pause.min(Credit::COUNT_EVERY),
             Ok(pause) => pause,
             Err(fault) => {
                 self.failed("find what is due", &fault);
@@ -158,59 +170,147 @@ impl Delivery {
         }
     }
 
+    /// Takes events as long as not too many cases wait; the others stay in the journal.
+    async fn take_events(&self, hand: &mut InHand) -> Result<(), events::TakeError> {
+        let Tools { cases, rules, time, .. } = &*self.tools;
+        if !hand.more_events {
+            return Ok(());
+        }
+        let now_ms = time.now().now_ms;
+        if hand.credit.is_to_be_counted(clock::now().mono) {
+            hand.credit.counted(waiting(cases, now_ms, self.config.waiting_max)?);
+        }
+        if hand.credit.is_left() {
+            let taken = events::take(&self.journal, cases.state(), rules, now_ms).await?;
+            hand.credit.spent(taken.woken);
+            hand.more_events = taken.more;
+        }
+        Ok(())
+    }
+
     fn hand_out(&self, hand: &mut InHand) -> Result<Duration, CaseError> {
-        let now_ms = clock::now().unix_ms();
-        let state = self.tools.cases.state();
-        // Every case in hand can have two entries of its own at the front of the list.
-        let rows_max = self.lanes_max.saturating_mul(4);
-        let due = state.scan(rows::due_until(now_ms), rows_max)?;
-        let mut oldest = None;
-        for (at_ms, key) in due.iter().filter_map(|(row, _)| CaseKey::from_due(row)) {
-            oldest = oldest.or(Some(at_ms));
-            if hand.keys.len() >= self.lanes_max {
+        let now = self.tools.time.now();
+        let mut view = View { ready: Vec::new(), oldest_ms: None, pause: SLEEP_MAX };
+        for need in Need::ALL {
+            self.look(hand, need, now.now_ms, &mut view)?;
+        }
+        let View { mut ready, oldest_ms, pause } = view;
+        ready.sort_by_key(|(due, _)| due.at_ms);
+        for (due, key) in ready {
+            if hand.keys.len() >= self.config.lanes_max {
                 break;
             }
-            if !hand.keys.values().any(|in_hand| *in_hand == key) {
-                let work = worker::work(Arc::clone(&self.tools), key.clone(), at_ms);
-                hand.keys.insert(hand.workers.spawn(work).id(), key);
-            }
+            self.begin(hand, due, key);
         }
+        let fault = hand.sick.told();
         self.tally.send_if_modified(|tally| {
-            let changed = tally.oldest_due_ms != oldest || tally.fault.is_some();
-            (tally.oldest_due_ms, tally.fault) = (oldest, None);
+            let changed = tally.oldest_due_ms != oldest_ms || tally.fault != fault;
+            (tally.oldest_due_ms, tally.fault) = (oldest_ms, fault);
             changed
         });
-        let all = rows::table("d");
-        let later = rows::due_until(now_ms).end..all.end;
-        let next = state.scan(later, 1)?.first().and_then(|(row, _)| CaseKey::from_due(row));
-        let pause = next.map(|(at_ms, _)| Duration::from_millis(at_ms.saturating_sub(now_ms)));
-        Ok(pause.unwrap_or(SLEEP_MAX).min(SLEEP_MAX))
+        Ok(pause)
+    }
+
+    /// Finds what is due of one list, as many as may be begun.
+    fn look(
+        &self,
+        hand: &mut InHand,
+        need: Need,
+        now_ms: u64,
+        view: &mut View,
+    ) -> Result<(), CaseError> {
+        let state = self.tools.cases.state();
+        let closed = self.tools.performer.closed_for(need);
+        let lanes_max = self.config.lanes_max;
+        // Every case in hand can have two entries of its own at the front of the list.
+        let rows_max = lanes_max.saturating_mul(4).saturating_add(hand.sick.count() * 2);
+        let rows_max = if closed.is_some() { 1 } else { rows_max };
+        let rows = state.scan(rows::due_until(need, now_ms), rows_max)?;
+        let due: Vec<_> = rows.iter().filter_map(|(row, _)| CaseKey::from_due(row)).collect();
+        let oldest_ms = due.first().map(|(due, _)| due.at_ms);
+        view.oldest_ms = view.oldest_ms.into_iter().chain(oldest_ms).min();
+        if need == Need::Confirm {
+            self.tools.confirms_queued.store(!due.is_empty(), Ordering::Release);
+        }
+        let next = state.scan(rows::due_after(need, now_ms), 1)?;
+        let next = next.first().and_then(|(row, _)| CaseKey::from_due(row));
+        let next = next.map(|(due, _)| Duration::from_millis(due.at_ms.saturating_sub(now_ms)));
+        if let Some(left) = closed {
+            hand.ramp.away(need);
+            let next = if due.is_empty() { next } else { Some(Duration::ZERO) };
+            let next = next.map(|next| next.max(left.min(AWAY_SLEEP_MAX)));
+            view.pause = next.unwrap_or(SLEEP_MAX).min(view.pause);
+            return Ok(());
+        }
+        view.pause = next.unwrap_or(SLEEP_MAX).min(view.pause);
+        let window = match need {
+            Need::Confirm => self.tools.confirms.available_permits(),
+            Need::Shop | Need::M3 | Need::Nobody => {
+                hand.ramp.window(need).saturating_sub(hand.count(need))
+            }
+        };
+        let now = clock::now().mono;
+        let free = |(_, key): &(Due, CaseKey)| !hand.holds(key) && !hand.sick.rests(key, now);
+        view.ready.extend(due.into_iter().filter(free).take(window));
+        if let Some(left) = hand.sick.next_in(now) {
+            view.pause = view.pause.min(left);
+        }
+        Ok(())
+    }
+
+    fn begin(&self, hand: &mut InHand, due: Due, key: CaseKey) {
+        if hand.holds(&key) {
+            return;
+        }
+        let ticket = match due.need {
+            Need::Confirm => {
+                let ticket = Arc::clone(&self.tools.confirms).try_acquire_owned();
+                let Ok(ticket) = ticket else { return };
+                Some(ticket)
+            }
+            Need::Shop | Need::M3 | Need::Nobody => None,
+        };
+        let job = Job { key: key.clone(), due, ticket };
+        let worker = hand.workers.spawn(worker::work(Arc::clone(&self.tools), job));
+        hand.keys.insert(worker.id(), (key, due.need));
     }
 
     fn finished(&self, hand: &mut InHand, id: task::Id, finished: Finished) {
-        hand.keys.remove(&id);
-        match finished.result {
+        let need = hand.keys.remove(&id).map_or(Need::Nobody, |(_, need)| need);
+        if self.tools.performer.closed_for(need).is_none() {
+            hand.ramp.ended(need);
+        }
+        let Finished { key, result } = finished;
+        match result {
             Ok(moved) => {
+                hand.sick.recovered(&key);
                 self.moved(moved);
-                if moved.from.is_none() && moved.to.is_some() && !finished.key.is_of_id() {
+                if moved.from.is_none() && moved.to.is_some() && !key.is_of_id() {
                     self.tally.send_modify(|tally| tally.orders = tally.orders.saturating_add(1));
                 }
             }
+            Err(fault) if fault.is_of_one_case() && hand.sick.has_room() => {
+                let why = crate::log::chain(&fault);
+                tracing::error!(order = %key, why, "this order cannot be worked on");
+                hand.sick.fell(key, &why, clock::now().mono);
+            }
             Err(fault) => {
                 hand.rest_until = Some(clock::now().mono + AFTER_FAULT);
-                self.failed(&format!("work on order {}", finished.key), &fault);
+                self.failed(&format!("work on order {key}"), &fault);
             }
         }
     }
 
     /// A case on which the program fails would be tried for ever: a person looks first.
     async fn panicked(&self, hand: &mut InHand, id: task::Id) {
-        hand.rest_until = Some(clock::now().mono + AFTER_FAULT);
-        let Some(key) = hand.keys.remove(&id) else { return };
+        let Some((key, _)) = hand.keys.remove(&id) else { return };
         tracing::error!(order = %key, "the program failed on this order");
-        match desk::set_aside(&self.tools.cases, &key, clock::now().unix_ms()).await {
+        match desk::set_aside(&self.tools.cases, &key, self.tools.time.now().now_ms).await {
             Ok(moved) => self.moved(moved),
-            Err(fault) => self.failed("set a case aside", &fault),
+            Err(fault) => {
+                hand.sick.fell(key, &crate::log::chain(&fault), clock::now().mono);
+                self.failed("set a case aside", &fault);
+            }
         }
     }
 
@@ -231,8 +331,7 @@ impl Delivery {
     }
 
     async fn asked(&self, request: Request) {
-        let now_ms = clock::now().unix_ms();
-        let moved = desk::answer(&self.tools.cases, request, now_ms).await;
+        let moved = desk::answer(&self.tools, request).await;
         if let Some(moved) = moved {
             self.moved(moved);
         }
@@ -255,6 +354,7 @@ impl Delivery {
             range = rows::table_after("r", last);
             for (_, row) in &found {
                 let row: rows::RunRow = rows::read(row)?;
+                self.tools.time.was(row.run.last_ms());
                 let count: &mut u64 = stages.entry(row.run.stage.name()).or_default();
                 *count = count.saturating_add(1);
             }
@@ -268,4 +368,15 @@ impl Delivery {
         tracing::error!(doing, why, "the delivery stands still");
         self.tally.send_modify(|tally| tally.fault = Some(format!("could not {doing}: {why}")));
     }
+}
+
+/// Counts the cases that are due, up to `waiting_max`.
+fn waiting(cases: &Cases, now_ms: u64, waiting_max: usize) -> Result<usize, CaseError> {
+    let mut count = 0_usize;
+    for need in Need::ALL {
+        let left = waiting_max.saturating_sub(count);
+        let rows = cases.state().scan(rows::due_until(need, now_ms), left)?;
+        count = count.saturating_add(rows.len());
+    }
+    Ok(count)
 }

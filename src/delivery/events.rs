@@ -6,7 +6,7 @@
 
 use super::{
     cases::CaseError,
-    rows::{self, CaseKey, WakeRow},
+    rows::{self, CaseKey, Due, WakeRow},
 };
 use crate::{
     clock::UnixMs,
@@ -73,19 +73,28 @@ pub fn taken(state: &State) -> Option<Seq> {
     rows::read::<u64>(&cursor).ok().map(Seq)
 }
 
-/// Takes the next events, at most a batch of them; says whether there may be more.
+/// What was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Taken {
+    /// Whether there may be more.
+    pub more: bool,
+    /// Cases that were woken.
+    pub woken: usize,
+}
+
+/// Takes the next events, at most a batch of them.
 pub async fn take(
     journal: &Journal,
     state: &State,
     rules: &Rules,
     now_ms: UnixMs,
-) -> Result<bool, TakeError> {
+) -> Result<Taken, TakeError> {
     let cursor = state.get(&rows::cursor(CURSOR))?;
     let from = cursor.as_deref().map(rows::read::<u64>).transpose()?.unwrap_or(1);
     let events = journal.read(Seq(from), EVENTS_MAX, EVENT_BYTES_MAX)?;
     let Some(last) = events.last() else {
         journal.settle(Seq(from));
-        return Ok(false);
+        return Ok(Taken { more: false, woken: 0 });
     };
     let next = last.seq.0.saturating_add(1);
     let mut batch = Batch::new();
@@ -102,21 +111,38 @@ pub async fn take(
         let key = case_of(&order, state, rules)?;
         wakes.entry(key).and_modify(|wake| prefer_id(wake, &order, seq)).or_insert((order, seq));
     }
+    let woken = wakes.len();
     for (key, (reference, seq)) in wakes {
-        let known = state.get(&key.wake())?.as_deref().map(rows::read::<WakeRow>).transpose()?;
+        let known = known_wake(state, &key)?;
         let due_ms = known.as_ref().map_or(now_ms, |wake| wake.due_ms);
         let reference = match (known, reference) {
             (Some(WakeRow { reference: OrderRef::Id(id), .. }), _) => OrderRef::Id(id),
             (Some(_) | None, reference) => reference,
         };
         batch.put(key.wake(), rows::write(&WakeRow { reference, seq, due_ms })?);
-        batch.put(key.due(due_ms), Vec::new());
+        batch.put(key.due(Due::of_event(due_ms)), Vec::new());
     }
     failpoint::pass("events.take.before");
     state.commit(batch).await?;
     failpoint::pass("events.take.durable");
     journal.settle(Seq(next));
-    Ok(events.len() == EVENTS_MAX || *journal.heads().borrow() > Seq(next))
+    let more = events.len() == EVENTS_MAX || *journal.heads().borrow() > Seq(next);
+    Ok(Taken { more, woken })
+}
+
+/// Reads the wake-up that is there already; a damaged one is replaced, or it would keep
+/// every other event from being taken.
+fn known_wake(state: &State, key: &CaseKey) -> Result<Option<WakeRow>, TakeError> {
+    let row = match state.get(&key.wake()) {
+        Err(StateError::Damaged { .. }) => return Ok(None),
+        row => row?,
+    };
+    let read = row.as_deref().map(rows::read::<WakeRow>).transpose();
+    Ok(read.unwrap_or_else(|fault| {
+        let why = crate::log::chain(&fault);
+        tracing::error!(order = %key, why, "a wake-up cannot be read; it is written anew");
+        None
+    }))
 }
 
 fn prefer_id(wake: &mut (OrderRef, u64), order: &OrderRef, seq: u64) {

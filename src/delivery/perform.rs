@@ -18,9 +18,9 @@ use crate::{
         cause::Cause,
         customer::{self, Ensuring, Person},
         follow::Tell,
-        place::{Ask, Told},
+        place::{Ask, Deletion, Found, Told},
         rules::Rules,
-        run::{Case, Effect, Outcome, Stage},
+        run::{Case, Effect, Need, Outcome, Stage, Standing},
     },
     ids::{Cuno, Itno, OrderKey, Orno},
     order::OrderRef,
@@ -29,6 +29,7 @@ use crate::{
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 /// SKUs whose item number is remembered.
@@ -88,6 +89,15 @@ impl Performer {
         Self { shop, m3, state, rules, items, people }
     }
 
+    /// Returns how long the system that is needed cannot be asked.
+    pub fn closed_for(&self, need: Need) -> Option<Duration> {
+        match need {
+            Need::Shop => self.shop.closed_for(),
+            Need::M3 | Need::Confirm => self.m3.closed_for(),
+            Need::Nobody => None,
+        }
+    }
+
     /// Carries an effect out. The case is durable already if the effect writes.
     pub async fn perform(&self, effect: &Effect, case: &Case) -> Outcome {
         match self.outcome(effect, case).await {
@@ -117,7 +127,7 @@ impl Performer {
                 Ok(Outcome::Real(mi_follow::real_read(answers, orno, key)?))
             }
             Effect::ReadProgress(orno) => Box::pin(self.progress(orno, case)).await,
-            Effect::Tell { order_id, tell } => self.tell(*order_id, tell).await,
+            Effect::Tell { order_id, tell } => self.tell(*order_id, tell, case).await,
         }
     }
 
@@ -125,23 +135,14 @@ impl Performer {
         let names = &self.rules.transactions;
         let plan = || case.plan.as_ref().ok_or_else(|| lacks("plan"));
         Ok(match ask {
-            Ask::Look => {
-                let (key, cuno) = key_and_cuno(case)?;
-                let answers = self.m3.bulk(&mi_order::look(cuno), Kind::Read).await?;
-                let mut found = mi_order::looked(answers, key)?;
-                if failpoint::planted(Plant::NoLook) {
-                    (found.real, found.batch) = (Vec::new(), Vec::new());
-                }
-                let marks = self.read(&mi_order::marks(&found)).await?;
-                Told::Heads(mi_order::marked(found, marks)?)
-            }
+            Ask::Look => self.look(case).await?,
             Ask::AddHead { oref } => {
                 let call = mi_order::add_head(plan()?, oref, names);
                 mi_order::head_added(&self.m3.call(&call, Kind::Write).await?)?
             }
-            Ask::AddDetails { tmp } => self.add(&mi_order::add_details(plan()?, tmp)).await?,
+            Ask::AddDetails { tmp } => self.add(&mi_order::add_details(plan()?, tmp), case).await?,
             Ask::AddLines { tmp, cupos } => {
-                self.add(&mi_order::add_lines(plan()?, tmp, cupos, names)).await?
+                self.add(&mi_order::add_lines(plan()?, tmp, cupos, names), case).await?
             }
             Ask::ReadBatch { tmp } => {
                 mi_order::batch_read(self.read(&mi_order::read_batch(tmp)).await?)?
@@ -152,18 +153,51 @@ impl Performer {
             Ask::ReadConfirm { tmp } => {
                 mi_order::confirm_read(self.read(&mi_order::read_confirm(tmp)).await?, tmp)?
             }
-            Ask::Delete { tmp } => {
-                self.m3.call(&mi_order::delete(tmp), Kind::Write).await?;
-                Told::Deleted
-            }
+            Ask::Delete { tmp } => self.delete(tmp, &case.run.placing.tokens).await?,
         })
     }
 
-    async fn add(&self, calls: &[MiCall]) -> Result<Told, Failure> {
+    async fn add(&self, calls: &[MiCall], case: &Case) -> Result<Told, Failure> {
         if calls.is_empty() {
             return Ok(Told::Added);
         }
-        mi_order::all_added(self.m3.bulk(calls, Kind::Write).await?)
+        let names = mi_order::names(calls, |cupo| case.sku_of(cupo));
+        mi_order::all_added(self.m3.bulk(calls, Kind::Write).await?, &names)
+    }
+
+    /// Deletes a temporary order after another look at whose it is.
+    async fn delete(&self, tmp: &Orno, tokens: &[String]) -> Result<Told, Failure> {
+        let head =
+            mi_order::head_read(self.m3.call(&mi_order::get_batch_head(tmp), Kind::Read).await)?;
+        match Deletion::of(head.as_ref(), tokens) {
+            Deletion::Needless => {}
+            Deletion::Due => {
+                self.m3.call(&mi_order::delete(tmp), Kind::Write).await?;
+            }
+            Deletion::Forbidden => {
+                let text = "a real order was made of it";
+                return Err(Failure::new(Fate::Refused, Class::State, text));
+            }
+        }
+        Ok(Told::Deleted)
+    }
+
+    /// Lists what carries the key, with every customer that an attempt was made for.
+    async fn look(&self, case: &Case) -> Result<Told, Failure> {
+        let (key, cuno) = key_and_cuno(case)?;
+        let mut all = Found::default();
+        for cuno in std::iter::once(cuno).chain(&case.run.former) {
+            let answers = self.m3.bulk(&mi_order::look(cuno), Kind::Read).await?;
+            let mut found = mi_order::looked(answers, key)?;
+            if failpoint::planted(Plant::NoLook) {
+                found = Found::default();
+            }
+            let marks = self.read(&mi_order::marks(&found)).await?;
+            let Found { real, batch } = mi_order::marked(found, marks)?;
+            all.real.extend(real);
+            all.batch.extend(batch);
+        }
+        Ok(Told::Heads(all))
     }
 
     async fn read(&self, calls: &[MiCall]) -> Result<mi_order::Answers, Failure> {
@@ -218,7 +252,15 @@ impl Performer {
         Ok(Outcome::Progress(progress))
     }
 
-    async fn tell(&self, order_id: u64, tell: &Tell) -> Result<Outcome, Trouble> {
+    async fn tell(&self, order_id: u64, tell: &Tell, case: &Case) -> Result<Outcome, Trouble> {
+        if let (Tell::Shipping(_) | Tell::Payment(_), Standing::Wanted) = (tell, case.run.standing)
+        {
+            // A status that means a cancellation must not be written over before it was seen.
+            let order = self.shop.order_by_id(order_id).await?;
+            if self.rules.is_cancelled(&order) {
+                return Ok(Outcome::Order(Box::new(order)));
+            }
+        }
         match tell {
             Tell::Shipping(code) => self.shop.set_shipping_status(order_id, code).await?,
             Tell::Payment(code) => self.shop.set_payment_status(order_id, code).await?,

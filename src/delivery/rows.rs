@@ -4,8 +4,10 @@
 //! |---|---|
 //! | `r/<case>` | the run and when it is due |
 //! | `o/<case>`, `p/<case>` | the shop's order; the plan |
+//! | `b/<case>` | the order as M3 has it, while the shop has another one |
+//! | `t/<case>` | what is remembered of a case that has left |
 //! | `w/<case>` | an event that the case has not seen |
-//! | `d/<ms, 8 bytes><case>` | nothing: the case is due then |
+//! | `d<need>/<ms, 8 bytes><case>` | nothing: the case is due then, and needs the shop (`s`), M3 (`m`), a confirmation (`c`) or nobody (`n`) |
 //! | `k/<case>` | why it is parked, or needs attention |
 //! | `l/<identity>`, `e/<identity>` | M3's customer; one that is being made |
 //! | `i/<order id>` | the case of an order id |
@@ -15,7 +17,10 @@
 //! A value begins with the version of its form; every released one stays readable.
 
 use crate::{
-    flow::{cause::Cause, run::Run},
+    flow::{
+        cause::Cause,
+        run::{Need, Run},
+    },
     ids::OrderKey,
     order::OrderRef,
 };
@@ -75,6 +80,16 @@ impl CaseKey {
         self.row("p")
     }
 
+    /// Key of the order as M3 has it.
+    pub fn placed(&self) -> Vec<u8> {
+        self.row("b")
+    }
+
+    /// Key of what is remembered.
+    pub fn remains(&self) -> Vec<u8> {
+        self.row("t")
+    }
+
     /// Key of the wake-up.
     pub fn wake(&self) -> Vec<u8> {
         self.row("w")
@@ -86,19 +101,20 @@ impl CaseKey {
     }
 
     /// Key of the entry in the list of what is due.
-    pub fn due(&self, at_ms: u64) -> Vec<u8> {
-        let mut key = b"d/".to_vec();
-        key.extend_from_slice(&at_ms.to_be_bytes());
+    pub fn due(&self, due: Due) -> Vec<u8> {
+        let mut key = due_table(due.need);
+        key.extend_from_slice(&due.at_ms.to_be_bytes());
         key.extend_from_slice(self.0.as_bytes());
         key
     }
 
     /// Reads an entry of the list of what is due.
-    pub fn from_due(row: &[u8]) -> Option<(u64, Self)> {
-        let rest = row.strip_prefix(b"d/")?;
+    pub fn from_due(row: &[u8]) -> Option<(Due, Self)> {
+        let (table, rest) = row.split_at_checked(3)?;
+        let need = Need::ALL.into_iter().find(|need| due_table(*need) == table)?;
         let (at_ms, key) = rest.split_first_chunk::<8>()?;
         let key = std::str::from_utf8(key).ok()?;
-        Some((u64::from_be_bytes(*at_ms), Self(key.to_owned())))
+        Some((Due { need, at_ms: u64::from_be_bytes(*at_ms) }, Self(key.to_owned())))
     }
 
     /// Reads the case out of a key of another table.
@@ -126,11 +142,44 @@ pub fn table_after(name: &str, key: &[u8]) -> Range<Vec<u8>> {
     from..format!("{name}0").into_bytes()
 }
 
-/// Every entry of the list of what is due up to a time, inclusive.
-pub fn due_until(now_ms: u64) -> Range<Vec<u8>> {
-    let mut to = b"d/".to_vec();
+/// When a case is due, and whom it needs then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Due {
+    /// Whom.
+    pub need: Need,
+    /// In milliseconds since 1970.
+    pub at_ms: u64,
+}
+
+impl Due {
+    /// An event of the shop: the order is read there.
+    pub const fn of_event(at_ms: u64) -> Self {
+        Self { need: Need::Shop, at_ms }
+    }
+}
+
+fn due_table(need: Need) -> Vec<u8> {
+    format!("d{}/", need.letter()).into_bytes()
+}
+
+/// Every entry of one list of what is due up to a time, inclusive.
+pub fn due_until(need: Need, now_ms: u64) -> Range<Vec<u8>> {
+    let mut to = due_table(need);
     to.extend_from_slice(&now_ms.saturating_add(1).to_be_bytes());
-    b"d/".to_vec()..to
+    due_table(need)..to
+}
+
+/// Every entry of one list of what is due after a time.
+pub fn due_after(need: Need, now_ms: u64) -> Range<Vec<u8>> {
+    let mut end = due_table(need);
+    end.extend_from_slice(&[0xFF; 9]);
+    due_until(need, now_ms).end..end
+}
+
+/// Every entry of all lists of what is due, behind one of them if that is given.
+pub fn all_due(behind: Option<&[u8]>) -> Range<Vec<u8>> {
+    let from = behind.map_or_else(|| b"d".to_vec(), |key| [key, &[0]].concat());
+    from..b"e".to_vec()
 }
 
 /// Key of a customer's number in M3.
@@ -159,7 +208,7 @@ pub struct RunRow {
     /// The run.
     pub run: Run,
     /// When it is due; none when it rests.
-    pub due_ms: Option<u64>,
+    pub due: Option<Due>,
 }
 
 /// An event that a case has not seen.
@@ -219,13 +268,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_due_lies_in_the_order_of_time() {
+    fn what_is_due_lies_in_the_order_of_time_and_apart_by_need() {
         let (early, late) = (CaseKey::typed("B"), CaseKey::typed("A"));
-        assert!(early.due(5) < late.due(300));
-        assert_eq!(CaseKey::from_due(&late.due(300)), Some((300, late.clone())));
-        assert!(due_until(300).contains(&late.due(300)));
-        assert!(!due_until(299).contains(&late.due(300)));
-        assert!(table("d").contains(&late.due(u64::MAX)));
+        let m3 = |at_ms| Due { need: Need::M3, at_ms };
+        assert!(early.due(m3(5)) < late.due(m3(300)));
+        assert_eq!(CaseKey::from_due(&late.due(m3(300))), Some((m3(300), late.clone())));
+        assert!(due_until(Need::M3, 300).contains(&late.due(m3(300))));
+        assert!(!due_until(Need::M3, 299).contains(&late.due(m3(300))));
+        assert!(due_after(Need::M3, 299).contains(&late.due(m3(u64::MAX))));
+        for need in Need::ALL {
+            let others = Need::ALL.into_iter().filter(|other| *other != need);
+            for other in others {
+                let row = late.due(Due { need: other, at_ms: 7 });
+                assert!(!due_until(need, u64::MAX).contains(&row), "{need:?} {other:?}");
+                assert!(!due_after(need, 0).contains(&row), "{need:?} {other:?}");
+            }
+        }
     }
 
     #[test]

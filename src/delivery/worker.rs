@@ -1,21 +1,31 @@
 //! Leads one case from effect to effect until it rests.
+//!
+//! Guarantees: a case whose next call cannot be made, because the system is away or too
+//! many confirmations run, is put back with its place in the queue; nothing is counted.
 
 use super::{
     cases::{CaseError, Cases, Held},
     perform::Performer,
-    rows::CaseKey,
+    rows::{CaseKey, Due},
+    timekeeper::Timekeeper,
 };
 use crate::{
-    clock, failpoint,
+    connector::{Class, Fate},
+    failpoint,
     flow::{
         cause::CauseKind,
+        place::Ask,
         rules::Rules,
-        run::{Context, Effect, Next},
+        run::{Context, Effect, Need, Next, Outcome},
     },
     retry::Jitter,
 };
 use prometheus_client::metrics::counter::Counter;
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 /// What every worker uses.
@@ -26,6 +36,20 @@ pub(super) struct Tools {
     pub rules: Arc<Rules>,
     pub stop: CancellationToken,
     pub confirmed: Counter,
+    pub time: Timekeeper,
+    /// One for each confirmation that may run.
+    pub confirms: Arc<Semaphore>,
+    /// Whether cases wait for a confirmation: then nobody overtakes them.
+    pub confirms_queued: AtomicBool,
+}
+
+/// A case that is given to a worker.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub key: CaseKey,
+    pub due: Due,
+    /// Leave for one confirmation, if it was waiting for one.
+    pub ticket: Option<OwnedSemaphorePermit>,
 }
 
 /// What became of a case.
@@ -42,46 +66,76 @@ pub(super) struct Moved {
     pub to: Option<&'static str>,
 }
 
+/// What came of an effect for the worker.
+enum Done {
+    /// The case goes on.
+    Taken,
+    /// The case has handed over to another.
+    HandedOver,
+    /// Nothing was sent: the system is away.
+    Held,
+}
+
 /// Works on a case until it rests, waits or the gateway stops.
-pub(super) async fn work(tools: Arc<Tools>, key: CaseKey, due_ms: u64) -> Finished {
-    let result = lead(&tools, &key, due_ms).await;
+pub(super) async fn work(tools: Arc<Tools>, job: Job) -> Finished {
+    let key = job.key.clone();
+    let result = lead(&tools, job).await;
     Finished { key, result }
 }
 
-async fn lead(tools: &Tools, key: &CaseKey, due_ms: u64) -> Result<Moved, CaseError> {
-    let Some(mut held) = tools.cases.load(key, Some(due_ms), clock::now().unix_ms())? else {
-        tools.cases.forget_due(key, due_ms).await?;
+async fn lead(tools: &Tools, job: Job) -> Result<Moved, CaseError> {
+    let Job { key, due, mut ticket } = job;
+    let now_ms = tools.time.now().now_ms;
+    let Some(mut held) = tools.cases.load(&key, Some(due), now_ms)? else {
+        tools.cases.forget_due(&key, due).await?;
         return Ok(Moved::default());
     };
-    let from = held.is_known().then(|| held.case.run.stage.name());
     failpoint::pass("case.loaded");
+    let from = held.stored_stage();
+    let queued_ms = held.queued_ms(now_ms);
     held.case.recover(&tools.context());
     loop {
+        let back = |need| Some(Due { need, at_ms: queued_ms });
         if tools.stop.is_cancelled() {
-            tools.cases.save(&mut held, Some(due_ms)).await?;
+            tools.save_at_stop(&mut held, back).await?;
             break;
         }
         let before = held.case.run.placing.clone();
-        let known = held.case.run.orno.is_some();
-        let next = held.case.next(&tools.context());
-        if let (Some(orno), false) = (&held.case.run.orno, known) {
-            tracing::info!(order = %held.key, %orno, "M3 has the order");
-            tools.confirmed.inc();
-        }
+        let next = tools.next(&mut held);
         let due = match next {
             Next::Do(effect) => {
-                if effect.is_write() && !tools.cases.save(&mut held, Some(due_ms)).await? {
-                    // An event came first: the intent was not sent, so it is none.
-                    held.case.run.placing = before;
-                    continue;
+                let need = effect.need();
+                let mut done = Done::Held;
+                if tools.may_leave(need, &mut ticket) {
+                    if effect.is_write() && !tools.cases.save(&mut held, Some(due)).await? {
+                        // An event came first: the intent was not sent, so it is none.
+                        held.case.run.placing = before;
+                        continue;
+                    }
+                    done = tools.carry_out(&effect, &mut held).await?;
                 }
-                if tools.carry_out(&effect, &mut held).await? {
+                match done {
+                    Done::Taken => {
+                        ticket = ticket.filter(|_| need != Need::Confirm);
+                        continue;
+                    }
+                    Done::HandedOver => return Ok(Moved { from, to: None }),
+                    Done::Held => {
+                        if matches!(effect, Effect::Place(_)) {
+                            held.case.run.placing = before;
+                        }
+                        back(need)
+                    }
+                }
+            }
+            Next::Wait(wait) => Some(Due { need: held.case.need(), at_ms: wait.until_ms }),
+            Next::Rest => None,
+            Next::Leave => {
+                if tools.cases.leave(&mut held).await? {
                     return Ok(Moved { from, to: None });
                 }
                 continue;
             }
-            Next::Wait(wait) => Some(wait.until_ms),
-            Next::Rest => None,
         };
         if tools.cases.save(&mut held, due).await? {
             break;
@@ -92,25 +146,71 @@ async fn lead(tools: &Tools, key: &CaseKey, due_ms: u64) -> Result<Moved, CaseEr
 
 impl Tools {
     fn context(&self) -> Context<'_> {
+        let now = self.time.now();
         Context {
             rules: &self.rules,
-            epoch: self.cases.state().epoch().0,
-            now_ms: clock::now().unix_ms(),
+            now_ms: now.now_ms,
+            steady: now.steady,
             jitter: Jitter(fastrand::u8(..)),
         }
     }
 
-    /// Carries an effect out; says whether the case has handed over to another.
-    async fn carry_out(&self, effect: &Effect, held: &mut Held) -> Result<bool, CaseError> {
+    /// Asks the case what is to be done, and tells when M3 has come to have the order.
+    fn next(&self, held: &mut Held) -> Next {
+        let known = held.case.run.orno.is_some();
+        let next = held.case.next(&self.context());
+        if let (Some(orno), false) = (&held.case.run.orno, known) {
+            tracing::info!(order = %held.key, %orno, "M3 has the order");
+            self.confirmed.inc();
+        }
+        next
+    }
+
+    /// An event that comes in the same moment is taken in, once.
+    async fn save_at_stop(
+        &self,
+        held: &mut Held,
+        back: impl Fn(Need) -> Option<Due>,
+    ) -> Result<(), CaseError> {
+        for _ in 0..2 {
+            let due = back(held.case.need());
+            if self.cases.save(held, due).await? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a call may leave now; a confirmation needs a ticket.
+    fn may_leave(&self, need: Need, ticket: &mut Option<OwnedSemaphorePermit>) -> bool {
+        if self.performer.closed_for(need).is_some() {
+            return false;
+        }
+        if need != Need::Confirm || ticket.is_some() {
+            return true;
+        }
+        if !self.confirms_queued.load(Ordering::Acquire) {
+            *ticket = Arc::clone(&self.confirms).try_acquire_owned().ok();
+        }
+        ticket.is_some()
+    }
+
+    /// Carries an effect out.
+    async fn carry_out(&self, effect: &Effect, held: &mut Held) -> Result<Done, CaseError> {
         failpoint::pass_at("effect", effect, "before");
         let outcome = self.performer.perform(effect, &held.case).await;
         failpoint::pass_at("effect", effect, "after");
+        if let Outcome::Failed(failure) = &outcome
+            && (failure.fate, failure.class) == (Fate::NotDone, Class::Held)
+        {
+            return Ok(Done::Held);
+        }
         let parked = held.case.run.parked().cloned();
         let alarmed = held.case.run.attention.is_some();
         held.case.on(outcome, &self.context());
-        if held.key.is_of_id() && held.case.run.key.is_some() {
-            self.cases.hand_over(held, clock::now().unix_ms()).await?;
-            return Ok(true);
+        if Self::belongs_elsewhere(held) {
+            self.cases.hand_over(held, self.time.now().now_ms).await?;
+            return Ok(Done::HandedOver);
         }
         let run = &held.case.run;
         if let (Some(cause), false) = (&run.attention, alarmed) {
@@ -122,7 +222,15 @@ impl Tools {
                 self.performer.forget_customer(&held.case).await?;
             }
         }
-        Ok(false)
+        Ok(Done::Taken)
+    }
+
+    /// Whether the order turned out to be that of another case: an event named it by its id,
+    /// or by a number that the shop reads generously. One case writes for each key in M3.
+    fn belongs_elsewhere(held: &Held) -> bool {
+        let run = &held.case.run;
+        let untouched = run.orno.is_none() && run.placing.tokens.is_empty();
+        untouched && run.key.as_ref().is_some_and(|key| CaseKey::of_order(key) != held.key)
     }
 }
 
@@ -135,6 +243,16 @@ impl Effect {
             // The customer's intent has a row of its own.
             Self::ReadOrder(_) | Self::EnsureCustomer | Self::FindItems(_) => false,
             Self::ReadReal(_) | Self::ReadProgress(_) => false,
+        }
+    }
+
+    /// Whom it asks.
+    fn need(&self) -> Need {
+        match self {
+            Self::ReadOrder(_) | Self::Tell { .. } => Need::Shop,
+            Self::Place(Ask::Confirm { .. }) => Need::Confirm,
+            Self::Place(_) | Self::EnsureCustomer | Self::FindItems(_) => Need::M3,
+            Self::ReadReal(_) | Self::ReadProgress(_) => Need::M3,
         }
     }
 }

@@ -9,6 +9,10 @@ use std::fmt;
 
 /// Longest text kept with a cause, in characters.
 const TEXT_CHARS_MAX: usize = 400;
+/// Details kept with a cause.
+const DETAILS_MAX: usize = 500;
+/// Longest detail, in characters.
+const DETAIL_CHARS_MAX: usize = 240;
 
 /// What kind of trouble it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -60,6 +64,32 @@ pub enum CauseKind {
 }
 
 impl CauseKind {
+    /// All of them.
+    pub const ALL: [Self; 22] = [
+        Self::UnknownSku,
+        Self::NoSku,
+        Self::NoLines,
+        Self::TotalDoesNotAddUp,
+        Self::UnmappedSurcharge,
+        Self::UnfitValue,
+        Self::OrderGone,
+        Self::CustomerConflict,
+        Self::CustomerRefused,
+        Self::HeadRefused,
+        Self::LineRefused,
+        Self::ConfirmRefused,
+        Self::ForeignHead,
+        Self::TwoRealOrders,
+        Self::Unequal,
+        Self::CancelledAfterConfirm,
+        Self::ChangedAfterConfirm,
+        Self::OrderDeletedInM3,
+        Self::Configuration,
+        Self::Permission,
+        Self::ShopRefused,
+        Self::KeepsFailing,
+    ];
+
     /// Returns the fixed name.
     pub const fn name(self) -> &'static str {
         match self {
@@ -124,8 +154,12 @@ impl CauseKind {
             Self::Unequal => {
                 "compare the two orders; M3 was not changed; discard when you have settled it"
             }
-            Self::CancelledAfterConfirm => "cancel the order in OIS300, then discard",
-            Self::ChangedAfterConfirm => "change the order in OIS300 by hand, then discard",
+            Self::CancelledAfterConfirm => {
+                "cancel the order in OIS300, then discard; replay if it is to be delivered all the same"
+            }
+            Self::ChangedAfterConfirm => {
+                "change the order in OIS300 by hand as listed, then replay: the shop goes on being told"
+            }
             Self::OrderDeletedInM3 => {
                 "tell the buyer and set the order's status in the shop, then discard"
             }
@@ -148,13 +182,28 @@ pub struct Cause {
     pub kind: CauseKind,
     /// What happened, for the operator; at most 400 characters, no personal data.
     pub text: String,
+    /// Each refused line or changed field by name; at most 500 of 240 characters.
+    pub details: Vec<String>,
 }
 
 impl Cause {
     /// Makes a cause; a longer text is cut.
     pub fn new(kind: CauseKind, text: impl Into<String>) -> Self {
         let text: String = text.into();
-        Self { kind, text: text.chars().take(TEXT_CHARS_MAX).collect() }
+        let text = text.chars().take(TEXT_CHARS_MAX).collect();
+        Self { kind, text, details: Vec::new() }
+    }
+
+    /// Adds what there is to say of each part; what is too long or too much is cut.
+    #[must_use]
+    pub fn with_details(mut self, details: &[String]) -> Self {
+        let left = details.len().saturating_sub(DETAILS_MAX);
+        let kept = details.iter().take(DETAILS_MAX);
+        self.details.extend(kept.map(|text| text.chars().take(DETAIL_CHARS_MAX).collect()));
+        if left > 0 {
+            self.details.push(format!("and {left} more"));
+        }
+        self
     }
 
     /// Makes the cause for a refusal: by what was refused, unless the reason is a setting or a right.
@@ -166,6 +215,7 @@ impl Cause {
             | Class::TimedOut
             | Class::RateLimited
             | Class::Unavailable
+            | Class::Held
             | Class::Broken
             | Class::Unauthorized
             | Class::NotFound
@@ -175,7 +225,7 @@ impl Cause {
             | Class::State
             | Class::Unclassified => kind,
         };
-        Self::new(kind, format!("{doing}: {failure}"))
+        Self::new(kind, format!("{doing}: {failure}")).with_details(&failure.parts)
     }
 }
 

@@ -87,6 +87,7 @@ pub fn plan(
         currency: order.currency.clone(),
         total: order.total,
         cut,
+        rules: rules.version(),
     })
 }
 

@@ -8,16 +8,23 @@
 //!    one is proven gone and no real order carries the key.
 //! 2. A temporary order is confirmed only when its lines equal the plan.
 //! 3. Only heads with a token of ours are deleted, and never a real order.
+//!
+//! Time is measured on the clock of `steady`: no jump of the wall clock shortens a
+//! quiescence. A temporary order is read back immediately before each confirmation,
+//! because a clerk, or a life of the gateway that a back-up has forgotten, may have
+//! released it.
 
 mod answers;
+mod interrupted;
 mod words;
 
 pub use answers::Verdict;
-pub use words::{Ask, BatchHead, Found, Step, Told};
+pub use words::{Ask, BatchHead, Deletion, Found, Step, Told};
 
 use super::{
     cause::{Cause, CauseKind},
     plan::{Comparison, LineInM3, Plan},
+    steady::{Pause, Steady},
 };
 use crate::{
     connector::{Class, Failure, Fate},
@@ -45,6 +52,12 @@ pub struct Placing {
     pub confirming: bool,
     /// Confirmations of the temporary order at hand that were sent.
     pub confirms: u32,
+    /// When the last confirmation ended without a yes.
+    pub confirm_lost: Option<Steady>,
+    /// The start of the gateway that had it in hand last.
+    pub boot: u64,
+    /// The start of the gateway in which the last head was begun.
+    pub head_boot: u64,
     /// A temporary order of ours that M3 did not delete.
     pub undeleted: Option<Orno>,
     /// Where it stands.
@@ -57,9 +70,9 @@ pub enum Place {
     /// Looks for orders with our key before creating anything.
     Look {
         /// When the outcome of the last attempt at a head, or of a confirmation, was lost.
-        lost_ms: Option<u64>,
-        /// Not to be asked earlier.
-        from_ms: u64,
+        lost: Option<Steady>,
+        /// Not to be asked before this is over.
+        from: Option<Pause>,
     },
     /// Opens a temporary order.
     AddHead {
@@ -86,8 +99,8 @@ pub enum Place {
     ListLines {
         /// The temporary order.
         tmp: Orno,
-        /// Not to be asked earlier: the lost call may still be adding lines.
-        from_ms: u64,
+        /// When the answer was lost; the call may still be adding lines.
+        lost: Steady,
     },
     /// Reads head and lines back before the confirmation.
     ReadBack {
@@ -106,11 +119,11 @@ pub enum Place {
         /// The temporary order.
         tmp: Orno,
         /// When the confirmation ended without a yes.
-        lost_ms: u64,
+        lost: Steady,
         /// M3's no, if it said one.
         refused: Option<String>,
-        /// Not to be asked earlier.
-        from_ms: u64,
+        /// Not to be asked before this is over.
+        from: Option<Pause>,
     },
     /// Removes a temporary order of ours.
     Delete {
@@ -152,10 +165,27 @@ pub struct Around<'a> {
     pub quiescence_ms: u64,
     /// How many heads may be tried.
     pub heads_max: u32,
-    /// This start of the gateway.
-    pub epoch: u64,
-    /// Milliseconds since 1970.
-    pub now_ms: u64,
+    /// This moment of this start of the gateway.
+    pub now: Steady,
+}
+
+impl Around<'_> {
+    /// Returns how long `from` keeps from asking; 0 when there is nothing to wait for.
+    fn left_ms(&self, from: Option<Pause>) -> u64 {
+        from.map_or(0, |pause| pause.left_ms(self.now))
+    }
+
+    /// Returns the time after which a call that was lost then must have ended.
+    fn quiet(&self, lost: Steady) -> Pause {
+        lost.pause(self.quiescence_ms)
+    }
+
+    /// Returns the pause before the next of several looks within one quiescence time.
+    fn between_looks(&self, lost: Steady) -> Pause {
+        let pause_ms = (self.quiescence_ms / LOOKS_PER_QUIESCENCE).max(1);
+        let quiet = self.quiet(lost);
+        if quiet.left_ms(self.now) <= pause_ms { quiet } else { self.now.pause(pause_ms) }
+    }
 }
 
 impl Placing {
@@ -167,6 +197,9 @@ impl Placing {
             withdrawn: 0,
             confirming: false,
             confirms: 0,
+            confirm_lost: None,
+            boot: 0,
+            head_boot: 0,
             undeleted: None,
             at: Place::LOOK,
         }
@@ -176,8 +209,8 @@ impl Placing {
     /// caller makes the state durable before it sends anything.
     pub fn next(&mut self, around: &Around<'_>) -> Step {
         match &mut self.at {
-            Place::Look { from_ms, .. } if around.now_ms < *from_ms => Step::Wait {
-                until_ms: *from_ms,
+            Place::Look { from, .. } if around.left_ms(*from) > 0 => Step::Wait {
+                left_ms: around.left_ms(*from),
                 reason: "a call to M3 was lost; it may still be running",
             },
             Place::Look { .. } => Step::Ask(Ask::Look),
@@ -194,10 +227,12 @@ impl Placing {
                 *sent = true;
                 Step::Ask(Ask::AddLines { tmp: tmp.clone(), cupos: cupos.clone() })
             }
-            Place::ListLines { from_ms, .. } if around.now_ms < *from_ms => Step::Wait {
-                until_ms: *from_ms,
-                reason: "a call that adds lines was lost; it may still be running",
-            },
+            Place::ListLines { lost, .. } if around.quiet(*lost).left_ms(around.now) > 0 => {
+                Step::Wait {
+                    left_ms: around.quiet(*lost).left_ms(around.now),
+                    reason: "a call that adds lines was lost; it may still be running",
+                }
+            }
             Place::ListLines { tmp, .. } | Place::ReadBack { tmp } => {
                 Step::Ask(Ask::ReadBatch { tmp: tmp.clone() })
             }
@@ -205,8 +240,8 @@ impl Placing {
                 let tmp = tmp.clone();
                 self.begin_confirm(tmp, around)
             }
-            Place::ReadConfirm { from_ms, .. } if around.now_ms < *from_ms => Step::Wait {
-                until_ms: *from_ms,
+            Place::ReadConfirm { from, .. } if around.left_ms(*from) > 0 => Step::Wait {
+                left_ms: around.left_ms(*from),
                 reason: "the answer to the confirmation was lost; M3 may still be working on it",
             },
             Place::ReadConfirm { tmp, .. } => Step::Ask(Ask::ReadConfirm { tmp: tmp.clone() }),
@@ -228,10 +263,11 @@ impl Placing {
         }
         self.n = self.n.saturating_add(1);
         let serial = u32::try_from(self.tokens.len()).unwrap_or(u32::MAX);
-        let oref = token(around.key, around.epoch, serial);
+        let oref = token(around.key, around.now.boot, serial);
         self.tokens.push(oref.clone());
         self.confirming = false;
         self.confirms = 0;
+        self.head_boot = around.now.boot;
         self.at = Place::AddHead { sent: true };
         Step::Ask(Ask::AddHead { oref })
     }
@@ -240,6 +276,7 @@ impl Placing {
         if self.confirms >= around.heads_max {
             let text = format!("temporary order {tmp} was confirmed {} times", self.confirms);
             self.confirms = 0;
+            self.at = Place::ReadBack { tmp };
             return Step::Park(Cause::new(CauseKind::KeepsFailing, text));
         }
         self.confirms = self.confirms.saturating_add(1);
@@ -247,130 +284,14 @@ impl Placing {
         self.at = Place::Confirm { tmp: tmp.clone(), sent: true };
         Step::Ask(Ask::Confirm { tmp })
     }
-
-    /// Whether a real order exists or may come to exist: then it is too late to cancel.
-    pub fn past_confirm(&self) -> bool {
-        self.confirming || matches!(self.at, Place::Confirmed { .. })
-    }
-
-    /// Whether a write is an intent whose outcome is not known yet.
-    pub fn in_flight(&self) -> bool {
-        match &self.at {
-            Place::AddHead { sent }
-            | Place::AddDetails { sent, .. }
-            | Place::AddLines { sent, .. }
-            | Place::Confirm { sent, .. }
-            | Place::Delete { sent, .. } => *sent,
-            Place::Look { .. } | Place::ListLines { .. } | Place::ReadBack { .. } => false,
-            Place::ReadConfirm { .. } | Place::Confirmed { .. } | Place::Cancelled => false,
-        }
-    }
-
-    /// Whether a temporary order may have to be taken back first.
-    pub fn holds_a_head(&self) -> bool {
-        !matches!(self.at, Place::Look { .. } | Place::AddHead { sent: false } | Place::Cancelled)
-    }
-
-    /// Gives the temporary order up, before the confirmation only; afterwards nothing happens.
-    pub fn give_up(&mut self, then: Then) {
-        if self.past_confirm() {
-            return;
-        }
-        if then == Then::Again {
-            // Whatever a lost call still opens is a head for the plan of yesterday.
-            self.withdrawn = self.tokens.len();
-            self.n = 0;
-        }
-        self.at = match &self.at {
-            Place::AddDetails { tmp, .. }
-            | Place::AddLines { tmp, .. }
-            | Place::ListLines { tmp, .. }
-            | Place::ReadBack { tmp }
-            | Place::Confirm { tmp, .. } => Place::Delete { tmp: tmp.clone(), sent: false, then },
-            Place::Delete { tmp, sent, .. } => {
-                Place::Delete { tmp: tmp.clone(), sent: *sent, then }
-            }
-            Place::Look { .. } | Place::AddHead { .. } => match then {
-                Then::Cancelled => Place::Cancelled,
-                Then::Again | Then::Park(_) => return,
-            },
-            Place::ReadConfirm { .. } | Place::Confirmed { .. } | Place::Cancelled => return,
-        };
-    }
-
-    /// Whether it ends without an order.
-    pub fn is_cancelling(&self) -> bool {
-        matches!(&self.at, Place::Cancelled | Place::Delete { then: Then::Cancelled, .. })
-    }
-
-    /// A cancelled order is wanted after all.
-    pub fn reopen(&mut self) {
-        if self.at == Place::Cancelled {
-            self.give_up(Then::Again);
-            self.at = Place::LOOK;
-        }
-    }
-
-    /// Takes a state that was read from disk: whatever was an intent has an unknown outcome.
-    pub fn recover(&mut self, now_ms: u64, quiescence_ms: u64) {
-        if self.in_flight() {
-            self.lose(now_ms, quiescence_ms);
-        } else if matches!(self.at, Place::AddHead { .. }) {
-            // What the look found may have changed since.
-            self.at = Place::LOOK;
-        }
-    }
-
-    /// The outcome of the write under way is unknown.
-    fn lose(&mut self, now_ms: u64, quiescence_ms: u64) {
-        match &mut self.at {
-            Place::AddHead { .. } => self.at = Place::Look { lost_ms: Some(now_ms), from_ms: 0 },
-            Place::AddDetails { tmp, .. } => self.at = Place::delete(tmp, Then::Again),
-            Place::AddLines { tmp, .. } => {
-                let (tmp, from_ms) = (tmp.clone(), now_ms.saturating_add(quiescence_ms));
-                self.at = Place::ListLines { tmp, from_ms };
-            }
-            Place::Confirm { tmp, .. } => self.at = Place::read_confirm(tmp, now_ms, None),
-            Place::Delete { sent, .. } => *sent = false,
-            Place::Look { .. } | Place::ListLines { .. } | Place::ReadBack { .. } => {}
-            Place::ReadConfirm { .. } | Place::Confirmed { .. } | Place::Cancelled => {}
-        }
-    }
-
-    /// The call was certainly not carried out; the same may be asked again.
-    pub fn not_done(&mut self) {
-        match &mut self.at {
-            Place::AddHead { .. } => {
-                // Somebody else may enter the order while M3 is away for us.
-                self.at = Place::LOOK;
-                self.n = self.n.saturating_sub(1);
-                self.tokens.pop();
-            }
-            Place::Confirm { sent, .. } => {
-                *sent = false;
-                // An earlier one was waited for, so that nothing is under way.
-                self.confirming = false;
-                self.confirms = self.confirms.saturating_sub(1);
-            }
-            Place::AddDetails { sent, .. }
-            | Place::AddLines { sent, .. }
-            | Place::Delete { sent, .. } => *sent = false,
-            Place::Look { .. } | Place::ListLines { .. } | Place::ReadBack { .. } => {}
-            Place::ReadConfirm { .. } | Place::Confirmed { .. } | Place::Cancelled => {}
-        }
-    }
 }
 
 impl Place {
     /// Looks at once; nothing is lost.
-    const LOOK: Self = Self::Look { lost_ms: None, from_ms: 0 };
+    const LOOK: Self = Self::Look { lost: None, from: None };
 
     fn delete(tmp: &Orno, then: Then) -> Self {
         Self::Delete { tmp: tmp.clone(), sent: false, then }
-    }
-
-    fn read_confirm(tmp: &Orno, lost_ms: u64, refused: Option<String>) -> Self {
-        Self::ReadConfirm { tmp: tmp.clone(), lost_ms, refused, from_ms: 0 }
     }
 }
 
@@ -387,8 +308,8 @@ fn all_lines(tmp: Orno, plan: &Plan) -> Place {
 }
 
 /// Makes the token of one attempt: at most 30 characters, different for each key, start and attempt.
-fn token(key: &OrderKey, epoch: u64, serial: u32) -> String {
-    let parts: [&[u8]; 3] = [key.as_str().as_bytes(), &epoch.to_be_bytes(), &serial.to_be_bytes()];
+pub(in crate::flow) fn token(key: &OrderKey, boot: u64, serial: u32) -> String {
+    let parts: [&[u8]; 3] = [key.as_str().as_bytes(), &boot.to_be_bytes(), &serial.to_be_bytes()];
     format!("{TOKEN_PREFIX}{}", short_hash(&parts, 20))
 }
 

@@ -25,6 +25,8 @@ pub struct Plan {
     pub total: Amount,
     /// Names of the parts that did not fit M3's fields and went into a text.
     pub cut: Vec<String>,
+    /// The version of the rules that it was made with.
+    pub rules: String,
 }
 
 /// One addition to the head.
@@ -150,6 +152,7 @@ mod tests {
             currency: "EUR".into(),
             total: Amount::ZERO,
             cut: vec![],
+            rules: String::new(),
         };
         let (one, two) = (found("1", "2.000000", "19.9"), found("2", "1", "19.9000"));
         let table = [

@@ -1,7 +1,14 @@
 //! What an integrator may set about order-to-cash: the `[order_to_cash]` table. Pure.
 
-use crate::{amount::Amount, ids::KeyPrefix, retry::RetryPolicy};
+use crate::{
+    amount::Amount,
+    ids::{KeyPrefix, short_hash},
+    retry::RetryPolicy,
+};
 use serde::Deserialize;
+
+/// Grows when `mapping` plans the same order otherwise.
+const MAPPING_VERSION: u32 = 1;
 
 /// Settings of the order-to-cash flow.
 #[derive(Clone, Debug, Deserialize)]
@@ -47,6 +54,12 @@ pub struct Rules {
     /// First and longest pause between two looks at an order in M3, in seconds.
     #[serde(default = "follow_s")]
     pub follow_s: (u64, u64),
+    /// On how many days after the confirmation doubles and orphans are looked for.
+    #[serde(default = "sweep_days")]
+    pub sweep_days: u32,
+    /// How many days after its end a case leaves the state; only what makes it known again stays.
+    #[serde(default = "keep_done_days")]
+    pub keep_done_days: u32,
     /// When a failed call is tried again.
     #[serde(default = "retry")]
     pub retry: RetryPolicy,
@@ -198,6 +211,28 @@ impl Rules {
         self.quiescence_s.saturating_mul(1_000)
     }
 
+    /// Returns how long a finished case is kept, in milliseconds.
+    pub fn keep_done_ms(&self) -> u64 {
+        u64::from(self.keep_done_days).saturating_mul(24 * 60 * 60 * 1_000)
+    }
+
+    /// Returns the fingerprint of what decides how an order is planned, such as `R4F2KQ7ZA`.
+    ///
+    /// A plan keeps the one that it was made with; pauses and retries do not count.
+    pub fn version(&self) -> String {
+        let Self { order_type, facility, warehouse, price, customer, items, charges, .. } = self;
+        let head = (order_type, facility, warehouse, price);
+        let terms = (
+            &self.delivery_method,
+            &self.delivery_terms,
+            &self.payment_terms,
+            &self.payment_method,
+        );
+        let text =
+            format!("{MAPPING_VERSION} {head:?} {terms:?} {customer:?} {items:?} {charges:?}");
+        format!("R{}", short_hash(&[text.as_bytes()], 8))
+    }
+
     /// Says what is wrong with the values, each with its key.
     pub fn problems(&self) -> Vec<String> {
         let mut found = Vec::new();
@@ -248,6 +283,14 @@ fn cancel_shipping() -> Vec<String> {
 
 const fn quiescence_s() -> u64 {
     15 * 60
+}
+
+const fn sweep_days() -> u32 {
+    7
+}
+
+const fn keep_done_days() -> u32 {
+    90
 }
 
 const fn heads_max() -> u32 {

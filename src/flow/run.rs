@@ -7,12 +7,16 @@
 //! Nothing ends in silence: a case is done, waits with a reason and a time, or is
 //! parked with a cause.
 
+mod effects;
+mod late;
+mod needs;
 mod outcomes;
 mod record;
 mod reread;
 mod sweep;
 
-pub use record::{Ending, Mark, ReplayFrom, Run, Stage, Wait};
+pub use needs::Need;
+pub use record::{Ending, Mark, Remains, Replan, ReplayFrom, Run, Stage, Standing, Wait};
 pub use sweep::Sweep;
 
 use super::{
@@ -21,6 +25,7 @@ use super::{
     place::{Around, Ask, Step, Then, Told},
     plan::Plan,
     rules::Rules,
+    steady::Steady,
 };
 use crate::{
     amount::Amount,
@@ -40,6 +45,8 @@ pub struct Case {
     pub order: Option<Order>,
     /// What M3 is asked for.
     pub plan: Option<Plan>,
+    /// The order as M3 has it, once the shop has another one.
+    pub placed: Option<Order>,
 }
 
 /// What the shell is to do.
@@ -51,6 +58,8 @@ pub enum Next {
     Wait(Wait),
     /// Nothing until something happens.
     Rest,
+    /// The case leaves the state; only its [`Remains`] stay.
+    Leave,
 }
 
 /// One thing to do in another system.
@@ -120,10 +129,10 @@ pub struct Real {
 pub struct Context<'a> {
     /// The settings.
     pub rules: &'a Rules,
-    /// This start of the gateway.
-    pub epoch: u64,
-    /// Milliseconds since 1970.
+    /// Milliseconds since 1970; never goes back, but may jump ahead.
     pub now_ms: u64,
+    /// The same moment on a clock that cannot be set.
+    pub steady: Steady,
     /// For the next wait.
     pub jitter: Jitter,
 }
@@ -131,7 +140,7 @@ pub struct Context<'a> {
 impl Case {
     /// Takes a case that was read from disk: a write that was an intent has an unknown outcome.
     pub fn recover(&mut self, context: &Context<'_>) {
-        self.run.placing.recover(context.now_ms, context.rules.quiescence_ms());
+        self.run.placing.recover(context.steady);
         self.lose_tell(context);
         if self.run.tells_tracking() {
             // It may have been written; the shop's list decides.
@@ -175,7 +184,7 @@ impl Case {
                 None => self.park(Cause::new(CauseKind::KeepsFailing, "no order number"), context),
             },
             Stage::Follow { .. } => self.follow(context),
-            Stage::Done(_) => self.run.rest(),
+            Stage::Done(_) => self.run.rest(context),
             Stage::Parked { .. } => Next::Rest,
         }
     }
@@ -183,8 +192,8 @@ impl Case {
     fn place(&mut self, context: &Context<'_>) -> Next {
         if self.run.stage == Stage::Withdraw {
             self.run.placing.give_up(Then::Again);
-            if !self.run.placing.holds_a_head() {
-                self.run.stage = Stage::Read;
+            if !self.run.placing.holds_a_head() && !self.run.placing.past_confirm() {
+                self.run.withdrawn(self.plan.as_ref());
                 return self.next(context);
             }
         }
@@ -195,7 +204,8 @@ impl Case {
         let around = around(key, plan, context);
         match self.run.placing.next(&around) {
             Step::Ask(ask) => Next::Do(Effect::Place(ask)),
-            Step::Wait { until_ms, reason } => {
+            Step::Wait { left_ms, reason } => {
+                let until_ms = context.now_ms.saturating_add(left_ms);
                 let wait = Wait { until_ms, reason: reason.to_owned() };
                 self.run.wait = Some(wait.clone());
                 Next::Wait(wait)
@@ -222,10 +232,11 @@ impl Case {
             };
             return Next::Do(Effect::Tell { order_id: order.id, tell: tell.clone() });
         }
-        let doubt_ms = follow.doubt_ms();
-        if doubt_ms.is_some_and(|doubt| doubt <= context.now_ms) {
+        let doubt_left_ms = follow.doubt_left_ms(context.steady);
+        if doubt_left_ms == Some(0) {
             return Next::Do(Effect::ReadOrder(self.run.reference.clone()));
         }
+        let doubt_ms = doubt_left_ms.map(|left_ms| context.now_ms.saturating_add(left_ms));
         if follow.complete
             && let Some(until_ms) = doubt_ms
         {
@@ -235,7 +246,7 @@ impl Case {
         if follow.complete {
             self.run.stage = Stage::Done(Ending::Completed);
             self.run.mark(context.now_ms, "completed");
-            return self.run.rest();
+            return self.run.rest(context);
         }
         let look_ms = *look_ms;
         if context.now_ms < look_ms {
@@ -255,6 +266,12 @@ impl Case {
         Next::Rest
     }
 
+    /// Returns the SKU of the line that has this CUPO.
+    pub fn sku_of(&self, cupo: &str) -> Option<String> {
+        let index = cupo.parse::<usize>().ok()?.checked_sub(1)?;
+        self.order.as_ref()?.lines.get(index).map(|line| line.sku.clone())
+    }
+
     fn skus(&self) -> Vec<String> {
         let lines = self.order.iter().flat_map(|order| &order.lines);
         let mut skus: Vec<String> = lines.map(|line| line.sku.clone()).collect();
@@ -265,6 +282,15 @@ impl Case {
 }
 
 impl Run {
+    /// The temporary order is gone: it is planned anew, or placed again as it was planned.
+    fn withdrawn(&mut self, plan: Option<&Plan>) {
+        let replan = std::mem::replace(&mut self.replan, Replan::Anew);
+        self.stage = match (replan, plan) {
+            (Replan::Kept, Some(_)) => Stage::Place,
+            (Replan::Kept, None) | (Replan::Anew, _) => Stage::Read,
+        };
+    }
+
     fn confirmed(&mut self, orno: Orno, context: &Context<'_>) {
         self.mark(context.now_ms, format!("confirmed as {orno}"));
         self.orno = Some(orno);
@@ -272,15 +298,21 @@ impl Run {
         self.sweep = Sweep::begin(context.now_ms, context.rules.quiescence_ms());
     }
 
-    /// A finished case still has its sweeps.
-    fn rest(&self) -> Next {
-        let due_ms = self.sweep.due_ms().filter(|_| self.sweeps());
-        due_ms.map_or(Next::Rest, |until_ms| {
-            Next::Wait(Wait {
-                until_ms,
-                reason: "finished; a last look for doubles is due".to_owned(),
-            })
-        })
+    /// A finished case still has its sweeps; some time after the last of them it leaves.
+    fn rest(&self, context: &Context<'_>) -> Next {
+        let wait =
+            |until_ms, reason: &str| Next::Wait(Wait { until_ms, reason: reason.to_owned() });
+        if let Some(due_ms) = self.sweep.due_ms().filter(|_| self.sweeps()) {
+            return wait(due_ms, "finished; a last look for doubles is due");
+        }
+        if self.attention.is_some() {
+            return Next::Rest;
+        }
+        let leave_ms = self.last_ms().saturating_add(context.rules.keep_done_ms());
+        if context.now_ms < leave_ms {
+            return wait(leave_ms, "finished; it is kept for questions until then");
+        }
+        Next::Leave
     }
 }
 
@@ -290,8 +322,7 @@ fn around<'a>(key: &'a OrderKey, plan: &'a Plan, context: &Context<'_>) -> Aroun
         plan,
         quiescence_ms: context.rules.quiescence_ms(),
         heads_max: context.rules.heads_max,
-        epoch: context.epoch,
-        now_ms: context.now_ms,
+        now: context.steady,
     }
 }
 

@@ -90,6 +90,25 @@ pub struct Destination {
     pub name: String,
     /// Whether calls go through.
     pub breaker: Breaker,
+    /// Seconds until a pause ends that it has asked for; 0 when there is none.
+    pub paused_s: u64,
+    /// How much of the calls that are allowed is used, in thousandths; less after 429.
+    pub rate_permille: u32,
+}
+
+impl Destination {
+    fn told(&self) -> String {
+        let Self { name: _, breaker, paused_s, rate_permille } = self;
+        let pause = match paused_s {
+            0 => String::new(),
+            left_s => format!(", has asked for a pause of {}", span(*left_s)),
+        };
+        let rate = match rate_permille {
+            0..1_000 => format!(", asked at {} % of the rate allowed", rate_permille / 10),
+            _ => String::new(),
+        };
+        format!("{}{pause}{rate}", breaker.told())
+    }
 }
 
 /// Whether calls go through.
@@ -143,7 +162,7 @@ pub fn overview(picture: &Picture) -> Result<String, fmt::Error> {
     table(&mut html, "Now", sums.drain(..))?;
     let rows = stages.iter().map(|(stage, count)| (stage.clone(), count.to_string()));
     table(&mut html, "Runs by stage", rows)?;
-    let rows = destinations.iter().map(|d| (d.name.clone(), d.breaker.told().to_owned()));
+    let rows = destinations.iter().map(|d| (d.name.clone(), d.told()));
     table(&mut html, "Destinations", rows)?;
     table(&mut html, "Alerts", picture.alerts.iter().cloned())?;
     let rows = picture.channels.iter().map(|c| (c.name.clone(), c.told()));
@@ -200,7 +219,12 @@ mod tests {
             stages: vec![("lines".to_owned(), 3)],
             parked: 2,
             oldest_waiting_s: 3_725,
-            destinations: vec![Destination { name: "m3".to_owned(), breaker: Breaker::Open }],
+            destinations: vec![Destination {
+                name: "m3".to_owned(),
+                breaker: Breaker::Open,
+                paused_s: 61,
+                rate_permille: 250,
+            }],
             alerts: vec![("away/m3".to_owned(), "m3 is away".to_owned())],
             channels: vec![ChannelPicture { name: "ops".to_owned(), unsent: 3, failures: 2 }],
             ..Picture::default()
@@ -211,9 +235,9 @@ mod tests {
             "<th scope=\"row\">lines</th><td>3</td>",
             "<th scope=\"row\">Parked for a person</th><td>2</td>",
             "<td>1 h 2 min</td>",
-            "<th scope=\"row\">m3</th><td>away</td>",
             "<th scope=\"row\">away/m3</th><td>m3 is away</td>",
             "<th scope=\"row\">ops</th><td>FAILS (2 times), 3 to be sent</td>",
+            "<th scope=\"row\">m3</th><td>away, has asked for a pause of 1 min 1 s, asked at 25 % of the rate allowed</td>",
         ];
         for part in wanted {
             assert!(html.contains(part), "{part}\n{html}");

@@ -112,3 +112,23 @@ async fn an_order_that_is_changed_after_m3_has_it_waits_for_a_person() {
     assert_eq!((real.len(), real[0].total), (1, before.total), "M3 is not touched");
     scene.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancellation_that_nobody_told_is_not_written_over_with_a_status() {
+    let plot = Plot::calm().edit("poll_s = 1", "poll_s = 600").silent();
+    let mut scene = plot.set().await;
+    let number = scene.shop.place(order_of(&scene.shop, 2).payment_status("A"));
+    scene.m3.hold_deliveries(true);
+    scene.start().await;
+    scene.confirmed(&number).await;
+    scene.stage(&number, "follow").await;
+    let told = async || scene.shop.booked(&number).filter(|o| o.shipping_status == "P");
+    eventually("the shop to be told of the confirmation", told).await;
+    assert!(scene.shop.cancel(&number));
+    scene.m3.set_pace_ms(50);
+    scene.m3.hold_deliveries(false);
+    assert_eq!(scene.parked(&number).await, "cancelled-after-confirm");
+    let booked = scene.shop.booked(&number).unwrap();
+    assert_ne!(booked.payment_status, "P", "the cancellation is still there");
+    scene.close().await;
+}

@@ -149,7 +149,7 @@ async fn a_person_lists_shows_replays_and_discards_by_the_command_line() {
     let (first, second) = (key(&numbers[0]), key(&numbers[1]));
     let listed = causeway(&scene, &["parked", "list"]).await;
     assert_eq!(listed.status, 0, "{listed:?}");
-    for text in [&first, &second, "line-refused"] {
+    for text in [&first, &second, "line-refused", "to do"] {
         assert!(listed.out.contains(text), "{}", listed.out);
     }
     let shown = causeway(&scene, &["parked", "show", &first]).await;
@@ -165,5 +165,43 @@ async fn a_person_lists_shows_replays_and_discards_by_the_command_line() {
     assert!(scene.real(&numbers[1]).is_empty());
     let unknown = causeway(&scene, &["parked", "show", "X1nobody"]).await;
     assert_ne!(unknown.status, 0, "{unknown:?}");
+    scene.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_deals_with_many_orders_of_one_cause_at_once() {
+    let scene = Plot::calm().begin().await;
+    let item = scene.shop.goods()[1].clone();
+    scene.m3.set_item_status(&item.itno, "90");
+    let numbers: Vec<_> = (0..3).map(|_| scene.shop.place(order_of(&scene.shop, 2))).collect();
+    let empty = scene.shop.place(causeway_sim::xcart::OrderSpec::simple().without_lines());
+    for number in numbers.iter().chain([&empty]) {
+        scene.parked(number).await;
+    }
+    let grouped = causeway(&scene, &["parked", "list"]).await;
+    assert!(grouped.out.contains("line-refused: 3 parked, oldest 20"), "{}", grouped.out);
+    assert!(grouped.out.contains("no-lines: 1 parked"), "{}", grouped.out);
+    let flat = causeway(&scene, &["parked", "list", "--flat", "--cause", "no-lines"]).await;
+    assert_eq!(flat.out.lines().count(), 1, "{}", flat.out);
+    let json = causeway(&scene, &["parked", "list", "--json"]).await;
+    let group: serde_json::Value = serde_json::from_str(json.out.lines().next().unwrap()).unwrap();
+    assert_eq!((&group["cause"], &group["parked"]), (&"line-refused".into(), &3.into()));
+    let wrong = causeway(&scene, &["parked", "replay", "--cause", "nonsense"]).await;
+    assert!(wrong.status != 0 && wrong.err.contains("line-refused"), "{wrong:?}");
+    let nothing = causeway(&scene, &["parked", "replay"]).await;
+    assert!(nothing.status != 0 && nothing.err.contains("--cause"), "{nothing:?}");
+    scene.m3.set_item_status(&item.itno, "20");
+    let arguments = ["parked", "replay", "--cause", "line-refused", "--from-start"];
+    let replayed = causeway(&scene, &arguments).await;
+    assert_eq!((replayed.status, replayed.out.as_str()), (0, "3 replayed\n"), "{replayed:?}");
+    for number in &numbers {
+        scene.confirmed(number).await;
+    }
+    let arguments = ["parked", "discard", "--cause", "no-lines", "--reason", "a test order"];
+    let discarded = causeway(&scene, &arguments).await;
+    assert_eq!((discarded.status, discarded.out.as_str()), (0, "1 discarded\n"), "{discarded:?}");
+    scene.stage(&empty, "done").await;
+    let shown = causeway(&scene, &["parked", "show", &key(&empty)]).await;
+    assert!(shown.out.contains("a test order"), "{}", shown.out);
     scene.close().await;
 }

@@ -4,7 +4,11 @@ use super::*;
 use crate::{
     alert::view::Reach,
     clock,
-    flow::{cause::Cause, run::Run},
+    delivery::rows::Due,
+    flow::{
+        cause::Cause,
+        run::{Need, Run},
+    },
     order::OrderRef,
     state::{self, Batch},
 };
@@ -52,9 +56,10 @@ async fn put(state: &State, key: Vec<u8>, value: Vec<u8>) {
 async fn case(at: &State, key: &str, stage: Stage, (opened_ms, due_ms): (u64, u64)) {
     let key = CaseKey::typed(key);
     let run = Run { stage, ..Run::new(OrderRef::Id(1), None, opened_ms) };
-    let row = RunRow { run, due_ms: Some(due_ms) };
+    let due = Due { need: Need::M3, at_ms: due_ms };
+    let row = RunRow { run, due: Some(due) };
     put(at, key.run(), rows::write(&row).unwrap()).await;
-    put(at, key.due(due_ms), Vec::new()).await;
+    put(at, key.due(due), Vec::new()).await;
 }
 
 #[tokio::test]

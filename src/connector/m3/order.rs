@@ -6,7 +6,7 @@
 use super::mi::{MiCall, MiRecord};
 use crate::{
     amount::Amount,
-    connector::{Class, Failure, Fate},
+    connector::{Class, Failure, Fate, tidy},
     flow::{
         place::{BatchHead, Found, Told},
         plan::{LineInM3, Plan},
@@ -111,20 +111,57 @@ pub fn add_lines(plan: &Plan, tmp: &Orno, cupos: &[u16], names: &OrderEntry) -> 
 }
 
 /// Says what became of a bulk write: all added, refused for good, or, where only a
-/// part is certain, unknown.
-pub fn all_added(answers: Answers) -> Result<Told, Failure> {
+/// part is certain, unknown. `names` says what each call was for; every refused one is
+/// named in the failure.
+pub fn all_added(answers: Answers, names: &[String]) -> Result<Told, Failure> {
     let total = answers.len();
-    let mut failures: Vec<Failure> = answers.into_iter().filter_map(Result::err).collect();
+    let failed = answers.into_iter().enumerate().filter_map(|(i, a)| Some((i, a.err()?)));
+    let mut failures: Vec<(usize, Failure)> = failed.collect();
     if failures.is_empty() {
         return Ok(Told::Added);
     }
-    let none_done = failures.len() == total && failures.iter().all(|f| f.fate == Fate::NotDone);
-    let refused = failures.iter().position(|f| f.fate == Fate::Refused);
-    let mut failure = failures.swap_remove(refused.unwrap_or(0));
-    if refused.is_none() && !none_done {
+    let is_refused = |(_, f): &&(usize, Failure)| f.fate == Fate::Refused;
+    let refused: Vec<&(usize, Failure)> = failures.iter().filter(is_refused).collect();
+    let name = |i: usize| names.get(i).map_or("a call without a name", String::as_str);
+    let parts: Vec<String> = refused.iter().map(|(i, f)| format!("{}: {f}", name(*i))).collect();
+    // What will be refused again counts before what is only held by another user.
+    let lead = refused.iter().find(|(_, f)| f.class != Class::Locked).or(refused.first());
+    if let Some((at, lead)) = lead {
+        let text = match parts.as_slice() {
+            [_] => format!("{}: {}", name(*at), lead.text),
+            many => {
+                let listed: Vec<&str> = refused.iter().map(|(i, _)| name(*i)).collect();
+                format!("{} of {total} refused: {}", many.len(), listed.join("; "))
+            }
+        };
+        let text = tidy(&text);
+        return Err(Failure { text, ..lead.clone() }.with_parts(parts));
+    }
+    let none_done =
+        failures.len() == total && failures.iter().all(|(_, f)| f.fate == Fate::NotDone);
+    let (_, mut failure) = failures.swap_remove(0);
+    if !none_done {
         failure.fate = Fate::Unknown;
     }
     Err(failure)
+}
+
+/// Names the calls of a bulk write for a person.
+pub fn names(calls: &[MiCall], sku_of: impl Fn(&str) -> Option<String>) -> Vec<String> {
+    let name = |call: &MiCall| {
+        let (cupo, itno) = (call.value("CUPO"), call.value("ITNO"));
+        match (call.transaction.as_str(), cupo) {
+            ("AddBatchAddress", _) => "delivery address".to_owned(),
+            ("AddBatchText", _) => "a line of text".to_owned(),
+            ("AddBatchHeadChg", _) => format!("charge {}", call.value("CRID")),
+            (_, "") => call.transaction.clone(),
+            (_, cupo) => match sku_of(cupo).filter(|sku| sku != itno) {
+                Some(sku) => format!("line {cupo}, SKU {sku}, item {itno}"),
+                None => format!("line {cupo}, item {itno}"),
+            },
+        }
+    };
+    calls.iter().map(name).collect()
 }
 
 /// Reads head and lines of a temporary order.
@@ -189,8 +226,14 @@ pub fn delete(tmp: &Orno) -> MiCall {
     MiCall::new(PROGRAM, "DelBatchHead").with("ORNO", tmp.as_str())
 }
 
-fn get_batch_head(tmp: &Orno) -> MiCall {
+/// Reads the head of a temporary order.
+pub fn get_batch_head(tmp: &Orno) -> MiCall {
     MiCall::new(PROGRAM, "GetBatchHead").with("ORNO", tmp.as_str())
+}
+
+/// Understands it; none where there is no such order.
+pub fn head_read(answer: Result<Vec<MiRecord>, Failure>) -> Result<Option<BatchHead>, Failure> {
+    one(answer)?.map(|record| batch_head(&record)).transpose()
 }
 
 fn batch_head(record: &MiRecord) -> Result<BatchHead, Failure> {

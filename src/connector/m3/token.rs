@@ -284,7 +284,8 @@ fn rest_after(failure: &Failure, settings: &Settings) -> Duration {
         Class::Unreachable | Class::TimedOut | Class::RateLimited | Class::Unavailable => {
             after_failure
         }
-        Class::Broken | Class::NotFound | Class::Exists | Class::Locked => after_failure,
+        Class::Held | Class::Broken | Class::NotFound => after_failure,
+        Class::Exists | Class::Locked => after_failure,
         Class::Data | Class::State | Class::Unclassified => after_failure,
     };
     asked.unwrap_or(rest).max(rest)

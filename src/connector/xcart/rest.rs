@@ -274,6 +274,11 @@ impl Shop {
         self.0.http.seen()
     }
 
+    /// Returns how long nothing is sent, if it is away or has asked for a pause.
+    pub fn closed_for(&self) -> Option<Duration> {
+        self.0.gate.closed_for()
+    }
+
     /// Returns what the gate looks like, for metrics and the doctor.
     pub fn gate_state(&self) -> gate::State {
         self.0.gate.state()
@@ -338,7 +343,8 @@ const fn tries_max(failure: &Failure) -> u32 {
         Class::Unreachable | Class::TimedOut | Class::RateLimited | Class::Unavailable => {
             PASSING_TRIES_MAX
         }
-        Class::Unauthorized | Class::Forbidden | Class::NotFound | Class::Exists => 1,
+        Class::Held | Class::Unauthorized | Class::Forbidden => 1,
+        Class::NotFound | Class::Exists => 1,
         Class::Locked | Class::Data | Class::Config | Class::State | Class::Unclassified => 1,
     }
 }

@@ -6,6 +6,7 @@
 //! have set is written over. A status that somebody chose is left alone.
 
 use super::{Follow, Tell};
+use crate::flow::steady::{Pause, Steady};
 use serde::{Deserialize, Serialize};
 
 /// Lost writes that are remembered.
@@ -14,31 +15,31 @@ const LOST_MAX: usize = 8;
 /// Lost writes, and when the last of them can no longer be running.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Doubt {
-    until_ms: u64,
+    quiet: Pause,
     lost: Vec<Tell>,
 }
 
 impl Follow {
-    /// The answer to the write that is due was lost; it may be carried out until then.
-    pub fn lose(&mut self, until_ms: u64) {
+    /// The answer to the write that is due was lost; it may be carried out until that is over.
+    pub fn lose(&mut self, quiet: Pause) {
         let Some(tell @ (Tell::Shipping(_) | Tell::Payment(_))) = self.next().cloned() else {
             return;
         };
-        let doubt = self.doubt.get_or_insert(Doubt { until_ms, lost: Vec::new() });
-        doubt.until_ms = doubt.until_ms.max(until_ms);
+        let doubt = self.doubt.get_or_insert(Doubt { quiet, lost: Vec::new() });
+        doubt.quiet = quiet;
         if !doubt.lost.contains(&tell) && doubt.lost.len() < LOST_MAX {
             doubt.lost.push(tell);
         }
     }
 
-    /// When the shop is to be read again.
-    pub fn doubt_ms(&self) -> Option<u64> {
-        self.doubt.as_ref().map(|doubt| doubt.until_ms)
+    /// In how many milliseconds the shop is to be read again; none when nothing was lost.
+    pub fn doubt_left_ms(&self, now: Steady) -> Option<u64> {
+        self.doubt.as_ref().map(|doubt| doubt.quiet.left_ms(now))
     }
 
     /// Takes in the statuses that the shop has.
-    pub fn shop_shows(&mut self, shipping: &str, payment: &str, now_ms: u64) {
-        let Some(doubt) = self.doubt.take_if(|doubt| doubt.until_ms <= now_ms) else { return };
+    pub fn shop_shows(&mut self, shipping: &str, payment: &str, now: Steady) {
+        let Some(doubt) = self.doubt.take_if(|doubt| doubt.quiet.left_ms(now) == 0) else { return };
         let overwritten = |tell: Tell, told: &str, wanted: bool| {
             let differs = match &tell {
                 Tell::Shipping(code) | Tell::Payment(code) => code != told,
@@ -76,9 +77,13 @@ mod tests {
     use super::*;
     use crate::flow::rules::StatusRules;
 
+    fn at(ms: u64) -> Steady {
+        Steady { boot: 1, ms }
+    }
+
     fn lost_processing_then_shipped() -> Follow {
         let mut follow = Follow::new(&StatusRules::default());
-        follow.lose(1_000);
+        follow.lose(at(0).pause(1_000));
         follow.told();
         follow.due.push(Tell::Shipping("S".into()));
         follow.told();
@@ -97,9 +102,9 @@ mod tests {
         ];
         for (shipping, now_ms, want) in table {
             let mut follow = lost_processing_then_shipped();
-            follow.shop_shows(shipping, "P", now_ms);
+            follow.shop_shows(shipping, "P", at(now_ms));
             assert_eq!(follow.due, want, "{shipping} at {now_ms}");
-            assert_eq!(follow.doubt_ms().is_some(), now_ms < 1_000);
+            assert_eq!(follow.doubt_left_ms(at(now_ms)).is_some(), now_ms < 1_000);
         }
     }
 
@@ -107,7 +112,7 @@ mod tests {
     fn a_newer_status_that_is_due_needs_no_repair() {
         let mut follow = lost_processing_then_shipped();
         follow.due.push(Tell::Shipping("R".into()));
-        follow.shop_shows("P", "P", 1_000);
+        follow.shop_shows("P", "P", at(1_000));
         assert_eq!(follow.due, vec![Tell::Shipping("R".into())]);
     }
 }

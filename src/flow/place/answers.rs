@@ -4,10 +4,14 @@
 //! question changes nothing, so that the question is asked again.
 
 use super::{
-    Around, BatchHead, Cause, CauseKind, Class, Comparison, Failure, Fate, Found,
-    LOOKS_PER_QUIESCENCE, LineInM3, Place, Placing, STAT_CREATED, Step, Then, Told, all_lines,
+    Around, BatchHead, Cause, CauseKind, Class, Comparison, Failure, Fate, Found, LineInM3, Pause,
+    Place, Placing, STAT_CREATED, Steady, Step, TOKEN_PREFIX, Then, Told, all_lines,
 };
 use crate::ids::Orno;
+
+/// Statuses with which M3 says that it has looked and will not make an order of it
+/// (reference/m3.md 5.4).
+const REFUSING: [&str; 4] = ["15", "20", "25", "30"];
 
 /// What is to be done about a failure.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,8 +28,8 @@ impl Placing {
     /// Takes in an answer; `Some` when a person is needed.
     pub fn on(&mut self, told: Told, around: &Around<'_>) -> Option<Cause> {
         match (std::mem::replace(&mut self.at, Place::Cancelled), told) {
-            (Place::Look { lost_ms, from_ms }, Told::Heads(found)) => {
-                let (at, cause) = self.found((lost_ms, from_ms), found, around);
+            (Place::Look { lost, from }, Told::Heads(found)) => {
+                let (at, cause) = self.found((lost, from), found, around);
                 self.at = at;
                 return cause;
             }
@@ -38,21 +42,19 @@ impl Placing {
                 Place::ListLines { tmp, .. } | Place::ReadBack { tmp },
                 Told::Batch { head, lines },
             ) => {
-                self.at = read_back(tmp, head, &lines, around);
+                self.at = self.read_back(tmp, head, &lines, around);
             }
             (Place::Confirm { tmp, .. }, Told::Confirmed { orno, stat }) => {
-                self.at = confirmed(&tmp, orno, &stat, around);
+                self.at = self.confirmed(&tmp, orno, &stat, around);
             }
-            (
-                Place::ReadConfirm { tmp, lost_ms, refused, from_ms },
-                Told::Outcome { head, errors },
-            ) => {
-                let last_look = from_ms >= lost_ms.saturating_add(around.quiescence_ms);
-                let at = Confirmation { tmp, lost_ms, refused, last_look };
+            (Place::ReadConfirm { tmp, lost, refused, from }, Told::Outcome { head, errors }) => {
+                let made = head.as_ref().is_some_and(BatchHead::is_created);
+                let at = Confirmation { tmp, lost, refused, from };
                 let (at, cause) = at.outcome(head, &errors, around);
                 self.at = at;
                 // M3 looked at it and said no, or it was waited for: nothing is under way.
-                self.confirming &= cause.is_none() && !matches!(self.at, Place::Confirm { .. });
+                let ended = cause.is_some() || matches!(self.at, Place::Confirm { .. });
+                self.confirming &= made || !ended;
                 return cause;
             }
             (Place::Delete { then, .. }, Told::Deleted) => return self.deleted(then),
@@ -69,7 +71,7 @@ impl Placing {
                 Verdict::Again
             }
             Fate::Unknown => {
-                self.lose(around.now_ms, around.quiescence_ms);
+                self.lose(around.now);
                 Verdict::Moved
             }
             Fate::Refused => self.refused(failure, around),
@@ -108,12 +110,12 @@ impl Placing {
                 self.at = Place::LOOK;
             }
             Place::Confirm { tmp, .. } if locked => {
-                self.at = Place::Confirm { tmp, sent: false };
+                self.at = Place::Confirm { tmp, sent: true };
                 self.not_done();
                 return Verdict::Again;
             }
             Place::Confirm { tmp, .. } => {
-                self.at = Place::read_confirm(&tmp, around.now_ms, Some(failure.to_string()));
+                self.at = self.unconfirmed(&tmp, around.now, Some(failure.to_string()));
             }
             Place::Delete { then, .. } if gone => {
                 return self.deleted(then).map_or(Verdict::Moved, Verdict::Park);
@@ -155,7 +157,7 @@ impl Placing {
     }
 
     fn deleted(&mut self, then: Then) -> Option<Cause> {
-        self.at = Place::LOOK;
+        self.at = Place::Look { lost: self.confirm_lost.filter(|_| self.confirming), from: None };
         match then {
             Then::Again => None,
             Then::Park(cause) => Some(cause),
@@ -169,11 +171,12 @@ impl Placing {
     /// Judges a look: adopt, continue, clean up, wait, or create.
     fn found(
         &mut self,
-        (lost_ms, from_ms): (Option<u64>, u64),
+        (lost, from): (Option<Steady>, Option<Pause>),
         found: Found,
         around: &Around<'_>,
     ) -> (Place, Option<Cause>) {
-        let again = Place::Look { lost_ms, from_ms: 0 };
+        let lost = lost.or(self.confirm_lost.filter(|_| self.confirming));
+        let again = Place::Look { lost, from: None };
         let mut real = found.real;
         real.extend(found.batch.iter().filter_map(|head| head.orno.clone()));
         real.sort();
@@ -186,10 +189,12 @@ impl Placing {
                 return (again, Some(Cause::new(CauseKind::TwoRealOrders, text)));
             }
         }
+        if let Some(made) = found.batch.iter().find(|head| head.is_created()) {
+            return self.unnamed(made, (lost, from), around);
+        }
         let open: Vec<&BatchHead> = found.batch.iter().collect();
         if let Some(foreign) = open.iter().find(|head| !self.tokens.contains(&head.oref)) {
-            let text = format!("temporary order {} has our key but not our mark", foreign.tmp);
-            return (again, Some(Cause::new(CauseKind::ForeignHead, text)));
+            return (again, Some(Cause::new(CauseKind::ForeignHead, foreign_text(foreign))));
         }
         let undeleted = self.undeleted.take();
         if let Some(head) = open.iter().find(|head| Some(&head.tmp) == undeleted.as_ref()) {
@@ -199,21 +204,100 @@ impl Placing {
         if let Some(stale) = open.iter().find(|head| !self.is_current(&head.oref)) {
             return (Place::delete(&stale.tmp, Then::Again), None);
         }
-        let at = match (open.as_slice(), lost_ms) {
-            ([head], Some(lost)) if self.confirming => Place::read_confirm(&head.tmp, lost, None),
-            // The lost call did open it, and nothing was added since.
-            ([head], Some(_)) => Place::AddDetails { tmp: head.tmp.clone(), sent: false },
+        (self.open_heads(&open, (lost, from), around), None)
+    }
+
+    /// What follows when all heads that a look found are of the attempt at hand.
+    fn open_heads(
+        &mut self,
+        open: &[&BatchHead],
+        (lost, from): (Option<Steady>, Option<Pause>),
+        around: &Around<'_>,
+    ) -> Place {
+        match (open, lost) {
+            ([head, ..], lost) if self.confirming => {
+                self.unconfirmed(&head.tmp, lost.unwrap_or(around.now), None)
+            }
+            // The lost call did open it, and nothing was added since, unless in a life that a
+            // back-up has forgotten.
+            ([head], Some(_)) if self.head_boot == around.now.boot => {
+                Place::AddDetails { tmp: head.tmp.clone(), sent: false }
+            }
             ([head, ..], _) => Place::delete(&head.tmp, Then::Again),
-            ([], Some(lost)) if from_ms < lost.saturating_add(around.quiescence_ms) => {
-                Place::Look { lost_ms, from_ms: lost.saturating_add(around.quiescence_ms) }
+            ([], Some(lost)) if !is_quiet(from, lost, around) => {
+                Place::Look { lost: Some(lost), from: Some(around.quiet(lost)) }
             }
             ([], _) => {
                 // No confirmation is under way and nothing is left that it could confirm.
                 self.confirming = false;
                 Place::AddHead { sent: false }
             }
-        };
-        (at, None)
+        }
+    }
+
+    /// A real order was made of a head, and its number is not there yet: it is looked for
+    /// again and again, and nothing is created or deleted meanwhile.
+    fn unnamed(
+        &mut self,
+        made: &BatchHead,
+        (lost, from): (Option<Steady>, Option<Pause>),
+        around: &Around<'_>,
+    ) -> (Place, Option<Cause>) {
+        let lost = lost.unwrap_or(around.now);
+        self.confirming = true;
+        self.confirm_lost.get_or_insert(lost);
+        let over = is_quiet(from, lost, around);
+        let from = if over { around.quiet(lost) } else { around.between_looks(lost) };
+        let at = Place::Look { lost: Some(lost), from: Some(from) };
+        (at, over.then(|| unnamed(&made.tmp)))
+    }
+
+    /// Compares a temporary order with the plan; only an equal one is confirmed.
+    fn read_back(
+        &mut self,
+        tmp: Orno,
+        head: Option<BatchHead>,
+        lines: &[LineInM3],
+        around: &Around<'_>,
+    ) -> Place {
+        let Some(head) = head else { return Place::LOOK };
+        if let Some(orno) = head.orno {
+            return Place::Confirmed { orno };
+        }
+        if !self.tokens.contains(&head.oref) {
+            // M3 has lost ours and given the number to somebody else.
+            return Place::LOOK;
+        }
+        if head.is_created() {
+            self.confirming = true;
+            return self.unconfirmed(&tmp, around.now, None);
+        }
+        let currency_differs = !head.currency.is_empty() && head.currency != around.plan.currency;
+        if head.cuor != around.key.as_str() || currency_differs {
+            return Place::delete(&tmp, Then::Again);
+        }
+        match around.plan.compare(lines) {
+            Comparison::Equal => Place::Confirm { tmp, sent: false },
+            Comparison::Missing(cupos) => Place::AddLines { tmp, cupos, sent: false },
+            Comparison::Unequal(_) => Place::delete(&tmp, Then::Again),
+        }
+    }
+
+    fn confirmed(
+        &mut self,
+        tmp: &Orno,
+        orno: Option<Orno>,
+        stat: &str,
+        around: &Around<'_>,
+    ) -> Place {
+        match orno {
+            Some(orno) if stat == STAT_CREATED && orno != *tmp => Place::Confirmed { orno },
+            // Only these say that M3 has ended with it; anything else may become an order.
+            Some(_) | None => {
+                let refused = REFUSING.contains(&stat).then(|| format!("status {stat}"));
+                self.unconfirmed(tmp, around.now, refused)
+            }
+        }
     }
 
     /// Whether it marks the head that was opened last, for the plan of today.
@@ -222,38 +306,12 @@ impl Placing {
     }
 }
 
-fn read_back(tmp: Orno, head: Option<BatchHead>, lines: &[LineInM3], around: &Around<'_>) -> Place {
-    let Some(head) = head else { return Place::LOOK };
-    if let Some(orno) = head.orno {
-        return Place::Confirmed { orno };
-    }
-    let currency_differs = !head.currency.is_empty() && head.currency != around.plan.currency;
-    if head.cuor != around.key.as_str() || currency_differs {
-        return Place::delete(&tmp, Then::Again);
-    }
-    match around.plan.compare(lines) {
-        Comparison::Equal => Place::Confirm { tmp, sent: false },
-        Comparison::Missing(cupos) => Place::AddLines { tmp, cupos, sent: false },
-        Comparison::Unequal(_) => Place::delete(&tmp, Then::Again),
-    }
-}
-
-fn confirmed(tmp: &Orno, orno: Option<Orno>, stat: &str, around: &Around<'_>) -> Place {
-    match orno {
-        Some(orno) if stat == STAT_CREATED && orno != *tmp => Place::Confirmed { orno },
-        Some(_) | None => {
-            let refused = (stat != STAT_CREATED).then(|| format!("status {stat}"));
-            Place::read_confirm(tmp, around.now_ms, refused)
-        }
-    }
-}
-
 /// A confirmation that got no yes.
 struct Confirmation {
     tmp: Orno,
-    lost_ms: u64,
+    lost: Steady,
     refused: Option<String>,
-    last_look: bool,
+    from: Option<Pause>,
 }
 
 impl Confirmation {
@@ -263,26 +321,53 @@ impl Confirmation {
         errors: &[String],
         around: &Around<'_>,
     ) -> (Place, Option<Cause>) {
-        let Self { tmp, lost_ms, refused, last_look } = self;
+        let Self { tmp, lost, refused, from } = self;
         let Some(head) = head else {
             // Gone: confirmed and cleaned, or lost by a restart of M3. The key decides.
-            return (Place::Look { lost_ms: Some(lost_ms), from_ms: 0 }, None);
+            return (Place::Look { lost: Some(lost), from: None }, None);
         };
         if let Some(orno) = head.orno {
             return (Place::Confirmed { orno }, None);
         }
-        if let Some(refused) = refused {
+        let made = head.is_created();
+        if let (Some(refused), false) = (&refused, made) {
             let text = format!("{refused}; {} (temporary order {tmp})", errors.join("; "));
             return (Place::ReadBack { tmp }, Some(Cause::new(CauseKind::ConfirmRefused, text)));
         }
-        if last_look {
-            return (Place::Confirm { tmp, sent: false }, None);
+        match (is_quiet(from, lost, around), made) {
+            (true, false) => (Place::Confirm { tmp, sent: false }, None),
+            (true, true) => {
+                let cause = unnamed(&tmp);
+                (Place::ReadConfirm { tmp, lost, refused, from }, Some(cause))
+            }
+            (false, _) => {
+                let from = Some(around.between_looks(lost));
+                (Place::ReadConfirm { tmp, lost, refused, from }, None)
+            }
         }
-        let quiet_ms = lost_ms.saturating_add(around.quiescence_ms);
-        let pause = (around.quiescence_ms / LOOKS_PER_QUIESCENCE).max(1);
-        let from_ms = around.now_ms.saturating_add(pause).min(quiet_ms);
-        (Place::ReadConfirm { tmp, lost_ms, refused: None, from_ms }, None)
     }
+}
+
+/// Whether a look that was asked after this pause saw all that a lost call can have done.
+fn is_quiet(from: Option<Pause>, lost: Steady, around: &Around<'_>) -> bool {
+    from.is_some_and(|pause| pause.covers(around.quiet(lost)))
+}
+
+fn unnamed(tmp: &Orno) -> Cause {
+    let text = format!(
+        "temporary order {tmp} has become a real order (status {STAT_CREATED}), but M3 does not say which"
+    );
+    Cause::new(CauseKind::ConfirmRefused, text)
+}
+
+fn foreign_text(head: &BatchHead) -> String {
+    let BatchHead { tmp, oref, .. } = head;
+    if oref.starts_with(TOKEN_PREFIX) {
+        return format!(
+            "temporary order {tmp} has our key and a mark that this gateway does not remember: an old copy of its state was put back, or a second gateway runs"
+        );
+    }
+    format!("temporary order {tmp} has our key but not our mark")
 }
 
 /// Whether M3 says that it does not know the (temporary) order.

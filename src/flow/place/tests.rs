@@ -14,6 +14,14 @@ use model::AfterConfirm;
 use proptest::prelude::*;
 use story::{Fault, Outside, Story, tell};
 
+/// What M3s do with a temporary order that was confirmed.
+const AFTER_CONFIRM: [AfterConfirm; 4] = [
+    AfterConfirm::Keeps,
+    AfterConfirm::Removes,
+    AfterConfirm::NamesLate,
+    AfterConfirm::ConfirmsAgain,
+];
+
 /// A name, what happens to each call in turn, and what others do at which step.
 type Row = (&'static str, Vec<Fault>, Vec<(usize, Outside)>);
 
@@ -42,6 +50,9 @@ fn outside() -> impl Strategy<Value = Vec<(usize, Outside)>> {
         1 => Just(Outside::M3Restarts),
         1 => Just(Outside::Replay),
         1 => Just(Outside::ReplayFromStart),
+        1 => Just(Outside::ReplayWithOldRules),
+        1 => Just(Outside::ClockJumps),
+        1 => Just(Outside::OldCopy),
     ];
     prop::collection::vec((0..50_usize, event), 0..5)
 }
@@ -52,7 +63,7 @@ proptest! {
     fn there_is_never_a_second_real_order_and_one_in_the_end(
         faults in faults(),
         outside in outside(),
-        after_confirm in prop_oneof![Just(AfterConfirm::Keeps), Just(AfterConfirm::Removes)],
+        after_confirm in prop::sample::select(&AFTER_CONFIRM[..]),
     ) {
         Story::new(faults, outside, after_confirm).run()?;
     }
@@ -84,7 +95,7 @@ fn at(skip: usize, faults: &[Fault]) -> Vec<Fault> {
 
 fn told(table: Vec<Row>) -> Result<(), TestCaseError> {
     for (name, faults, outside) in table {
-        for after_confirm in [AfterConfirm::Keeps, AfterConfirm::Removes] {
+        for after_confirm in AFTER_CONFIRM {
             Story::new(faults.clone(), outside.clone(), after_confirm)
                 .run()
                 .map_err(|fault| TestCaseError::fail(format!("{name}: {fault}")))?;
@@ -195,11 +206,15 @@ fn tmp() -> Orno {
 }
 
 fn around<'a>(key: &'a OrderKey, plan: &'a Plan, now_ms: u64) -> Around<'a> {
-    Around { key, plan, quiescence_ms: 900_000, heads_max: 6, epoch: 1, now_ms }
+    Around { key, plan, quiescence_ms: 900_000, heads_max: 6, now: at_ms(now_ms) }
+}
+
+fn at_ms(ms: u64) -> Steady {
+    Steady { boot: 1, ms }
 }
 
 fn placing(at: Place) -> Placing {
-    Placing { n: 1, tokens: vec!["CWONE".into()], at, ..Placing::new() }
+    Placing { n: 1, tokens: vec!["CWONE".into()], boot: 1, head_boot: 1, at, ..Placing::new() }
 }
 
 fn head(oref: &str) -> BatchHead {
@@ -216,14 +231,14 @@ fn head(oref: &str) -> BatchHead {
 #[test]
 fn giving_up_leads_to_the_removal_of_whatever_there_is() {
     let delete = |then| Place::Delete { tmp: tmp(), sent: false, then };
-    let read = |lost_ms| Place::ReadConfirm { tmp: tmp(), lost_ms, refused: None, from_ms: 0 };
-    let look = |lost_ms| Place::Look { lost_ms, from_ms: 0 };
+    let read = |ms| Place::ReadConfirm { tmp: tmp(), lost: at_ms(ms), refused: None, from: None };
+    let look = |ms: Option<u64>| Place::Look { lost: ms.map(at_ms), from: None };
     let confirmed = Place::Confirmed { orno: "1".try_into().unwrap() };
     let parked = Then::Park(Cause::new(CauseKind::LineRefused, ""));
     let table = [
         (look(None), false, Place::Cancelled, look(None)),
         (look(Some(5)), false, Place::Cancelled, look(Some(5))),
-        (Place::AddHead { sent: false }, false, Place::Cancelled, Place::AddHead { sent: false }),
+        (Place::AddHead { sent: false }, false, Place::Cancelled, look(None)),
         (
             Place::AddDetails { tmp: tmp(), sent: false },
             false,
@@ -237,7 +252,7 @@ fn giving_up_leads_to_the_removal_of_whatever_there_is() {
             delete(Then::Again),
         ),
         (
-            Place::ListLines { tmp: tmp(), from_ms: 9 },
+            Place::ListLines { tmp: tmp(), lost: at_ms(9) },
             false,
             delete(Then::Cancelled),
             delete(Then::Again),
@@ -286,7 +301,7 @@ fn other(oref: &str, orno: Option<&str>) -> BatchHead {
 fn decide(table: Vec<Seen>) {
     let (key, plan) = (story::key(), story::plan());
     for (name, lost_ms, real, batch, want, cause) in table {
-        let mut placing = placing(Place::Look { lost_ms, from_ms: 0 });
+        let mut placing = placing(Place::Look { lost: lost_ms.map(at_ms), from: None });
         let real = real.into_iter().map(|o| o.try_into().unwrap()).collect();
         let got = placing.on(Told::Heads(Found { real, batch }), &around(&key, &plan, NOW_MS));
         assert_eq!((placing.at, got.map(|c| c.kind)), (want, cause), "{name}");
@@ -298,7 +313,8 @@ fn what_a_look_finds_decides_between_adopting_and_creating() {
     let lost = Some(LOST_MS);
     let add = Place::AddHead { sent: false };
     let confirmed = Place::Confirmed { orno: "7".try_into().unwrap() };
-    let later = Place::Look { lost_ms: lost, from_ms: LOST_MS + 900_000 };
+    let quiet = at_ms(LOST_MS).pause(900_000);
+    let later = Place::Look { lost: Some(at_ms(LOST_MS)), from: Some(quiet) };
     decide(vec![
         ("nothing", None, vec![], vec![], add, None),
         ("nothing yet", lost, vec![], vec![], later, None),
@@ -350,7 +366,7 @@ fn temporary_orders_that_a_look_finds_are_filled_removed_or_shown() {
             None,
             vec![],
             vec![other("JOE", None)],
-            Place::Look { lost_ms: None, from_ms: 0 },
+            Place::Look { lost: None, from: None },
             Some(CauseKind::ForeignHead),
         ),
         (
@@ -358,7 +374,7 @@ fn temporary_orders_that_a_look_finds_are_filled_removed_or_shown() {
             None,
             vec![],
             vec![other("", None)],
-            Place::Look { lost_ms: None, from_ms: 0 },
+            Place::Look { lost: None, from: None },
             Some(CauseKind::ForeignHead),
         ),
         (
@@ -366,7 +382,7 @@ fn temporary_orders_that_a_look_finds_are_filled_removed_or_shown() {
             None,
             vec!["7", "8"],
             vec![],
-            Place::Look { lost_ms: None, from_ms: 0 },
+            Place::Look { lost: None, from: None },
             Some(CauseKind::TwoRealOrders),
         ),
         (
@@ -386,7 +402,7 @@ fn nothing_is_created_without_a_look_just_before() {
     let look = Step::Ask(Ask::Look);
     // Saved before it was asked for, and loaded days later.
     let mut placing = placing(Place::AddHead { sent: false });
-    placing.recover(5, 900_000);
+    placing.recover(at_ms(5));
     assert_eq!(placing.next(&around(&key, &plan, 10)), look);
     // M3 was away when it was asked for; somebody may have entered the order meanwhile.
     let mut placing = Placing::new();
@@ -427,7 +443,8 @@ fn an_order_can_be_cancelled_while_no_confirmation_is_under_way() {
     }
     // Nothing of the lost confirmation can run any more.
     let mut placing = asked();
-    placing.at = Place::ReadConfirm { tmp: tmp(), lost_ms: 0, refused: None, from_ms: 900_000 };
+    let (lost, from) = (at_ms(0), Some(at_ms(0).pause(900_000)));
+    placing.at = Place::ReadConfirm { tmp: tmp(), lost, refused: None, from };
     placing.on(Told::Outcome { head: Some(head("CWONE")), errors: vec![] }, &around);
     assert!(matches!(placing.at, Place::Confirm { sent: false, .. }) && !placing.past_confirm());
 }
@@ -436,10 +453,13 @@ fn an_order_can_be_cancelled_while_no_confirmation_is_under_way() {
 fn a_head_that_is_found_again_after_its_confirmation_is_not_filled_again() {
     let (key, plan) = (story::key(), story::plan());
     let around = around(&key, &plan, 10_000_000);
-    let lost_ms = Some(9_999_000);
-    let mut placing = Placing { confirming: true, ..placing(Place::Look { lost_ms, from_ms: 0 }) };
+    let lost = Some(at_ms(9_999_000));
+    let mut placing = Placing { confirming: true, ..placing(Place::Look { lost, from: None }) };
     placing.on(Told::Heads(Found { real: vec![], batch: vec![head("CWONE")] }), &around);
-    assert!(matches!(placing.at, Place::ReadConfirm { lost_ms: 9_999_000, .. }), "{placing:?}");
+    assert!(
+        matches!(placing.at, Place::ReadConfirm { lost: Steady { ms: 9_999_000, .. }, .. }),
+        "{placing:?}"
+    );
 }
 
 #[test]
@@ -454,10 +474,14 @@ fn a_confirmation_that_never_holds_ends_with_a_person() {
                 let fault = Failure::new(Fate::Unknown, Class::Broken, "HTTP 500");
                 placing.on_failure(&fault, &around);
             }
+            Step::Ask(Ask::ReadBatch { .. }) => {
+                let (head, lines) = (Some(head("CWONE")), model::lines(&plan));
+                placing.on(Told::Batch { head, lines }, &around);
+            }
             Step::Ask(_) => {
                 placing.on(Told::Outcome { head: Some(head("CWONE")), errors: vec![] }, &around);
             }
-            Step::Wait { until_ms, .. } => now = until_ms,
+            Step::Wait { left_ms, .. } => now += left_ms,
             Step::Park(cause) => {
                 assert_eq!(cause.kind, CauseKind::KeepsFailing);
                 assert!(matches!(placing.next(&around), Step::Ask(_)), "a replay goes on");
@@ -490,7 +514,7 @@ fn a_plan_is_compared_before_the_confirmation_and_never_after() {
             delete.clone(),
         ),
         (Some(BatchHead { cuor: "X1043".into(), ..head("CWONE") }), lines.clone(), delete),
-        (None, vec![], Place::Look { lost_ms: None, from_ms: 0 }),
+        (None, vec![], Place::Look { lost: None, from: None }),
     ];
     for (head, lines, want) in table {
         let mut placing = placing(Place::ReadBack { tmp: tmp() });
@@ -505,4 +529,142 @@ fn the_story_teller_finds_a_second_order_when_there_is_one() {
     story.m3.add_real_of_somebody();
     story.m3.add_real_of_somebody();
     assert!(tell(&mut story).is_err());
+}
+
+#[test]
+fn a_real_order_without_a_name_is_waited_for_and_nothing_is_created_or_confirmed() {
+    let (key, plan) = (story::key(), story::plan());
+    let made = || BatchHead { stat: "90".into(), ..head("CWONE") };
+    let mut placing = placing(Place::ReadBack { tmp: tmp() });
+    let mut now = NOW_MS;
+    for _ in 0..40 {
+        let around = around(&key, &plan, now);
+        match placing.next(&around) {
+            Step::Wait { left_ms, .. } => now += left_ms,
+            Step::Ask(Ask::ReadBatch { .. }) => {
+                let told = Told::Batch { head: Some(made()), lines: model::lines(&plan) };
+                assert_eq!(placing.on(told, &around), None);
+            }
+            Step::Ask(Ask::ReadConfirm { .. }) => {
+                let told = Told::Outcome { head: Some(made()), errors: vec![] };
+                if let Some(cause) = placing.on(told, &around) {
+                    assert_eq!(cause.kind, CauseKind::ConfirmRefused);
+                    assert!(now >= NOW_MS + 900_000, "asked a person after {} ms", now - NOW_MS);
+                    assert!(placing.past_confirm(), "too late to cancel in silence");
+                    return;
+                }
+            }
+            step @ (Step::Ask(_) | Step::Park(_) | Step::Confirmed(_) | Step::Cancelled) => {
+                panic!("{step:?}")
+            }
+        }
+    }
+    panic!("nobody is told: {placing:?}");
+}
+
+#[test]
+fn a_look_that_finds_an_order_without_a_name_neither_deletes_nor_creates() {
+    let (key, plan) = (story::key(), story::plan());
+    let made = BatchHead { stat: "90".into(), ..head("JOE") };
+    let mut placing = placing(Place::Look { lost: None, from: None });
+    let found = || Told::Heads(Found { real: vec![], batch: vec![made.clone()] });
+    assert_eq!(placing.on(found(), &around(&key, &plan, NOW_MS)), None);
+    assert!(matches!(placing.at, Place::Look { from: Some(_), .. }), "{placing:?}");
+    // Gone, and its order not there yet: that is waited out, too.
+    let (nothing, later) = (Told::Heads(Found::default()), NOW_MS + 200_000);
+    assert_eq!(placing.on(nothing, &around(&key, &plan, later)), None);
+    assert!(matches!(placing.at, Place::Look { from: Some(_), .. }), "{placing:?}");
+    let next = placing.next(&around(&key, &plan, later));
+    assert_eq!(next.ask(), None, "it waits");
+}
+
+#[test]
+fn a_head_that_is_removed_does_not_shorten_the_wait_for_a_lost_confirmation() {
+    let (key, plan) = (story::key(), story::plan());
+    let around = around(&key, &plan, NOW_MS);
+    let mut placing = Placing {
+        tokens: vec!["CWOLD".into(), "CWONE".into()],
+        confirming: true,
+        confirm_lost: Some(at_ms(LOST_MS)),
+        ..placing(Place::Look { lost: Some(at_ms(LOST_MS)), from: None })
+    };
+    placing.on(Told::Heads(Found { real: vec![], batch: vec![head("CWOLD")] }), &around);
+    assert!(matches!(placing.at, Place::Delete { .. }), "{placing:?}");
+    placing.on(Told::Deleted, &around);
+    placing.on(Told::Heads(Found::default()), &around);
+    assert_eq!(placing.next(&around).ask(), None, "the confirmation may still be running");
+}
+
+#[test]
+fn a_number_that_m3_gave_to_somebody_else_is_neither_deleted_nor_confirmed() {
+    let tokens = vec!["CWONE".to_owned()];
+    let table = [
+        (None, Deletion::Needless),
+        (Some(head("JOE")), Deletion::Needless),
+        (Some(head("CWONE")), Deletion::Due),
+        (Some(BatchHead { stat: "90".into(), ..head("CWONE") }), Deletion::Forbidden),
+        (Some(other("CWONE", Some("7"))), Deletion::Forbidden),
+    ];
+    for (head, want) in table {
+        assert_eq!(Deletion::of(head.as_ref(), &tokens), want, "{head:?}");
+    }
+    let (key, plan) = (story::key(), story::plan());
+    let mut placing = placing(Place::ReadBack { tmp: tmp() });
+    let theirs = BatchHead { cuor: "X1043".into(), ..head("JOE") };
+    placing.on(Told::Batch { head: Some(theirs), lines: vec![] }, &around(&key, &plan, 0));
+    assert_eq!(placing.at, Place::Look { lost: None, from: None });
+}
+
+#[test]
+fn a_confirmation_is_answered_by_a_status_that_is_not_final_and_is_looked_after() {
+    let (key, plan) = (story::key(), story::plan());
+    let around = around(&key, &plan, NOW_MS);
+    let table = [("30", true), ("15", true), ("55", false), ("40", false), ("", false)];
+    for (stat, is_final) in table {
+        let mut placing = placing(Place::Confirm { tmp: tmp(), sent: true });
+        placing.confirming = true;
+        placing.on(Told::Confirmed { orno: Some(tmp()), stat: stat.into() }, &around);
+        let seen = BatchHead { stat: stat.into(), ..head("CWONE") };
+        let cause = placing.on(Told::Outcome { head: Some(seen), errors: vec![] }, &around);
+        assert_eq!(cause.is_some(), is_final, "{stat}");
+        assert_eq!(placing.past_confirm(), !is_final, "{stat}");
+    }
+}
+
+#[test]
+fn a_restart_measures_the_quiescence_anew_and_reads_back_before_it_confirms() {
+    let (key, plan) = (story::key(), story::plan());
+    let at = |boot, ms| Around { now: Steady { boot, ms }, ..around(&key, &plan, 0) };
+    // Lost just before the end of a start; the wall clock may say anything by now.
+    let lost = Steady { boot: 1, ms: 50_000_000 };
+    let from = Some(lost.pause(900_000));
+    let mut placing = placing(Place::Look { lost: Some(lost), from });
+    placing.recover(Steady { boot: 2, ms: 3_000 });
+    let wait = placing.next(&at(2, 3_000));
+    assert!(matches!(wait, Step::Wait { left_ms: 897_000, .. }), "{wait:?}");
+    assert_eq!(placing.next(&at(2, 900_000)), Step::Ask(Ask::Look));
+    let table = [
+        (Place::Confirm { tmp: tmp(), sent: false }, 1, Place::ReadBack { tmp: tmp() }),
+        (Place::Confirm { tmp: tmp(), sent: false }, 2, Place::ReadBack { tmp: tmp() }),
+        (
+            Place::AddLines { tmp: tmp(), cupos: vec![1], sent: false },
+            2,
+            Place::ReadBack { tmp: tmp() },
+        ),
+        (
+            Place::AddDetails { tmp: tmp(), sent: false },
+            2,
+            Place::Delete { tmp: tmp(), sent: false, then: Then::Again },
+        ),
+        (
+            Place::AddDetails { tmp: tmp(), sent: false },
+            1,
+            Place::AddDetails { tmp: tmp(), sent: false },
+        ),
+    ];
+    for (before, boot, want) in table {
+        let mut placing = self::placing(before.clone());
+        placing.recover(Steady { boot, ms: 9 });
+        assert_eq!(placing.at, want, "{before:?} in start {boot}");
+    }
 }

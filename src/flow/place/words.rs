@@ -1,5 +1,6 @@
 //! The words between the placing and M3: what is asked, what is answered. Pure.
 
+use super::STAT_CREATED;
 use crate::{
     flow::{cause::Cause, plan::LineInM3},
     ids::Orno,
@@ -13,8 +14,8 @@ pub enum Step {
     Ask(Ask),
     /// Time to pass.
     Wait {
-        /// Until when.
-        until_ms: u64,
+        /// How many milliseconds.
+        left_ms: u64,
         /// Why, for the operator.
         reason: &'static str,
     },
@@ -139,4 +140,35 @@ pub struct BatchHead {
     pub stat: String,
     /// ORNR, the real order it became.
     pub orno: Option<Orno>,
+}
+
+impl BatchHead {
+    /// Whether M3 says that a real order was made of it, even where ORNR is filled later.
+    pub fn is_created(&self) -> bool {
+        self.orno.is_some() || self.stat == STAT_CREATED
+    }
+}
+
+/// What may be done with a temporary order that is to be deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deletion {
+    /// It is deleted.
+    Due,
+    /// There is nothing of ours under the number.
+    Needless,
+    /// A real order was made of it: it stays.
+    Forbidden,
+}
+
+impl Deletion {
+    /// Judges the head that M3 has under the number: after a restart M3 may have given the
+    /// number to somebody else.
+    pub fn of(head: Option<&BatchHead>, tokens: &[String]) -> Self {
+        match head {
+            Some(head) if !tokens.contains(&head.oref) => Self::Needless,
+            Some(head) if head.is_created() => Self::Forbidden,
+            Some(_) => Self::Due,
+            None => Self::Needless,
+        }
+    }
 }

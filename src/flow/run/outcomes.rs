@@ -1,6 +1,6 @@
 //! What a case makes of the outcomes of its effects. Pure.
 
-use super::{Case, Context, Outcome, Real, Run, Stage, Wait, around};
+use super::{Case, Context, Outcome, Real, Run, Stage, Standing, Wait, around};
 use crate::{
     clock,
     connector::{Class, Failure, Fate},
@@ -12,7 +12,7 @@ use crate::{
         place::{Told, Verdict},
         plan::Comparison,
     },
-    ids::Itno,
+    ids::{Cuno, Itno},
 };
 use std::collections::BTreeMap;
 
@@ -59,7 +59,7 @@ impl Case {
     /// A write to the shop that is due may have been carried out, or still will be.
     pub(super) fn lose_tell(&mut self, context: &Context<'_>) {
         if let Stage::Follow { follow, .. } = &mut self.run.stage {
-            follow.lose(context.now_ms.saturating_add(context.rules.quiescence_ms()));
+            follow.lose(context.steady.pause(context.rules.quiescence_ms()));
         }
     }
 
@@ -74,7 +74,7 @@ impl Case {
             Outcome::Order(order) => self.on_order(*order, context),
             Outcome::Customer(cuno) => {
                 self.run.mark(context.now_ms, format!("customer {cuno}"));
-                self.run.cuno = Some(cuno);
+                self.run.is_for(cuno);
                 self.run.stage = Stage::Items;
             }
             Outcome::Items(items) => self.on_items(items, context),
@@ -126,7 +126,9 @@ impl Case {
 
     fn on_swept(&mut self, told: Told, context: &Context<'_>) {
         let cause = match told {
-            Told::Heads(found) => self.run.on_sweep(found, context.now_ms),
+            Told::Heads(found) => {
+                self.run.on_sweep(found, (context.now_ms, context.rules.sweep_days))
+            }
             Told::Deleted => {
                 self.run.sweep.orphan_settled();
                 None
@@ -188,6 +190,7 @@ impl Case {
 
     fn on_told_shop(&mut self, answer: &Outcome, context: &Context<'_>) {
         let taken = matches!(answer, Outcome::Done);
+        self.shop_shows_it(context);
         let Stage::Follow { follow, .. } = &mut self.run.stage else { return };
         let what = match follow.next() {
             Some(Tell::Shipping(code)) => format!("shop told: shipping {code}"),
@@ -200,6 +203,21 @@ impl Case {
         };
         follow.told();
         self.run.mark(context.now_ms, what);
+    }
+
+    /// A status that we wrote ourselves is no news, even where it takes the place of one that
+    /// meant a cancellation.
+    fn shop_shows_it(&mut self, context: &Context<'_>) {
+        let Stage::Follow { follow, .. } = &self.run.stage else { return };
+        let Some(order) = &mut self.order else { return };
+        match follow.next() {
+            Some(Tell::Shipping(code)) => order.shipping_status = Some(code.clone()),
+            Some(Tell::Payment(code)) => order.payment_status = Some(code.clone()),
+            Some(Tell::Tracking(_)) | None => {}
+        }
+        if !context.rules.is_cancelled(order) {
+            (self.run.standing, self.run.seen) = (Standing::Wanted, Standing::Wanted);
+        }
     }
 
     fn placing_failed(&mut self, failure: &Failure, context: &Context<'_>) {
@@ -228,7 +246,7 @@ impl Case {
             Class::Unreachable | Class::TimedOut | Class::RateLimited => {
                 self.pause(failure, context);
             }
-            Class::Unavailable | Class::Unauthorized => self.pause(failure, context),
+            Class::Unavailable | Class::Held | Class::Unauthorized => self.pause(failure, context),
             Class::Broken | Class::Locked => self.count(failure, context),
             Class::Unclassified if failure.fate != Fate::Refused => self.count(failure, context),
             Class::Config | Class::Forbidden | Class::NotFound | Class::Exists => {
@@ -282,6 +300,16 @@ impl Case {
 }
 
 impl Run {
+    /// Takes M3's customer in; what an attempt for another one left behind is still looked for.
+    fn is_for(&mut self, cuno: Cuno) {
+        let former = self.cuno.replace(cuno).filter(|former| Some(former) != self.cuno.as_ref());
+        if let Some(former) = former.filter(|_| !self.placing.tokens.is_empty())
+            && !self.former.contains(&former)
+        {
+            self.former.push(former);
+        }
+    }
+
     /// Whether the effect under way writes a tracking number.
     pub(super) fn tells_tracking(&self) -> bool {
         match &self.stage {
@@ -296,7 +324,7 @@ impl Run {
 fn is_final(failure: &Failure) -> bool {
     match failure.class {
         Class::Unreachable | Class::TimedOut | Class::RateLimited | Class::Unavailable => false,
-        Class::Unauthorized | Class::Broken | Class::Locked => false,
+        Class::Held | Class::Unauthorized | Class::Broken | Class::Locked => false,
         Class::Forbidden | Class::NotFound | Class::Exists | Class::Data | Class::Config => true,
         Class::State | Class::Unclassified => true,
     }

@@ -39,8 +39,18 @@ pub struct Run {
     pub wait: Option<Wait>,
     /// Fingerprint of the order that M3 has or will get.
     pub content: Option<String>,
+    /// Fingerprint of a later one that a person was told of.
+    pub told: Option<String>,
+    /// How the shop stands to what M3 has, as far as a person knows.
+    pub standing: Standing,
+    /// How the shop stood to it when it was read last.
+    pub seen: Standing,
+    /// What becomes of the plan of an order that is withdrawn.
+    pub replan: Replan,
     /// M3's customer.
     pub cuno: Option<Cuno>,
+    /// Customers for whom earlier attempts were made: these are looked through, too.
+    pub former: Vec<Cuno>,
     /// M3's order.
     pub orno: Option<Orno>,
     /// The shop's total and currency.
@@ -151,7 +161,12 @@ impl Run {
             counted: 0,
             wait: None,
             content: None,
+            told: None,
+            standing: Standing::Wanted,
+            seen: Standing::Wanted,
+            replan: Replan::Anew,
             cuno: None,
+            former: Vec::new(),
             orno: None,
             total: None,
             attention: None,
@@ -193,16 +208,21 @@ impl Run {
     pub fn replay(&mut self, from: ReplayFrom, now_ms: u64) -> bool {
         let Stage::Parked { back, .. } = &self.stage else { return false };
         self.stage = match (from, &self.orno) {
-            (ReplayFrom::Start, None) => {
+            (ReplayFrom::Start | ReplayFrom::StartWithOldRules, None) => {
                 self.placing.give_up(Then::Again);
                 Stage::Withdraw
             }
-            (ReplayFrom::Start, Some(_)) | (ReplayFrom::Step, _) => (**back).clone(),
+            (ReplayFrom::Start | ReplayFrom::StartWithOldRules, Some(_)) => (**back).clone(),
+            (ReplayFrom::Step, _) => (**back).clone(),
         };
-        self.reread = true;
+        self.replan = match from {
+            ReplayFrom::Step | ReplayFrom::Start => Replan::Anew,
+            ReplayFrom::StartWithOldRules => Replan::Kept,
+        };
+        self.settle();
         (self.failed, self.counted) = (0, 0);
         self.wait = None;
-        self.mark(now_ms, "replayed");
+        self.mark(now_ms, from.told());
         true
     }
 
@@ -211,14 +231,24 @@ impl Run {
         if !matches!(self.stage, Stage::Parked { .. }) {
             return false;
         }
+        self.standing = self.seen;
         self.stage = Stage::Done(Ending::Discarded);
         if self.orno.is_none() {
             // A temporary order that was left for the person is cleaned up.
             self.sweep = Sweep::begin(now_ms, 0);
         }
+        self.settle();
         self.attention = None;
         self.mark(now_ms, format!("discarded by a person: {reason}"));
         true
+    }
+
+    /// A person has dealt with what was told of the shop's order; what came since is read.
+    fn settle(&mut self) {
+        if let Some(told) = self.told.take() {
+            self.content = Some(told);
+        }
+        self.reread = true;
     }
 
     /// Why it is parked.
@@ -231,11 +261,98 @@ impl Run {
     }
 }
 
+/// How the shop stands to an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Standing {
+    /// It wants it.
+    Wanted,
+    /// It has cancelled it.
+    Cancelled,
+}
+
+/// What becomes of the plan of an order that is withdrawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Replan {
+    /// The order is planned anew with the rules of today.
+    Anew,
+    /// It is placed again as it was planned.
+    Kept,
+}
+
 /// Where a replay begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ReplayFrom {
-    /// At the step that failed.
+    /// At the step that failed, with the plan as it was made.
     Step,
-    /// At the shop's order, as far as M3 has none yet.
+    /// At the shop's order, as far as M3 has none yet; it is planned with the rules of today.
     Start,
+    /// At the first call to M3, with the plan as it was made, as far as the shop's order is the same.
+    StartWithOldRules,
+}
+
+impl ReplayFrom {
+    const fn told(self) -> &'static str {
+        match self {
+            Self::Step => "replayed from the step that failed",
+            Self::Start => "replayed from the start",
+            Self::StartWithOldRules => "replayed from the start with the old rules",
+        }
+    }
+}
+
+/// What is remembered of an order that has left the state: enough to know it again, so
+/// that no later event makes a second one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remains {
+    /// How the order is named to the shop.
+    pub reference: OrderRef,
+    /// The key in CUOR.
+    pub key: Option<OrderKey>,
+    /// How it ended.
+    pub ending: Ending,
+    /// M3's order.
+    pub orno: Option<Orno>,
+    /// M3's customer.
+    pub cuno: Option<Cuno>,
+    /// Fingerprint of the order that M3 has.
+    pub content: Option<String>,
+    /// How the shop stands to it, as far as a person knows.
+    pub standing: Standing,
+    /// When something happened last.
+    pub last_ms: u64,
+}
+
+impl Run {
+    /// Returns what is to be remembered; none when a later event may begin afresh.
+    pub fn remains(&self) -> Option<Remains> {
+        let Stage::Done(ending) = &self.stage else { return None };
+        if self.orno.is_none() && *ending != Ending::Discarded {
+            return None;
+        }
+        Some(Remains {
+            reference: self.reference.clone(),
+            key: self.key.clone(),
+            ending: *ending,
+            orno: self.orno.clone(),
+            cuno: self.cuno.clone(),
+            content: self.content.clone(),
+            standing: self.standing,
+            last_ms: self.last_ms(),
+        })
+    }
+
+    /// Takes an order up again that had left.
+    pub fn recalled(remains: Remains) -> Self {
+        let Remains { reference, key, ending, orno, cuno, content, standing, last_ms } = remains;
+        let trail =
+            vec![Mark { at_ms: last_ms, what: "finished; left the state since".to_owned() }];
+        let fresh = Self::new(reference, key, last_ms);
+        let stage = Stage::Done(ending);
+        Self { stage, orno, cuno, content, standing, seen: standing, trail, ..fresh }
+    }
+
+    /// When something happened last.
+    pub fn last_ms(&self) -> u64 {
+        self.trail.last().map_or(self.opened_ms, |mark| mark.at_ms)
+    }
 }

@@ -1,9 +1,11 @@
 //! What happens when the shop says that an order changed. Pure.
 //!
-//! Before the confirmation the order is taken back and planned anew, or given up.
-//! After it M3 is not touched: a person decides (compensation is a flow of its own).
+//! Before the confirmation the order is taken back and planned anew, or given up. After
+//! it M3 is not touched: a person is told field by field what changed (`late`), and
+//! decides. A change is never passed over: while a confirmation is under way the order is
+//! read as soon as that is settled, and while it is parked the person sees what came since.
 
-use super::{Case, Context, Ending, ReplayFrom, Run, Stage, Sweep};
+use super::{Case, Context, Ending, Replan, ReplayFrom, Run, Stage, Standing, Sweep};
 use crate::{
     flow::{
         cause::{Cause, CauseKind},
@@ -31,10 +33,10 @@ impl Run {
             Stage::Place | Stage::Withdraw => {
                 !self.placing.past_confirm() && !self.placing.in_flight()
             }
-            // What a person was asked about may have been mended in the shop.
-            Stage::Parked { .. } => {
-                self.orno.is_none() && !self.placing.past_confirm() && !self.placing.in_flight()
-            }
+            // What a person was asked about may have been mended in the shop, or is not
+            // any more what they were told.
+            Stage::Parked { .. } => !self.placing.in_flight(),
+            // It is read as soon as the comparison is done.
             Stage::Check => false,
         }
     }
@@ -48,31 +50,43 @@ impl Case {
     /// Takes in the order as the shop has it.
     pub(super) fn on_order(&mut self, order: Order, context: &Context<'_>) {
         self.run.reread = false;
-        let hash = order.content_hash();
-        let first = self.run.content.is_none();
-        let changed = self.run.content.as_ref().is_some_and(|known| *known != hash);
-        let cancelled = context.rules.is_cancelled(&order);
-        self.run.key = Some(OrderKey::of(&context.rules.shop_prefix, &order.number));
+        let key = OrderKey::of(&context.rules.shop_prefix, &order.number);
+        if self.run.key.as_ref().is_some_and(|known| *known != key) {
+            // What M3 has can be found by the first key only.
+            let text = format!("the shop gives the order another number now: {}", order.number);
+            return self.run.park(Cause::new(CauseKind::UnfitValue, text), context.now_ms);
+        }
+        self.run.key = Some(key);
         // A status can be read by number only where that works; the id always does.
         self.run.reference = OrderRef::Id(order.id);
         self.run.total = Some((order.total, order.currency.clone()));
-        self.run.content = Some(hash);
         if let Stage::Follow { follow, .. } = &mut self.run.stage {
             follow.shop_has(&order.tracking);
             let status = |code: &Option<String>| code.clone().unwrap_or_default();
             let (shipping, payment) = (&order.shipping_status, &order.payment_status);
-            follow.shop_shows(&status(shipping), &status(payment), context.now_ms);
+            follow.shop_shows(&status(shipping), &status(payment), context.steady);
         }
-        self.order = Some(order);
+        let is_cancelled = context.rules.is_cancelled(&order);
+        self.run.seen = if is_cancelled { Standing::Cancelled } else { Standing::Wanted };
+        if self.run.is_late() {
+            return self.on_late_order(order, context);
+        }
+        self.on_early_order(order, context);
+    }
+
+    /// M3 does not have the order yet, and cannot come to have it.
+    fn on_early_order(&mut self, order: Order, context: &Context<'_>) {
+        let hash = order.content_hash();
+        let first = self.run.content.is_none();
+        let changed = self.run.content.as_ref().is_some_and(|known| *known != hash);
+        let cancelled = context.rules.is_cancelled(&order);
+        self.run.content = Some(hash);
+        if changed {
+            self.run.replan = Replan::Anew;
+        }
+        (self.order, self.placed) = (Some(order), None);
         match &self.run.stage {
-            Stage::Read => self.judge(context),
-            Stage::Done(Ending::NotWanted | Ending::Cancelled) if self.run.orno.is_none() => {
-                self.judge(context);
-            }
-            Stage::Done(Ending::NotWanted | Ending::Cancelled) if self.is_wanted(context) => {
-                self.run.mark(context.now_ms, "the shop wants the order that M3 has");
-                self.run.stage = Stage::Check;
-            }
+            Stage::Read | Stage::Done(Ending::NotWanted | Ending::Cancelled) => self.judge(context),
             Stage::Customer | Stage::Items if cancelled || changed => self.judge(context),
             Stage::Place | Stage::Withdraw if cancelled => {
                 self.run.placing.give_up(Then::Cancelled);
@@ -89,24 +103,19 @@ impl Case {
                 self.run.mark(context.now_ms, "the shop wants the order after all");
                 self.run.stage = Stage::Withdraw;
             }
-            Stage::Follow { .. } | Stage::Done(Ending::Completed) => {
-                let kind = match (cancelled, changed) {
-                    (true, _) if !self.run.cancel_seen() => CauseKind::CancelledAfterConfirm,
-                    (_, true) => CauseKind::ChangedAfterConfirm,
-                    (_, false) => return,
-                };
-                self.park_late(kind, context);
-            }
             Stage::Parked { .. } if cancelled || changed || first => {
                 self.run.replay(ReplayFrom::Start, context.now_ms);
                 self.run.reread = false;
             }
             Stage::Customer | Stage::Items | Stage::Place | Stage::Withdraw => {}
-            Stage::Check | Stage::Done(_) | Stage::Parked { .. } => {}
+            Stage::Parked { .. } => {}
+            // These are late.
+            Stage::Check | Stage::Follow { .. } => {}
+            Stage::Done(Ending::Completed | Ending::Discarded) => {}
         }
     }
 
-    fn is_wanted(&self, context: &Context<'_>) -> bool {
+    pub(super) fn is_wanted(&self, context: &Context<'_>) -> bool {
         self.order.as_ref().is_some_and(|order| context.rules.wants(order))
     }
 
@@ -130,21 +139,6 @@ impl Case {
             }
             Err(cause) => self.run.park(cause, context.now_ms),
         }
-    }
-
-    /// Asks a person about a change of an order that M3 has.
-    fn park_late(&mut self, kind: CauseKind, context: &Context<'_>) {
-        let orno = self.run.orno.as_ref().map(ToString::to_string).unwrap_or_default();
-        let text = format!("the shop's order changed after M3 had confirmed it as {orno}");
-        self.run.park(Cause::new(kind, text), context.now_ms);
-    }
-}
-
-impl Run {
-    /// Whether a person was already told of the cancellation.
-    fn cancel_seen(&self) -> bool {
-        let name = CauseKind::CancelledAfterConfirm.name();
-        self.trail.iter().any(|mark| mark.what.ends_with(name))
     }
 }
 

@@ -5,7 +5,7 @@ use crate::{
     connector::{Class, Fate},
     flow::{
         follow::LineProgress,
-        place::{BatchHead, Found, tests::story},
+        place::{BatchHead, Found, tests::story, token},
         plan::LineInM3,
     },
 };
@@ -13,11 +13,13 @@ use crate::{
 const START_MS: u64 = 1_767_225_600_000;
 
 fn case() -> Case {
-    Case { run: Run::new(OrderRef::Id(42), None, START_MS), order: None, plan: None }
+    let run = Run::new(OrderRef::Id(42), None, START_MS);
+    Case { run, order: None, plan: None, placed: None }
 }
 
 fn context(rules: &Rules, now_ms: u64) -> Context<'_> {
-    Context { rules, epoch: 1, now_ms, jitter: Jitter(0) }
+    let steady = Steady { boot: 1, ms: now_ms - START_MS };
+    Context { rules, now_ms, steady, jitter: Jitter(0) }
 }
 
 const fn name(effect: &Effect) -> &'static str {
@@ -50,7 +52,7 @@ fn play(case: &mut Case, mut now_ms: u64, script: Vec<(&str, Outcome)>) -> u64 {
                     assert!(wait.until_ms > now_ms, "{i}: waits for the past: {wait:?}");
                     now_ms = wait.until_ms;
                 }
-                Next::Rest => panic!("{i}: rests instead of {want}: {:?}", case.run),
+                Next::Rest | Next::Leave => panic!("{i}: rests instead of {want}: {:?}", case.run),
             }
         };
         assert_eq!(name(&effect), want, "{i}: {:?}", case.run);
@@ -87,6 +89,10 @@ fn head(oref: &str) -> BatchHead {
         stat: "20".into(),
         orno: None,
     }
+}
+
+fn first_token() -> String {
+    token(&story::key(), 1, 0)
 }
 
 fn lines() -> Vec<LineInM3> {
@@ -142,7 +148,7 @@ fn to_confirm() -> Script {
     let mut script = to_head();
     script.push(("details", Outcome::Told(Told::Added)));
     script.push(("lines", Outcome::Told(Told::Added)));
-    let batch = Told::Batch { head: Some(head("")), lines: lines() };
+    let batch = Told::Batch { head: Some(head(&first_token())), lines: lines() };
     script.push(("read back", Outcome::Told(batch)));
     script
 }
@@ -287,6 +293,38 @@ fn orders_that_the_shop_or_m3_changes_end_where_they_should() {
 }
 
 #[test]
+fn orders_that_change_while_they_are_confirmed_or_compared_are_told() {
+    let park = Some;
+    all_stand(vec![
+        (
+            "changed while it is compared",
+            {
+                let mut script = to_confirm();
+                script.push(confirmed());
+                woken(script, vec![("real", real(33)), ("order", order(1, "Q"))])
+            },
+            ("parked", park(CauseKind::ChangedAfterConfirm)),
+        ),
+        (
+            "changed while its confirmation is lost",
+            {
+                let mut script = to_confirm();
+                script.push(("confirm", failed(Fate::Unknown, Class::TimedOut)));
+                let made = BatchHead { orno: Some("1000001".try_into().unwrap()), ..head("") };
+                let outcome = Told::Outcome { head: Some(made), errors: vec![] };
+                let then = vec![
+                    ("outcome", Outcome::Told(outcome)),
+                    ("real", real(33)),
+                    ("order", order(1, "Q")),
+                ];
+                woken(script, then)
+            },
+            ("parked", park(CauseKind::ChangedAfterConfirm)),
+        ),
+    ]);
+}
+
+#[test]
 fn a_corrected_order_leaves_the_list_of_those_parked() {
     let mut script = to_items();
     script.push(("items", Outcome::Items([("MUG".to_owned(), None)].into())));
@@ -318,7 +356,12 @@ fn m3_away_is_waited_for_and_a_broken_m3_is_not() {
 fn a_replay_goes_on_at_the_step_or_begins_with_the_shops_order() {
     let mut script = to_look();
     script.push(("look", failed(Fate::Refused, Class::Config)));
-    for (from, want) in [(ReplayFrom::Step, "place"), (ReplayFrom::Start, "withdraw")] {
+    let table = [
+        (ReplayFrom::Step, "place"),
+        (ReplayFrom::Start, "withdraw"),
+        (ReplayFrom::StartWithOldRules, "withdraw"),
+    ];
+    for (from, want) in table {
         let (mut case, now_ms) = led(script.clone());
         assert!(case.run.replay(from, now_ms));
         assert_eq!(case.run.stage.name(), want);
@@ -327,6 +370,7 @@ fn a_replay_goes_on_at_the_step_or_begins_with_the_shops_order() {
         match from {
             ReplayFrom::Step => then.push(("look", found(&[], vec![]))),
             ReplayFrom::Start => then.push(("order", order(0, "Q"))),
+            ReplayFrom::StartWithOldRules => then.push(("look", found(&[], vec![]))),
         }
         play(&mut case, now_ms, then);
     }
@@ -342,17 +386,19 @@ fn a_discarded_order_is_cleaned_up_and_then_rests() {
     case.run.park(Cause::new(CauseKind::ConfirmRefused, ""), now_ms);
     assert!(case.run.discard("entered by hand", now_ms));
     let then = vec![
+        ("order", order(0, "Q")),
         ("look", found(&[], vec![head(&token), head("JOE")])),
         ("delete", Outcome::Told(Told::Deleted)),
         ("look", found(&[], vec![])),
         ("look", found(&[], vec![])),
     ];
     let now_ms = play(&mut case, now_ms, then);
-    assert_eq!(case.next(&context(&rules, now_ms)), Next::Rest);
+    assert_eq!(case.next(&context(&rules, now_ms)), Next::Leave);
     // Parked before there was a customer: nothing can be looked for.
     let mut early = led(vec![("order", failed(Fate::Refused, Class::NotFound))]).0;
     assert!(early.run.discard("gone", now_ms));
-    assert_eq!(early.next(&context(&rules, now_ms)), Next::Rest);
+    play(&mut early, now_ms, vec![("order", failed(Fate::Refused, Class::NotFound))]);
+    assert_eq!(early.next(&context(&rules, now_ms)), Next::Leave);
 }
 
 #[test]
@@ -375,11 +421,12 @@ fn a_sweep_deletes_orphans_and_alarms_once_about_a_second_order() {
     let (mut case, now_ms) = led(to_confirm());
     case.run.park(Cause::new(CauseKind::ConfirmRefused, ""), now_ms);
     case.run.discard("by hand", now_ms);
-    let now_ms = play(&mut case, now_ms, vec![("look", found(&["1000009"], vec![]))]);
+    let then = vec![("order", order(0, "Q")), ("look", found(&["1000009"], vec![]))];
+    let now_ms = play(&mut case, now_ms, then);
     assert_eq!(stands(&case), ("parked", Some(CauseKind::CancelledAfterConfirm)));
     assert!(case.run.discard("it is all right", now_ms));
-    let again = vec![("look", found(&["1000009"], vec![])); 2];
-    play(&mut case, now_ms, again);
+    let again = ("look", found(&["1000009"], vec![]));
+    play(&mut case, now_ms, vec![("order", order(0, "Q")), again.clone(), again]);
     assert_eq!(stands(&case), ("done", None));
 }
 
@@ -415,7 +462,7 @@ fn a_tracking_number_is_not_written_twice_after_a_silence_or_a_fall() {
     };
     let told = |case: &mut Case, now_ms| match case.next(&context(&rules, now_ms)) {
         Next::Do(Effect::Tell { tell, .. }) => tell,
-        next @ (Next::Do(_) | Next::Wait(_) | Next::Rest) => panic!("{next:?}"),
+        next @ (Next::Do(_) | Next::Wait(_) | Next::Rest | Next::Leave) => panic!("{next:?}"),
     };
     let (mut lost, now_ms) = due();
     let then = vec![("tell", failed(Fate::Unknown, Class::TimedOut)), ("order", shop_has())];
@@ -436,3 +483,5 @@ fn a_total_that_differs_is_told_while_the_order_goes_on() {
     assert_eq!(stands(&case), ("follow", None));
     assert_eq!(case.run.attention.map(|cause| cause.kind), Some(CauseKind::Unequal));
 }
+
+mod late;

@@ -43,7 +43,7 @@ fn a_bulk_write_is_done_refused_unknown_or_certainly_not_done() {
         ("all refused", vec![no(), no()], Err((F::Refused, C::Data))),
     ];
     for (name, answers, want) in table {
-        let got = all_added(answers).map(|_| ()).map_err(|f| (f.fate, f.class));
+        let got = all_added(answers, &[]).map(|_| ()).map_err(|f| (f.fate, f.class));
         assert_eq!(got, want, "{name}");
     }
 }
@@ -129,4 +129,35 @@ fn a_yes_without_a_number_is_an_unknown_outcome() {
     for records in [vec![], vec![row(&[])], vec![row(&[("ORNO", "   ")])]] {
         assert_eq!(head_added(&records).unwrap_err().fate, Fate::Unknown, "{records:?}");
     }
+}
+
+#[test]
+fn every_refused_line_is_named_and_the_lasting_refusal_counts() {
+    let refused = |class, code: &str| {
+        Err(Failure::new(Fate::Refused, class, "M3 says no").with_code(code).with_field("ITNO"))
+    };
+    let line = |cupo: &str, itno: &str| {
+        MiCall::new(PROGRAM, "AddBatchLine").with("CUPO", cupo).with("ITNO", itno)
+    };
+    let calls = [line("1", "MUG"), line("2", "SHIRT"), line("3", "CAP"), line("4", "PEN")];
+    let names = names(&calls, |cupo| (cupo == "4").then(|| "PEN-BLUE".to_owned()));
+    let answers = vec![
+        Ok(vec![]),
+        refused(Class::Locked, "XUP0001"),
+        refused(Class::Data, "WIT0103"),
+        refused(Class::Data, "WIT0101"),
+    ];
+    let failure = all_added(answers, &names).unwrap_err();
+    assert_eq!((failure.fate, failure.class), (Fate::Refused, Class::Data));
+    assert_eq!(failure.code, "WIT0103");
+    assert_eq!(
+        failure.text,
+        "3 of 4 refused: line 2, item SHIRT; line 3, item CAP; line 4, SKU PEN-BLUE, item PEN"
+    );
+    let want = [
+        "line 2, item SHIRT: Locked XUP0001 at ITNO: M3 says no",
+        "line 3, item CAP: Data WIT0103 at ITNO: M3 says no",
+        "line 4, SKU PEN-BLUE, item PEN: Data WIT0101 at ITNO: M3 says no",
+    ];
+    assert_eq!(failure.parts, want);
 }

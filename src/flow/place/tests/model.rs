@@ -30,6 +30,7 @@ pub(super) struct Temporary {
     pub details: Vec<String>,
     pub lines: Vec<LineInM3>,
     pub orno: Option<Orno>,
+    pub named_ms: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -44,7 +45,14 @@ pub(super) enum AfterConfirm {
     #[default]
     Keeps,
     Removes,
+    /// Keeps it at status 90, and says only minutes later which order it has become.
+    NamesLate,
+    /// Keeps it, and makes one more order of it at each further confirmation.
+    ConfirmsAgain,
 }
+
+/// How long a real order has no name.
+const NAMELESS_MS: u64 = 5 * 60 * 1_000;
 
 #[derive(Debug, Default)]
 pub(super) struct Model {
@@ -57,6 +65,7 @@ pub(super) struct Model {
     pub after_confirm: AfterConfirm,
     pub late: Vec<(u64, Change)>,
     pub numbers: u32,
+    pub now_ms: u64,
 }
 
 pub(super) fn lines(plan: &Plan) -> Vec<LineInM3> {
@@ -112,6 +121,7 @@ impl Model {
             let (_, change) = self.late.remove(0);
             let _ = self.carry_out(change);
         }
+        self.now_ms = now_ms;
     }
 
     pub(super) fn carry_out(&mut self, change: Change) -> Result<Told, Failure> {
@@ -159,8 +169,11 @@ impl Model {
         let orno = self.number(1_000_000);
         let unknown = || refused(Class::Data, "WOR0303").with_field("ORNO");
         let head = self.heads.get_mut(tmp).ok_or_else(unknown)?;
-        if head.orno.is_some() {
+        if head.orno.is_some() && self.after_confirm != AfterConfirm::ConfirmsAgain {
             return Err(refused(Class::State, "WST0301"));
+        }
+        if self.after_confirm == AfterConfirm::NamesLate {
+            head.named_ms = self.now_ms + NAMELESS_MS;
         }
         head.orno = Some(orno.clone());
         self.real.push(RealOrder { orno: orno.clone(), made: head.clone() });
@@ -198,12 +211,21 @@ impl Model {
                 Told::Outcome { head: self.head(tmp), errors: vec!["WCR0101 credit".into()] }
             }
             Ask::Look => Told::Heads(Found {
-                real: self.real.iter().map(|real| real.orno.clone()).collect(),
+                real: self.named().map(|real| real.orno.clone()).collect(),
                 batch: self.heads.keys().filter_map(|tmp| self.head(tmp)).collect(),
             }),
             Ask::AddHead { .. } | Ask::AddDetails { .. } | Ask::AddLines { .. } => Told::Added,
             Ask::Confirm { .. } | Ask::Delete { .. } => Told::Added,
         }
+    }
+
+    /// The real orders that M3 shows already.
+    fn named(&self) -> impl Iterator<Item = &RealOrder> {
+        let is_named = |real: &&RealOrder| {
+            let head = self.heads.values().find(|head| head.orno.as_ref() == Some(&real.orno));
+            head.is_none_or(|head| head.named_ms <= self.now_ms)
+        };
+        self.real.iter().filter(is_named)
     }
 
     fn head(&self, tmp: &Orno) -> Option<BatchHead> {
@@ -213,7 +235,7 @@ impl Model {
             cuor: "X1042".into(),
             currency: "EUR".into(),
             stat: if head.orno.is_some() { "90" } else { "20" }.into(),
-            orno: head.orno.clone(),
+            orno: head.orno.clone().filter(|_| head.named_ms <= self.now_ms),
         })
     }
 }

@@ -8,17 +8,18 @@ use crate::{
         cause::CauseKind,
         follow::{Invoice, LineProgress, Progress, Receivable, Tell},
         mapping,
-        place::{Ask, Told},
+        place::{Ask, Place, Told},
         plan::Plan,
         rules::Rules,
         run::{Case, Context, Effect, Ending, Next, Outcome, Real, ReplayFrom, Run, Stage},
+        steady::Steady,
     },
     ids::{Cuno, OrderKey, Orno},
     order::{Line, Order, OrderRef, Standing, Surcharge, SurchargeKind},
     retry::Jitter,
 };
 use proptest::test_runner::TestCaseError;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 const QUIESCENCE_MS: u64 = 15 * 60 * 1_000;
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
@@ -51,6 +52,11 @@ pub(super) enum Outside {
     M3Restarts,
     Replay,
     ReplayFromStart,
+    ReplayWithOldRules,
+    /// The wall clock jumps ahead by an hour.
+    ClockJumps,
+    /// The gateway falls, and a copy of its state from the beginning is put back.
+    OldCopy,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +66,12 @@ enum Wake {
     Known,
 }
 
+#[derive(Debug, Default)]
+struct Meddled {
+    helped: Option<()>,
+    restored: Option<()>,
+}
+
 #[derive(Debug)]
 pub(super) struct Story {
     pub m3: Model,
@@ -67,24 +79,33 @@ pub(super) struct Story {
     shop: Order,
     case: Case,
     disk: Vec<u8>,
+    /// A back-up of the state.
+    copy: Vec<u8>,
     /// Whether there is an event that no save has taken in yet.
     woken: Wake,
     faults: Vec<Fault>,
     outside: Vec<(usize, Outside)>,
     rules: Rules,
     epoch: u64,
+    started_ms: u64,
     now_ms: u64,
+    /// How far the wall clock is ahead.
+    ahead_ms: u64,
     calls: usize,
     quiet_ms: u64,
     replays: usize,
     targets: Vec<Orno>,
-    helped: bool,
+    /// Every mark that was ever written.
+    marks: BTreeSet<String>,
+    /// What others did that no flow can know of.
+    meddled: Meddled,
     log: Vec<String>,
 }
 
 pub(in crate::flow) fn rules() -> Rules {
     toml::from_str(
         "shop_prefix = \"X\"\norder_type = \"EC1\"\nfacility = \"A01\"\nwarehouse = \"001\"\n\
+         sweep_days = 1\nkeep_done_days = 0\n\
          [customer]\ntemplate = \"WEB\"\n",
     )
     .unwrap()
@@ -158,24 +179,29 @@ impl Story {
     ) -> Self {
         outside.sort_by_key(|(step, _)| *step);
         let now_ms = 1_767_225_600_000;
-        let case = Case { run: Run::new(OrderRef::Id(42), None, now_ms), order: None, plan: None };
+        let run = Run::new(OrderRef::Id(42), None, now_ms);
+        let case = Case { run, order: None, plan: None, placed: None };
         Self {
             m3: Model { after_confirm, ..Model::default() },
             parked_for: vec![],
             shop: order(0),
             disk: saved(&case),
+            copy: saved(&case),
             case,
             woken: Wake::None,
             faults,
             outside,
             rules: rules(),
             epoch: 1,
+            started_ms: now_ms,
             now_ms,
+            ahead_ms: 0,
             calls: 0,
             quiet_ms: now_ms,
             replays: 0,
             targets: vec![],
-            helped: false,
+            marks: BTreeSet::new(),
+            meddled: Meddled::default(),
             log: vec![],
         }
     }
@@ -193,9 +219,8 @@ impl Story {
                 self.quiet_ms = self.now_ms;
             }
             let before = self.case.run.placing.clone();
-            let (rules, epoch, now_ms) = (self.rules.clone(), self.epoch, self.now_ms);
-            let context = Context { rules: &rules, epoch, now_ms, jitter: Jitter(0) };
-            match self.case.next(&context) {
+            let rules = self.rules.clone();
+            match self.case.next(&self.context(&rules)) {
                 Next::Do(effect) => {
                     if is_write(&effect) && !self.save() {
                         self.case.run.placing = before;
@@ -205,23 +230,28 @@ impl Story {
                 }
                 Next::Wait(wait) => {
                     if self.save() {
-                        let rest = wait.until_ms.saturating_sub(self.now_ms);
+                        let rest = wait.until_ms.saturating_sub(self.now_ms + self.ahead_ms);
                         let rest = if self.outside.is_empty() { rest } else { rest / 2 + 1 };
                         self.now_ms += rest.max(1);
                     }
                 }
-                Next::Rest if self.save() && self.outside.is_empty() => {
+                Next::Rest | Next::Leave if self.save() && self.outside.is_empty() => {
                     if self.is_over() {
                         return self.check_end();
                     }
                 }
-                Next::Rest => self.now_ms += 60_000,
+                Next::Rest | Next::Leave => self.now_ms += 60_000,
             }
             if self.now_ms > self.quiet_ms + 3 * DAY_MS {
                 return Err("does not end".into());
             }
         }
         Err("too many steps".into())
+    }
+
+    fn context<'a>(&self, rules: &'a Rules) -> Context<'a> {
+        let steady = Steady { boot: self.epoch, ms: self.now_ms - self.started_ms };
+        Context { rules, now_ms: self.now_ms + self.ahead_ms, steady, jitter: Jitter(0) }
     }
 
     fn happen(&mut self, step: usize) {
@@ -237,12 +267,26 @@ impl Story {
                     self.shop = Order { payment_status, ..order(v) };
                 }
                 Outside::SomebodyConfirms => {
-                    self.helped = true;
-                    self.m3.somebody_confirms();
+                    // Between our last look and our confirmation an M3 that confirms twice
+                    // cannot be guarded against; that moment is left out.
+                    let at_confirm = matches!(self.case.run.placing.at, Place::Confirm { .. });
+                    if !(at_confirm && self.m3.after_confirm == AfterConfirm::ConfirmsAgain) {
+                        self.meddled.helped = Some(());
+                        self.m3.somebody_confirms();
+                    }
                 }
                 Outside::M3Restarts => self.m3.restart(),
                 Outside::Replay => self.replay(ReplayFrom::Step),
                 Outside::ReplayFromStart => self.replay(ReplayFrom::Start),
+                Outside::ReplayWithOldRules => self.replay(ReplayFrom::StartWithOldRules),
+                Outside::ClockJumps => self.ahead_ms += 3_600_000,
+                Outside::OldCopy => {
+                    self.meddled.restored = Some(());
+                    self.disk.clone_from(&self.copy);
+                    self.crash();
+                    // The poller finds the order again.
+                    self.woken = Wake::New;
+                }
             }
             if matches!(event, Outside::Cancel | Outside::Reinstate | Outside::Change) {
                 self.woken = Wake::New;
@@ -267,21 +311,25 @@ impl Story {
         }
         self.woken = Wake::None;
         self.disk = saved(&self.case);
+        if self.calls.is_multiple_of(7) {
+            self.copy.clone_from(&self.disk);
+        }
         true
     }
 
     fn crash(&mut self) {
-        let (run, order, plan) = postcard::from_bytes(&self.disk).unwrap();
-        self.case = Case { run, order, plan };
+        let (run, order, plan, placed) = postcard::from_bytes(&self.disk).unwrap();
+        self.case = Case { run, order, plan, placed };
         if self.woken != Wake::None {
             self.case.run.reread = true;
             self.woken = Wake::Known;
         }
         self.epoch += 1;
         self.now_ms += 5_000;
+        self.started_ms = self.now_ms;
         self.m3.until(self.now_ms);
-        let (rules, epoch, now_ms) = (self.rules.clone(), self.epoch, self.now_ms);
-        self.case.recover(&Context { rules: &rules, epoch, now_ms, jitter: Jitter(0) });
+        let rules = self.rules.clone();
+        self.case.recover(&self.context(&rules));
     }
 
     fn carry_out(&mut self, effect: &Effect) -> Result<(), String> {
@@ -316,9 +364,8 @@ impl Story {
             return Ok(());
         }
         let before = self.case.run.parked().cloned();
-        let (rules, epoch, now_ms) = (self.rules.clone(), self.epoch, self.now_ms);
-        let context = Context { rules: &rules, epoch, now_ms, jitter: Jitter(0) };
-        self.case.on(outcome, &context);
+        let rules = self.rules.clone();
+        self.case.on(outcome, &self.context(&rules));
         if let (None, Some(cause)) = (before, self.case.run.parked()) {
             self.parked_for.push(cause.kind);
         }
@@ -420,13 +467,13 @@ impl Story {
     }
 
     /// What must be true at every moment.
-    fn check(&self) -> Result<(), String> {
+    fn check(&mut self) -> Result<(), String> {
         if self.m3.real.len() > 1 {
             return Err(format!("{} real orders", self.m3.real.len()));
         }
-        let tokens = &self.case.run.placing.tokens;
         // A crash may have forgotten nothing: marks are durable before they are sent.
-        match self.m3.deleted.iter().find(|(_, oref)| !tokens.contains(oref)) {
+        self.marks.extend(self.case.run.placing.tokens.iter().cloned());
+        match self.m3.deleted.iter().find(|(_, oref)| !self.marks.contains(oref)) {
             Some((tmp, oref)) => Err(format!("deleted {tmp} with the mark {oref:?}")),
             None => Ok(()),
         }
@@ -458,8 +505,13 @@ impl Story {
         if is_for_good(cause.kind) || self.replays >= REPLAYS_MAX {
             return true;
         }
+        if cause.kind == CauseKind::ForeignHead {
+            let tokens = &self.case.run.placing.tokens;
+            self.m3.heads.retain(|_, head| head.orno.is_some() || tokens.contains(&head.oref));
+        }
         self.replays += 1;
         self.now_ms += 3_600_000;
+        self.m3.until(self.now_ms);
         self.case.run.replay(ReplayFrom::Step, self.now_ms);
         self.disk = saved(&self.case);
         false
@@ -485,10 +537,17 @@ impl Story {
             {
                 Ok(())
             }
+            // Nothing of the life that was forgotten says that there is something to look for.
+            (Stage::Done(Ending::NotWanted), [_])
+                if cancelled && self.meddled.restored.is_some() =>
+            {
+                Ok(())
+            }
             (Stage::Done(Ending::Completed), [real]) => {
                 let plan = self.case.plan.as_ref().ok_or("no plan")?;
                 let asked = self.parked_for.iter().any(|kind| is_for_good(*kind));
-                let known = asked || self.case.run.attention.is_some() || self.helped;
+                let known =
+                    asked || self.case.run.attention.is_some() || self.meddled.helped.is_some();
                 let mut lines = real.made.lines.clone();
                 lines.sort_by(|a, b| a.cupo.cmp(&b.cupo));
                 let equal = lines == model::lines(plan) && plan.total == self.shop.total;
@@ -505,7 +564,7 @@ impl Story {
 }
 
 fn saved(case: &Case) -> Vec<u8> {
-    postcard::to_stdvec(&(&case.run, &case.order, &case.plan)).unwrap()
+    postcard::to_stdvec(&(&case.run, &case.order, &case.plan, &case.placed)).unwrap()
 }
 
 fn away() -> Outcome {
