@@ -109,11 +109,15 @@ mod tests {
         let broken = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(broken.path(), "nonsense = 1\n").unwrap();
         let file = broken.path().to_str().unwrap();
-        let table: [(&[&str], u8); 7] = [
+        let table: [(&[&str], u8); 11] = [
             (&["causeway"], 64),
             (&["causeway", "dance"], 64),
             (&["causeway", "gateway", "--colour", "red"], 64),
             (&["causeway", "parked", "replay"], 64),
+            (&["causeway", "parked", "replay", "X117", "--all"], 64),
+            (&["causeway", "parked", "replay", "X117", "--cause", "no-sku"], 64),
+            (&["causeway", "parked", "replay", "X117", "--with-old-rules"], 64),
+            (&["causeway", "parked", "discard", "--reason", "a test"], 64),
             (&["causeway", "gateway", "--config", "/nowhere"], 78),
             (&["causeway", "check", "--config", file], 78),
             (&["causeway", "doctor", "--config", file], 78),
@@ -127,7 +131,7 @@ mod tests {
 
     #[test]
     fn each_command_is_understood() {
-        let table: [&[&str]; 9] = [
+        let table: [&[&str]; 13] = [
             &["gateway", "--config", "f"],
             &["check"],
             &["doctor", "--config", "f"],
@@ -135,6 +139,10 @@ mod tests {
             &["parked", "show", "X117"],
             &["parked", "replay", "X117", "X118", "--from-start"],
             &["parked", "replay", "--all"],
+            &["parked", "list", "--flat", "--json", "--cause", "no-sku"],
+            &["parked", "replay", "--cause", "no-sku"],
+            &["parked", "replay", "X117", "--from-start", "--with-old-rules"],
+            &["parked", "discard", "--cause", "no-sku", "--reason", "a test"],
             &["parked", "discard", "X117", "--reason", "a test order"],
             &["version"],
         ];
