@@ -129,13 +129,17 @@ mod tests {
         let broken = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(broken.path(), "nonsense = 1\n").unwrap();
         let file = broken.path().to_str().unwrap();
-        let table: [(&[&str], u8); 9] = [
+        let table: [(&[&str], u8); 13] = [
             (&["causeway"], 64),
             (&["causeway", "dance"], 64),
             (&["causeway", "gateway", "--colour", "red"], 64),
             (&["causeway", "parked", "replay"], 64),
             (&["causeway", "alert", "mute", "disk"], 64),
             (&["causeway", "alert", "mute", "disk", "--for", "soon"], 64),
+            (&["causeway", "parked", "replay", "X117", "--all"], 64),
+            (&["causeway", "parked", "replay", "X117", "--cause", "no-sku"], 64),
+            (&["causeway", "parked", "replay", "X117", "--with-old-rules"], 64),
+            (&["causeway", "parked", "discard", "--reason", "a test"], 64),
             (&["causeway", "gateway", "--config", "/nowhere"], 78),
             (&["causeway", "check", "--config", file], 78),
             (&["causeway", "doctor", "--config", file], 78),
@@ -149,7 +153,7 @@ mod tests {
 
     #[test]
     fn each_command_is_understood() {
-        let table: [&[&str]; 22] = [
+        let table: [&[&str]; 26] = [
             &["alert", "test", "--channel", "ops"],
             &["alert", "list", "--json"],
             &["alert", "mute", "away/m3", "--for", "4h"],
@@ -161,6 +165,10 @@ mod tests {
             &["parked", "show", "X117"],
             &["parked", "replay", "X117", "X118", "--from-start"],
             &["parked", "replay", "--all"],
+            &["parked", "list", "--flat", "--json", "--cause", "no-sku"],
+            &["parked", "replay", "--cause", "no-sku"],
+            &["parked", "replay", "X117", "--from-start", "--with-old-rules"],
+            &["parked", "discard", "--cause", "no-sku", "--reason", "a test"],
             &["parked", "discard", "X117", "--reason", "a test order"],
             &["journal", "verify", "--json"],
             &["journal", "list"],

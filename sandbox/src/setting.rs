@@ -161,7 +161,7 @@ fn secret(path: &Path, text: &str) -> io::Result<()> {
 fn configuration(folder: &Folder, shop_url: &str, ports: Ports, quiescence_s: u64) -> String {
     let state_dir = folder.state().display().to_string();
     let Ports { webhooks, page } = ports;
-    let gate = "{ concurrency_max = 32, calls_per_s_max = 2000, burst_max = 2000, wait_ms_max = 60000, \
+    let gate = "{ concurrency_max = 32, calls_per_s_max = 2000, calls_per_s_min = 500, burst_max = 2000, wait_ms_max = 60000, \
                 pause_ms_first = 20, failures_max = 20, away_ms_first = 200, away_ms_max = 1000 }";
     format!(
         r#"# Written by the sandbox.
@@ -208,6 +208,7 @@ token = {{ rest_ms_after_failure = 50, rest_ms_after_refusal = 200 }}
 
 [delivery]
 lanes_max = 48
+confirm_concurrency_max = 16
 
 [order_to_cash]
 shop_prefix = "X1"

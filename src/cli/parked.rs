@@ -52,11 +52,14 @@ pub enum Action {
     },
     /// Try again: from the step that failed, as it was planned.
     Replay {
-        /// Which.
-        #[command(flatten)]
-        which: Which,
+        /// Their keys, as `list` prints them.
+        #[arg(required_unless_present_any = ["all", "cause"], conflicts_with_all = ["all", "cause"])]
+        keys: Vec<String>,
+        /// All that stand still for this cause, such as `unknown-sku`.
+        #[arg(long)]
+        cause: Option<String>,
         /// All that stand still.
-        #[arg(long, conflicts_with_all = ["keys", "cause"])]
+        #[arg(long, conflicts_with = "cause")]
         all: bool,
         /// Begin with the shop's order and plan it with the rules of today; a temporary
         /// order in M3 is taken back first.
@@ -68,24 +71,16 @@ pub enum Action {
     },
     /// Take off the list, for good; nothing is sent.
     Discard {
-        /// Which.
-        #[command(flatten)]
-        which: Which,
+        /// Their keys, as `list` prints them.
+        #[arg(required_unless_present = "cause", conflicts_with = "cause")]
+        keys: Vec<String>,
+        /// All that stand still for this cause, such as `no-lines`.
+        #[arg(long)]
+        cause: Option<String>,
         /// Why; kept with the order.
         #[arg(long)]
         reason: String,
     },
-}
-
-/// Which orders are meant.
-#[derive(Debug, Args)]
-pub struct Which {
-    /// Their keys, as `list` prints them.
-    #[arg(conflicts_with = "cause")]
-    keys: Vec<String>,
-    /// All that stand still for this cause, such as `unknown-sku`.
-    #[arg(long)]
-    cause: Option<String>,
 }
 
 /// Does one of them.
@@ -117,37 +112,27 @@ async fn answer(state_dir: &Path, action: &Action) -> Result<String, ControlErro
                 Reply::Listed(_) | Reply::Done => Ok(String::new()),
             }
         }
-        Action::Replay { which, all, from_start, with_old_rules } => {
+        Action::Replay { keys, cause, all, from_start, with_old_rules } => {
             let from = match (from_start, with_old_rules) {
                 (true, true) => ReplayFrom::StartWithOldRules,
                 (true, false) => ReplayFrom::Start,
                 (false, _) => ReplayFrom::Step,
             };
-            let keys = if *all {
-                standing_still(state_dir, None).await?
-            } else {
-                which.keys(state_dir).await?
+            let keys = match (all, cause) {
+                (false, None) => keys.clone(),
+                (_, cause) => standing_still(state_dir, cause.as_deref()).await?,
             };
             let asks = keys.into_iter().map(|key| (key.clone(), Ask::Replay { key, from }));
             each(state_dir, asks.collect(), "replayed").await
         }
-        Action::Discard { which, reason } => {
+        Action::Discard { keys, cause, reason } => {
             let ask = |key: String| (key.clone(), Ask::Discard { key, reason: reason.clone() });
-            let asks = which.keys(state_dir).await?.into_iter().map(ask);
+            let keys = match cause {
+                None => keys.clone(),
+                Some(name) => standing_still(state_dir, Some(name)).await?,
+            };
+            let asks = keys.into_iter().map(ask);
             each(state_dir, asks.collect(), "discarded").await
-        }
-    }
-}
-
-impl Which {
-    async fn keys(&self, state_dir: &Path) -> Result<Vec<String>, ControlError> {
-        match &self.cause {
-            Some(name) => standing_still(state_dir, Some(name)).await,
-            None if self.keys.is_empty() => {
-                let text = "no order is named: give keys, or --cause CAUSE";
-                Err(ControlError::Refused(text.to_owned()))
-            }
-            None => Ok(self.keys.clone()),
         }
     }
 }

@@ -20,6 +20,7 @@ use tokio::{
     sync::{Semaphore, SemaphorePermit},
     time::{sleep_until, timeout_at},
 };
+use tokio_util::sync::CancellationToken;
 
 /// What is closed is not looked at again sooner.
 const CLOSED_MIN: Duration = Duration::from_millis(100);
@@ -87,6 +88,8 @@ pub struct Gate {
     wait_max: Duration,
     inner: Mutex<Inner>,
     counter: OnceLock<Counter>,
+    /// Cancelled when nothing is to be sent any more.
+    ended: CancellationToken,
 }
 
 /// Where calls are counted, and under which name.
@@ -129,12 +132,19 @@ impl Gate {
             wait_max: Duration::from_millis(settings.wait_ms_max),
             inner: Mutex::new(Inner { limiter, breaker: Breaker::new(policy) }),
             counter: OnceLock::new(),
+            ended: CancellationToken::new(),
         }
     }
 
     /// Counts every call from here on; a second counter is not taken.
     pub fn count_in(&self, calls: Calls, destination: &'static str) {
         let _ = self.counter.set(Counter { calls, destination });
+    }
+
+    /// Ends it: whoever waits for leave is refused at once, what is on its way is not touched.
+    pub fn end(&self) {
+        self.places.close();
+        self.ended.cancel();
     }
 
     /// Waits for leave to send one call.
@@ -201,7 +211,12 @@ impl Gate {
                         None => busy("calls are too many", Some(seconds(at, now))),
                     });
                 }
-                Err(at) => sleep_until(at.into()).await,
+                Err(at) => {
+                    let waited = self.ended.run_until_cancelled(sleep_until(at.into())).await;
+                    if waited.is_none() {
+                        return Err(held(at, now));
+                    }
+                }
             }
         }
     }
@@ -322,6 +337,15 @@ mod tests {
         assert_eq!(clock::now().mono.duration_since(before).as_secs(), 15);
         let refused = gate.enter().await.unwrap_err();
         assert_eq!((refused.fate, refused.retry_after_s), (Fate::NotDone, Some(30)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn at_the_end_nobody_waits_for_leave_any_more() {
+        let gate = gate(|s| (s.calls_per_s_max, s.burst_max, s.concurrency_max) = (1, 1, 2));
+        gate.enter().await.unwrap().done(None);
+        let (waiting, ended) = tokio::join!(gate.enter(), async { gate.end() });
+        assert_eq!((waiting.unwrap_err().fate, ended), (Fate::NotDone, ()));
+        assert_eq!(gate.enter().await.unwrap_err().fate, Fate::NotDone);
     }
 
     #[tokio::test(start_paused = true)]

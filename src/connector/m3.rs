@@ -265,6 +265,11 @@ impl M3 {
         self.0.http.seen()
     }
 
+    /// Ends the gate: whoever waits for leave to call is refused at once.
+    pub fn end(&self) {
+        self.0.gate.end();
+    }
+
     /// Returns how long nothing is sent, if it is away or has asked for a pause.
     pub fn closed_for(&self) -> Option<std::time::Duration> {
         self.0.gate.closed_for()

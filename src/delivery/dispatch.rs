@@ -137,6 +137,7 @@ impl Delivery {
 
     async fn end(&self, mut hand: InHand) {
         self.tools.stop.cancel();
+        self.tools.performer.end();
         let ended = async { while hand.workers.join_next().await.is_some() {} };
         if tokio::time::timeout(STOP_TIME_MAX, ended).await.is_err() {
             // A call that takes longer is dropped: its intent is durable, so the next

@@ -89,6 +89,12 @@ impl Performer {
         Self { shop, m3, state, rules, items, people }
     }
 
+    /// Ends all waiting for leave to call; calls on their way are not touched.
+    pub fn end(&self) {
+        self.shop.end();
+        self.m3.end();
+    }
+
     /// Returns how long the system that is needed cannot be asked.
     pub fn closed_for(&self, need: Need) -> Option<Duration> {
         match need {

@@ -197,6 +197,12 @@ impl Case {
                 return self.next(context);
             }
         }
+        if self.run.is_stale(context.now_ms) {
+            // The look belongs to the moment of the create, so it is made again, too.
+            self.run.placing.recover(context.steady);
+            self.run.reread = true;
+            return self.next(context);
+        }
         let (Some(key), Some(plan)) = (&self.run.key, &self.plan) else {
             self.run.stage = Stage::Read;
             return self.next(context);

@@ -406,7 +406,7 @@ secret = "xcart-webhook"
 base_url = "{SHOP}"
 credential = "xcart-token"
 http = { proxy = "off" }
-gate = { concurrency_max = 4, calls_per_s_max = 1000, burst_max = 1000, wait_ms_max = 20000, failures_max = 10, away_ms_first = 50, away_ms_max = 300 }
+gate = { concurrency_max = 4, calls_per_s_max = 1000, calls_per_s_min = 200, burst_max = 1000, wait_ms_max = 20000, failures_max = 10, away_ms_first = 50, away_ms_max = 300 }
 
 [poll]
 poll_s = 1
@@ -415,7 +415,7 @@ poll_s = 1
 company = 100
 division = "AAA"
 http = { proxy = "off" }
-gate = { concurrency_max = 4, calls_per_s_max = 1000, burst_max = 1000, wait_ms_max = 20000, failures_max = 10, away_ms_first = 50, away_ms_max = 300 }
+gate = { concurrency_max = 4, calls_per_s_max = 1000, calls_per_s_min = 200, burst_max = 1000, wait_ms_max = 20000, failures_max = 10, away_ms_first = 50, away_ms_max = 300 }
 [m3.login.{LOGIN}
 
 [order_to_cash]

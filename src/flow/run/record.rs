@@ -31,6 +31,8 @@ pub struct Run {
     pub placing: Placing,
     /// Whether the shop said that something changed since the order was last read.
     pub reread: bool,
+    /// When the order was read last.
+    pub read_ms: u64,
     /// Failures in a row of what is being tried.
     pub failed: u32,
     /// Those among them that are not borne for ever: an outage uses up no attempts.
@@ -157,6 +159,7 @@ impl Run {
             stage: Stage::Read,
             placing: Placing::new(),
             reread: false,
+            read_ms: 0,
             failed: 0,
             counted: 0,
             wait: None,

@@ -10,7 +10,7 @@ use crate::{
     flow::{
         cause::{Cause, CauseKind},
         mapping,
-        place::Then,
+        place::{Place, Then},
         rules::Rules,
     },
     ids::OrderKey,
@@ -42,6 +42,18 @@ impl Run {
     }
 }
 
+/// An order that was read longer ago is read again before anything is created of it: after an
+/// outage what the shop said since may still lie in the journal.
+const FRESH_MS: u64 = 10 * 60 * 1_000;
+
+impl Run {
+    /// Whether the next call would create something of an order that was read long ago.
+    pub(super) fn is_stale(&self, now_ms: u64) -> bool {
+        let creates = matches!(self.placing.at, Place::AddHead { sent: false });
+        creates && self.stage == Stage::Place && now_ms.saturating_sub(self.read_ms) > FRESH_MS
+    }
+}
+
 impl Case {
     pub(super) fn may_reread(&self) -> bool {
         self.run.may_reread()
@@ -50,6 +62,7 @@ impl Case {
     /// Takes in the order as the shop has it.
     pub(super) fn on_order(&mut self, order: Order, context: &Context<'_>) {
         self.run.reread = false;
+        self.run.read_ms = context.now_ms;
         let key = OrderKey::of(&context.rules.shop_prefix, &order.number);
         if self.run.key.as_ref().is_some_and(|known| *known != key) {
             // What M3 has can be found by the first key only.

@@ -203,3 +203,29 @@ fn an_order_that_gets_another_number_waits_for_a_person() {
     assert_eq!(stands(&case), ("parked", Some(CauseKind::UnfitValue)));
     assert_eq!(case.run.key, Some(story::key()), "M3 knows it by this one");
 }
+
+#[test]
+fn an_order_that_waited_long_for_m3_is_read_again_before_it_is_created() {
+    let (case, now_ms) = led(to_look());
+    let hour = now_ms + 3_600_000;
+    let none = || ("look", found(&[], vec![]));
+    let table = [
+        ("cancelled meanwhile", hour, vec![none(), ("order", order(0, "C"))], "place"),
+        ("as it was", hour, vec![none(), ("order", order(0, "Q")), none()], "place"),
+        (
+            "changed meanwhile",
+            hour,
+            vec![none(), ("order", order(1, "Q")), ("order", order(1, "Q"))],
+            "customer",
+        ),
+        ("read a moment ago", now_ms + 60_000, vec![none()], "place"),
+    ];
+    for (name, at_ms, script, want) in table {
+        let mut case = case.clone();
+        play(&mut case, at_ms, script);
+        assert_eq!(case.run.stage.name(), want, "{name}");
+        let next = case.next(&context(&story::rules(), at_ms));
+        let heads = matches!(&next, Next::Do(Effect::Place(Ask::AddHead { .. })));
+        assert_eq!(heads, ["as it was", "read a moment ago"].contains(&name), "{name}: {next:?}");
+    }
+}
