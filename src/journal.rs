@@ -9,12 +9,14 @@
 //! What it does not: order between different journals, or uniqueness of events; an event whose
 //! sender was told of a failure may still be there after a restart.
 
-pub(crate) mod committer;
+#[doc(hidden)]
+pub mod committer;
 mod config;
 pub(crate) mod durable;
 mod joiner;
 mod manifest;
-pub(crate) mod record;
+#[doc(hidden)]
+pub mod record;
 mod segments;
 mod shelf;
 pub(crate) mod store;
@@ -25,7 +27,7 @@ mod tests;
 
 use crate::journal::{
     committer::{Limits, Queue, Refused, Weight},
-    record::LABEL_BYTES_MAX,
+    record::{LABEL_BYTES_MAX, Packing},
     shelf::Shelf,
     writer::Writer,
 };
@@ -163,6 +165,7 @@ pub struct Journal {
     settled: Arc<AtomicU64>,
     event_bytes_max: usize,
     queue_bytes_max: usize,
+    packing: Packing,
 }
 
 impl Journal {
@@ -181,8 +184,9 @@ impl Journal {
         };
         let (queue, committer) = committer::start("journal", writer, limits)
             .map_err(StoreError::io("start the committer"))?;
-        let Config { event_bytes_max, queue_bytes_max, .. } = *config;
-        let journal = Self { queue, shelf, head, settled, event_bytes_max, queue_bytes_max };
+        let Config { event_bytes_max, queue_bytes_max, compression: packing, .. } = *config;
+        let journal =
+            Self { queue, shelf, head, settled, event_bytes_max, queue_bytes_max, packing };
         Ok((journal, committer))
     }
 
@@ -199,7 +203,7 @@ impl Journal {
         let mut records = Vec::with_capacity(events.len());
         for event in events {
             self.check_size(&event)?;
-            let record = record::encode(&event);
+            let record = record::encode(&event, self.packing);
             records.push(record.map_err(|_| JournalError::Config("an event cannot be encoded"))?);
         }
         let entries = records.len();
