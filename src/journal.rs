@@ -11,7 +11,8 @@
 //! sender was told of a failure may still be there after a restart.
 
 mod again;
-pub(crate) mod committer;
+#[doc(hidden)]
+pub mod committer;
 mod config;
 pub mod copy;
 pub(crate) mod durable;
@@ -28,7 +29,8 @@ mod note;
 pub(crate) mod numbers;
 mod opening;
 mod rawlog;
-pub(crate) mod record;
+#[doc(hidden)]
+pub mod record;
 mod rescue;
 mod retention;
 mod segments;
@@ -41,7 +43,7 @@ mod tests;
 
 use crate::journal::{
     committer::{Limits, Queue, Refused, Weight},
-    record::LABEL_BYTES_MAX,
+    record::{LABEL_BYTES_MAX, Packing},
     shelf::Shelf,
     writer::Writer,
 };
@@ -237,6 +239,7 @@ pub struct OnDisk {
     settled: Arc<AtomicU64>,
     event_bytes_max: usize,
     queue_bytes_max: usize,
+    packing: Packing,
 }
 
 impl OnDisk {
@@ -265,8 +268,9 @@ impl OnDisk {
         };
         let (queue, committer) = committer::start("journal", writer, limits)
             .map_err(StoreError::io("start the committer"))?;
-        let Config { event_bytes_max, queue_bytes_max, .. } = *config;
-        let journal = Self { queue, shelf, head, settled, event_bytes_max, queue_bytes_max };
+        let Config { event_bytes_max, queue_bytes_max, compression: packing, .. } = *config;
+        let journal =
+            Self { queue, shelf, head, settled, event_bytes_max, queue_bytes_max, packing };
         Ok((journal, committer))
     }
 
@@ -283,7 +287,7 @@ impl OnDisk {
         let mut records = Vec::with_capacity(events.len());
         for event in events {
             self.check_size(&event)?;
-            let record = record::encode(&event);
+            let record = record::encode(&event, self.packing);
             records.push(record.map_err(|_| JournalError::Config("an event cannot be encoded"))?);
         }
         let entries = records.len();

@@ -28,8 +28,7 @@ const EMPTY_NAMES: [&str; 5] = ["utils", "helpers", "common", "misc", "mod"];
 const OURS: [&str; 3] = ["src", "tests", "sandbox/src"];
 
 /// Licences that `deny.toml` allows, too.
-const LICENCES: [&str; 12] = [
-    "0BSD",
+const LICENCES: [&str; 13] = [
     "MIT",
     "Apache-2.0",
     "Apache-2.0 WITH LLVM-exception",
@@ -41,6 +40,8 @@ const LICENCES: [&str; 12] = [
     "Zlib",
     "CC0-1.0",
     "CDLA-Permissive-2.0",
+    "0BSD",
+    "BSL-1.0",
 ];
 
 /// Packages that `deny.toml` bans, too: a second TLS stack, and errors without a type.

@@ -16,7 +16,7 @@ use std::{
 use tokio::sync::oneshot;
 
 /// What a committer writes to.
-pub(crate) trait Sink: Send + 'static {
+pub trait Sink: Send + 'static {
     /// What is written.
     type Entry: Send + 'static;
     /// What the sender is told.
@@ -34,24 +34,29 @@ pub(crate) trait Sink: Send + 'static {
 
 /// How much may wait, and how much is written in one go.
 #[derive(Clone, Copy, Debug)]
-#[expect(clippy::struct_field_names, reason = "a limit is named as in the configuration")]
-pub(crate) struct Limits {
-    pub(crate) batch_entries_max: usize,
-    pub(crate) batch_bytes_max: usize,
-    pub(crate) queue_len_max: usize,
-    pub(crate) queue_bytes_max: usize,
+pub struct Limits {
+    /// Entries that are written in one go.
+    pub batch_entries_max: usize,
+    /// Bytes that are written in one go.
+    pub batch_bytes_max: usize,
+    /// Entries that may wait.
+    pub queue_len_max: usize,
+    /// Bytes that may wait.
+    pub queue_bytes_max: usize,
 }
 
 /// How large an entry is.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Weight {
-    pub(crate) entries: usize,
-    pub(crate) bytes: usize,
+pub struct Weight {
+    /// How many entries it counts as.
+    pub entries: usize,
+    /// How many bytes it has.
+    pub bytes: usize,
 }
 
 /// Why an entry was not accepted, or not answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refused {
+pub enum Refused {
     /// The queue is full.
     Full,
     /// The committer has stopped.
@@ -87,7 +92,7 @@ impl Drop for Held {
 }
 
 /// The way in.
-pub(crate) struct Queue<S: Sink> {
+pub struct Queue<S: Sink> {
     jobs: SyncSender<Job<S>>,
     gauge: Arc<Gauge>,
     limits: Limits,
@@ -109,11 +114,7 @@ impl<S: Sink> Queue<S> {
     /// Hands in an entry and waits until it is written.
     ///
     /// An entry whose sender stops waiting is written all the same.
-    pub(crate) async fn submit(
-        &self,
-        entry: S::Entry,
-        weight: Weight,
-    ) -> Result<S::Answer, Refused> {
+    pub async fn submit(&self, entry: S::Entry, weight: Weight) -> Result<S::Answer, Refused> {
         let (answer, answered) = oneshot::channel();
         let held = self.hold(weight.bytes)?;
         self.send(Job::Write(Work { entry, weight, answer, held }))?;
@@ -121,7 +122,7 @@ impl<S: Sink> Queue<S> {
     }
 
     /// Asks for a tidy-up; one that is already due is enough.
-    pub(crate) fn wake(&self) {
+    pub fn wake(&self) {
         // A full queue means that the thread is at work and will tidy up after it.
         let _ = self.jobs.try_send(Job::Wake);
     }
@@ -188,7 +189,7 @@ impl Drop for Committer {
 }
 
 /// Starts the thread.
-pub(crate) fn start<S: Sink>(
+pub fn start<S: Sink>(
     name: &str,
     mut sink: S,
     limits: Limits,

@@ -1,6 +1,6 @@
 //! What an operator may set about the journal. Pure.
 
-use super::record::EVENT_BYTES_CEILING;
+use super::record::{EVENT_BYTES_CEILING, Packing};
 use serde::Deserialize;
 
 const KIB: usize = 1024;
@@ -41,6 +41,9 @@ pub struct Config {
     /// A database handle through which this much went is reopened, which bounds its memory.
     #[serde(default = "handle_bytes_max")]
     pub handle_bytes_max: u64,
+    /// How events are packed; what was packed otherwise before stays readable.
+    #[serde(default = "compression")]
+    pub compression: Packing,
 }
 
 fn segment_bytes_max() -> u64 {
@@ -71,6 +74,10 @@ fn handle_bytes_max() -> u64 {
     2 * MIB_DISK
 }
 
+fn compression() -> Packing {
+    Packing::Zstd
+}
+
 impl Config {
     /// What an absent table means.
     pub fn house() -> Self {
@@ -85,6 +92,7 @@ impl Config {
             keep_age_h: 0,
             keep_bytes: 0,
             handle_bytes_max: handle_bytes_max(),
+            compression: compression(),
         }
     }
 
@@ -130,6 +138,8 @@ mod tests {
             ("queue_len_max = 0", Some("queue_len_max")),
             ("event_bytes_max = 4194304", Some("queue_bytes_max")),
             ("handle_bytes_max = 1", Some("handle_bytes_max")),
+            ("compression = \"lz4\"", None),
+            ("compression = \"gzip\"", Some("zstd")),
             ("segment_byte_max = 1048576", Some("segment_byte_max")),
         ];
         for (text, want) in table {

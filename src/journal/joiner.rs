@@ -90,7 +90,7 @@ mod tests {
             received_ms: 0,
             body,
         };
-        record::encode(&event).unwrap()
+        record::encode(&event, record::Packing::Zstd).unwrap()
     }
 
     fn join(rows: &[(Vec<u8>, Vec<u8>)], first: u64, end: u64) -> Vec<Result<u64, (u64, u64)>> {

@@ -1,13 +1,14 @@
-//! The written form of one event: a format version, postcard, lz4 and a CRC-32.
+//! The written form of one event: a format version, postcard, zstd or lz4, and a CRC-32.
 //!
 //! Guarantees: a record that decodes is the one that was encoded; a record of a newer format is
 //! refused, never guessed at; no row is longer than [`VALUE_BYTES_MAX`]. Pure.
 
 use super::{Event, NewEvent, Seq};
-use lz4_flex::block::{compress_prepend_size, decompress, uncompressed_size};
+use lz4_flex::block::{compress_into, decompress, get_maximum_output_size};
 use serde::{Deserialize, Serialize};
-use std::borrow::Cow;
+use std::{borrow::Cow, cell::RefCell};
 use thiserror::Error;
+use zstd::bulk::{Compressor, Decompressor};
 
 /// The longest value given to the store.
 ///
@@ -21,22 +22,34 @@ pub(crate) const EVENT_BYTES_CEILING: usize = 16 * 1024 * 1024;
 /// Room for source, topic, entity and the fixed fields of an event.
 pub(crate) const LABEL_BYTES_MAX: usize = 1_024;
 
-const VERSION: u8 = 1;
+/// The newest version; a record that an older one can read is still written with that number.
+const VERSION: u8 = 2;
+/// Knows plain bytes and lz4.
+const VERSION_LZ4: u8 = 1;
 const PLAIN: u8 = 0;
 const LZ4: u8 = 1;
+/// Since version 2.
+const ZSTD: u8 = 2;
+const ZSTD_LEVEL: i32 = 1;
+/// Before packed bytes: how many they were.
+const LENGTH_BYTES: usize = 4;
 /// Version, packing, stored length, checksum.
 const HEAD_BYTES: usize = 10;
 const KEY_BYTES: usize = 10;
 
 /// Why bytes are not a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub(crate) enum RecordError {
+pub enum RecordError {
+    /// Bytes are missing at the end.
     #[error("the record is cut short")]
     Short,
+    /// A newer version wrote it.
     #[error("the record's format {0} is newer than this version")]
     Newer(u8),
+    /// A byte is not what was written.
     #[error("the record's checksum does not match")]
     Checksum,
+    /// It is whole and yet not an event.
     #[error("the record cannot be read")]
     Malformed,
 }
@@ -54,8 +67,28 @@ struct Meta<'a> {
     received_ms: u64,
 }
 
-/// Encodes one event.
-pub(crate) fn encode(event: &NewEvent) -> Result<Vec<u8>, RecordError> {
+/// How the bytes of a record are packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Packing {
+    /// As they are.
+    None,
+    /// Fast; JSON shrinks to about a half.
+    Lz4,
+    /// JSON shrinks to about a third, so that least is written.
+    Zstd,
+}
+
+thread_local! {
+    /// Making these takes longer than using them.
+    static PACKER: RefCell<Option<Compressor<'static>>> =
+        RefCell::new(Compressor::new(ZSTD_LEVEL).ok());
+    static UNPACKER: RefCell<Option<Decompressor<'static>>> =
+        RefCell::new(Decompressor::new().ok());
+}
+
+/// Encodes one event; what does not shrink is stored as it is.
+pub fn encode(event: &NewEvent, packing: Packing) -> Result<Vec<u8>, RecordError> {
     let meta = Meta {
         source: Cow::Borrowed(&event.source),
         topic: Cow::Borrowed(&event.topic),
@@ -63,26 +96,59 @@ pub(crate) fn encode(event: &NewEvent) -> Result<Vec<u8>, RecordError> {
         delivery: event.delivery,
         received_ms: event.received_ms,
     };
-    let mut plain = postcard::to_stdvec(&meta).map_err(|_| RecordError::Malformed)?;
+    let plain = Vec::with_capacity(LABEL_BYTES_MAX.saturating_add(event.body.len()));
+    let mut plain = postcard::to_extend(&meta, plain).map_err(|_| RecordError::Malformed)?;
     plain.extend_from_slice(&event.body);
-    let packed = compress_prepend_size(&plain);
-    let (packing, payload) =
-        if packed.len() < plain.len() { (LZ4, packed) } else { (PLAIN, plain) };
+    let (version, packing, mut record) = match packing {
+        Packing::None => None,
+        Packing::Lz4 => pack_lz4(&plain).map(|record| (VERSION_LZ4, LZ4, record)),
+        Packing::Zstd => pack_zstd(&plain).map(|record| (VERSION, ZSTD, record)),
+    }
+    .filter(|(_, _, record)| record.len() < HEAD_BYTES.saturating_add(plain.len()))
+    .unwrap_or_else(|| (VERSION_LZ4, PLAIN, [&[0; HEAD_BYTES], plain.as_slice()].concat()));
+    let (front, rest) = record.split_first_chunk_mut::<6>().ok_or(RecordError::Malformed)?;
+    let (sum, payload) = rest.split_first_chunk_mut::<4>().ok_or(RecordError::Malformed)?;
     let length = u32::try_from(payload.len()).map_err(|_| RecordError::Malformed)?;
-    let mut record = Vec::with_capacity(HEAD_BYTES + payload.len());
-    record.extend([VERSION, packing]);
-    record.extend(length.to_le_bytes());
-    record.extend(checksum(&record, &payload).to_le_bytes());
-    record.extend(payload);
+    let mut bytes = [version, packing].into_iter().chain(length.to_le_bytes());
+    front.fill_with(|| bytes.next().unwrap_or(0));
+    *sum = checksum(front, payload).to_le_bytes();
+    record.shrink_to_fit();
     Ok(record)
 }
 
+/// Returns room for the head, the plain length and what a packer fills in; `None` if it fails.
+fn pack(
+    plain: &[u8],
+    bound: usize,
+    fill: impl FnOnce(&mut [u8]) -> Option<usize>,
+) -> Option<Vec<u8>> {
+    let plain_bytes = u32::try_from(plain.len()).ok()?;
+    let begin = HEAD_BYTES + LENGTH_BYTES;
+    let mut record = vec![0; begin.checked_add(bound)?];
+    record.get_mut(HEAD_BYTES..begin)?.copy_from_slice(&plain_bytes.to_le_bytes());
+    let packed_bytes = fill(record.get_mut(begin..)?)?;
+    record.truncate(begin.checked_add(packed_bytes)?);
+    Some(record)
+}
+
+fn pack_lz4(plain: &[u8]) -> Option<Vec<u8>> {
+    pack(plain, get_maximum_output_size(plain.len()), |room| compress_into(plain, room).ok())
+}
+
+fn pack_zstd(plain: &[u8]) -> Option<Vec<u8>> {
+    // What is longer than the plain bytes is of no use, so there is no room for it either.
+    pack(plain, plain.len(), |room| {
+        PACKER.with_borrow_mut(|packer| packer.as_mut()?.compress_to_buffer(plain, room).ok())
+    })
+}
+
 /// Decodes one record.
-pub(crate) fn decode(seq: Seq, record: &[u8]) -> Result<Event, RecordError> {
+pub fn decode(seq: Seq, record: &[u8]) -> Result<Event, RecordError> {
     let head = check(record)?;
     let plain = match head.packing {
         PLAIN => Cow::Borrowed(head.payload),
-        LZ4 => Cow::Owned(unpack(head.payload)?),
+        LZ4 => Cow::Owned(unpack(head.payload, |packed, bytes| decompress(packed, bytes).ok())?),
+        ZSTD => Cow::Owned(unpack(head.payload, unpack_zstd)?),
         _ => return Err(RecordError::Malformed),
     };
     let (meta, body) =
@@ -161,12 +227,23 @@ fn checksum(front: &[u8], payload: &[u8]) -> u32 {
     hasher.finalize()
 }
 
-fn unpack(payload: &[u8]) -> Result<Vec<u8>, RecordError> {
-    let (plain_bytes, packed) = uncompressed_size(payload).map_err(|_| RecordError::Malformed)?;
+fn unpack(
+    payload: &[u8],
+    expand: impl FnOnce(&[u8], usize) -> Option<Vec<u8>>,
+) -> Result<Vec<u8>, RecordError> {
+    let (plain_bytes, packed) =
+        payload.split_first_chunk::<LENGTH_BYTES>().ok_or(RecordError::Malformed)?;
+    let plain_bytes =
+        usize::try_from(u32::from_le_bytes(*plain_bytes)).map_err(|_| RecordError::Malformed)?;
     if plain_bytes > EVENT_BYTES_CEILING + LABEL_BYTES_MAX {
         return Err(RecordError::Malformed);
     }
-    decompress(packed, plain_bytes).map_err(|_| RecordError::Malformed)
+    let plain = expand(packed, plain_bytes).ok_or(RecordError::Malformed)?;
+    if plain.len() == plain_bytes { Ok(plain) } else { Err(RecordError::Malformed) }
+}
+
+fn unpack_zstd(packed: &[u8], plain_bytes: usize) -> Option<Vec<u8>> {
+    UNPACKER.with_borrow_mut(|unpacker| unpacker.as_mut()?.decompress(packed, plain_bytes).ok())
 }
 
 #[cfg(test)]
@@ -190,9 +267,10 @@ mod tests {
         fn what_was_encoded_is_decoded(
             body in proptest::collection::vec(any::<u8>(), 0..20_000),
             repeat in 1..4_usize,
+            packing in proptest::sample::select(&[Packing::None, Packing::Lz4, Packing::Zstd]),
         ) {
             let new = event(body.repeat(repeat));
-            let record = encode(&new).unwrap();
+            let record = encode(&new, packing).unwrap();
             let got = decode(Seq(9), &record).unwrap();
             prop_assert_eq!(got.body, new.body);
             prop_assert_eq!(got.topic, new.topic);
@@ -202,8 +280,9 @@ mod tests {
         }
 
         #[test]
-        fn no_single_altered_bit_is_overlooked(at in 0..60_usize, bit in 0..8_u8) {
-            let mut record = encode(&event(b"{\"number\":\"1042\"}".to_vec())).unwrap();
+        fn no_single_altered_bit_is_overlooked(at in 0..90_usize, bit in 0..8_u8) {
+            let body = b"{\"number\":\"1042\"}".repeat(5);
+            let mut record = encode(&event(body), Packing::Zstd).unwrap();
             let at = at % record.len();
             record[at] ^= 1 << bit;
             prop_assert!(decode(Seq(1), &record).is_err());
@@ -217,9 +296,29 @@ mod tests {
 
     #[test]
     fn a_record_of_a_newer_format_is_refused_by_its_number() {
-        let mut record = encode(&event(Vec::new())).unwrap();
+        let mut record = encode(&event(Vec::new()), Packing::Zstd).unwrap();
         record[0] = VERSION + 1;
         assert_eq!(decode(Seq(1), &record).unwrap_err(), RecordError::Newer(VERSION + 1));
+    }
+
+    #[test]
+    fn a_record_carries_the_oldest_version_that_can_read_it() {
+        let text = b"{\"number\":\"1042\",\"total\":\"12.00\"}".repeat(9);
+        let mut random = fastrand::Rng::with_seed(5);
+        let noise: Vec<u8> = (0..300).map(|_| random.u8(..)).collect();
+        for (packing, body, want) in [
+            (Packing::None, &text, (1, PLAIN)),
+            (Packing::Lz4, &text, (1, LZ4)),
+            (Packing::Zstd, &text, (2, ZSTD)),
+            (Packing::Lz4, &noise, (1, PLAIN)),
+            (Packing::Zstd, &noise, (1, PLAIN)),
+        ] {
+            let mut new = event(body.clone());
+            new.delivery = std::array::from_fn(|_| random.u8(..));
+            let record = encode(&new, packing).unwrap();
+            assert_eq!((record[0], record[1]), want, "{packing:?}");
+            assert_eq!(decode(Seq(1), &record).unwrap().body, *body, "{packing:?}");
+        }
     }
 
     #[test]
