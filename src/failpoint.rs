@@ -113,10 +113,10 @@ mod armed {
             return;
         }
         let told = format!("{what:?}");
-        let name = |text: &str| text.chars().take_while(|c| c.is_alphanumeric()).collect();
-        let outer: String = name(&told);
+        let word = |text: &str| text.chars().take_while(|c| c.is_alphanumeric()).collect();
+        let outer: String = word(&told);
         let inner: String = match told.strip_prefix(&format!("{outer}(")) {
-            Some(rest) => format!(".{}", name(rest)),
+            Some(rest) => format!(".{}", word(rest)),
             None => String::new(),
         };
         pass(&format!("{kind}.{outer}{inner}.{when}"));
