@@ -6,6 +6,7 @@
 //!    configuration (it cannot), 70 a part gave up (it can), 1 `doctor` or `journal verify` found something.
 //! 3. `run` never ends the process; a caller in the same process gets a [`Fault`].
 
+pub mod backup;
 mod check;
 mod destinations;
 mod doctor;
@@ -47,6 +48,10 @@ enum Command {
     Doctor(ConfigFile),
     /// Look after what was set aside for a person.
     Parked(Parked),
+    /// Write a back-up of journal and state to one file; the gateway may run.
+    Backup(backup::Backup),
+    /// Check a back-up and build an empty state folder from it.
+    Restore(backup::Restore),
     /// Look at the events on the disk; the gateway must be stopped.
     Journal(journal::Journal),
     /// Open one database and look at it. What the gateway starts before it opens one itself.
@@ -80,6 +85,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Result<(), Fault> {
         Command::Check(file) => say(&check::told(&config::load(&file.path)?.config)),
         Command::Doctor(file) => doctor::run(&config::load(&file.path)?),
         Command::Parked(parked) => parked::run(&parked),
+        Command::Backup(backup) => backup::run(&backup),
+        Command::Restore(restore) => backup::restore(&restore),
         Command::Journal(journal) => journal::run(&journal),
         Command::Look(look) => journal::look(&look),
         Command::Version => say(&format!("causeway {}\n", env!("CARGO_PKG_VERSION"))),
@@ -135,7 +142,7 @@ mod tests {
 
     #[test]
     fn each_command_is_understood() {
-        let table: [&[&str]; 15] = [
+        let table: [&[&str]; 18] = [
             &["gateway", "--config", "f"],
             &["check"],
             &["doctor", "--config", "f"],
@@ -149,6 +156,9 @@ mod tests {
             &["journal", "show", "117", "--body"],
             &["journal", "export", "--from", "5", "--to", "9"],
             &["journal", "export"],
+            &["backup", "/mnt/stick", "--config", "f"],
+            &["restore", "causeway.backup"],
+            &["restore", "--check", "causeway.backup"],
             &["verify-store", "/s/journal/00000000000000000001"],
             &["version"],
         ];

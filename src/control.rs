@@ -5,7 +5,14 @@
 //! a stranger on the machine cannot connect (the folder and the socket are 0700 and
 //! 0600), and nobody can hold the door open or fill memory (limits below).
 
-use crate::delivery::desk::{Ask, Reply, Request};
+use crate::{
+    backup::{self, Contents},
+    delivery::desk::{Ask, Reply, Request},
+    journal::Journal,
+    log,
+    state::State,
+};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{
     fs, io,
     os::unix::fs::PermissionsExt,
@@ -33,6 +40,18 @@ const ANSWER_BYTES_MAX: u64 = 16 * 1024 * 1024;
 const QUESTIONS_MAX: usize = 4;
 /// Time for one question and its answer.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(30);
+/// Time for an errand.
+const ERRAND_TIME_MAX: Duration = Duration::from_hours(2);
+
+/// Something to be done that takes its time, beside the work on orders.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Errand {
+    /// Write a back-up.
+    Backup {
+        /// A new file, or a folder to put one in; absolute.
+        target: PathBuf,
+    },
+}
 
 /// Why a question was not answered. The text continues "could not ask the gateway: ".
 #[derive(Debug, Error)]
@@ -49,7 +68,7 @@ pub enum ControlError {
     #[error("the gateway did not answer")]
     Broken(#[source] io::Error),
     /// The gateway took too long.
-    #[error("the gateway did not answer within {ANSWER_TIME_MAX:?}")]
+    #[error("the gateway did not answer in time")]
     Slow,
     /// The answer is not one.
     #[error("the answer cannot be read; are both of the same version?")]
@@ -64,13 +83,18 @@ pub enum ControlError {
 pub struct Door {
     listener: UnixListener,
     desk: mpsc::Sender<Request>,
+    stores: (State, Journal),
 }
 
 impl Door {
     /// Opens the door; a socket that an earlier start left behind is replaced.
     ///
     /// The caller holds the lock of the state folder, so nobody else is behind it.
-    pub fn open(state_dir: &Path, desk: mpsc::Sender<Request>) -> io::Result<Self> {
+    pub fn open(
+        state_dir: &Path,
+        desk: mpsc::Sender<Request>,
+        stores: (State, Journal),
+    ) -> io::Result<Self> {
         let path = state_dir.join(SOCKET);
         match fs::remove_file(&path) {
             Ok(()) => {}
@@ -79,7 +103,7 @@ impl Door {
         }
         let listener = UnixListener::bind(&path)?;
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
-        Ok(Self { listener, desk })
+        Ok(Self { listener, desk, stores })
     }
 
     /// Answers until told to stop.
@@ -94,8 +118,8 @@ impl Door {
             };
             match came {
                 Some(Ok((stream, _))) => {
-                    let desk = self.desk.clone();
-                    conversations.spawn(timeout(ANSWER_TIME_MAX, converse(stream, desk)));
+                    let (desk, stores) = (self.desk.clone(), self.stores.clone());
+                    conversations.spawn(converse(stream, desk, stores));
                 }
                 Some(Err(fault)) => tracing::warn!(%fault, "the control socket refused"),
                 None => {}
@@ -104,17 +128,47 @@ impl Door {
     }
 }
 
-async fn converse(mut stream: UnixStream, desk: mpsc::Sender<Request>) -> io::Result<()> {
+async fn converse(
+    mut stream: UnixStream,
+    desk: mpsc::Sender<Request>,
+    stores: (State, Journal),
+) -> io::Result<()> {
     let (reader, mut writer) = stream.split();
     let mut line = String::new();
-    BufReader::new(reader.take(QUESTION_BYTES_MAX)).read_line(&mut line).await?;
-    let answer = match serde_json::from_str::<Ask>(&line) {
-        Ok(ask) => ask_desk(ask, &desk).await,
-        Err(fault) => Err(format!("the question cannot be read: {fault}")),
+    let mut reader = BufReader::new(reader.take(QUESTION_BYTES_MAX));
+    timeout(ANSWER_TIME_MAX, reader.read_line(&mut line)).await??;
+    let mut text = if let Ok(errand) = serde_json::from_str::<Errand>(&line) {
+        serde_json::to_vec(&run_errand(errand, stores).await)?
+    } else {
+        let answer = match serde_json::from_str::<Ask>(&line) {
+            Ok(ask) => timeout(ANSWER_TIME_MAX, ask_desk(ask, &desk)).await?,
+            Err(fault) => Err(format!("the question cannot be read: {fault}")),
+        };
+        serde_json::to_vec(&answer)?
     };
-    let mut text = serde_json::to_vec(&answer)?;
     text.push(b'\n');
-    writer.write_all(&text).await
+    timeout(ANSWER_TIME_MAX, writer.write_all(&text)).await?
+}
+
+/// Runs an errand where it may block.
+async fn run_errand(
+    errand: Errand,
+    (state, journal): (State, Journal),
+) -> Result<Contents, String> {
+    let Errand::Backup { target } = errand;
+    if !target.is_absolute() {
+        return Err(format!("{} is not an absolute path", target.display()));
+    }
+    let mut work = JoinSet::new();
+    work.spawn_blocking(move || backup::write(&state, &journal, &target));
+    match work.join_next().await {
+        Some(Ok(Ok(contents))) => {
+            tracing::info!(file = %contents.file.display(), "a back-up was written");
+            Ok(contents)
+        }
+        Some(Ok(Err(fault))) => Err(format!("could not write the back-up: {}", log::chain(&fault))),
+        Some(Err(_)) | None => Err("the back-up was interrupted".to_owned()),
+    }
 }
 
 async fn ask_desk(ask: Ask, desk: &mpsc::Sender<Request>) -> Result<Reply, String> {
@@ -126,20 +180,30 @@ async fn ask_desk(ask: Ask, desk: &mpsc::Sender<Request>) -> Result<Reply, Strin
 
 /// Asks the gateway that runs on a state folder.
 pub async fn ask(state_dir: &Path, ask: &Ask) -> Result<Reply, ControlError> {
-    let path = state_dir.join(SOCKET);
-    let talk = async {
-        let stream = UnixStream::connect(&path).await;
-        let mut stream =
-            stream.map_err(|source| ControlError::NoGateway { path: path.clone(), source })?;
-        let mut question = serde_json::to_vec(ask).map_err(ControlError::Unreadable)?;
-        question.push(b'\n');
-        stream.write_all(&question).await.map_err(ControlError::Broken)?;
-        let mut answer = Vec::new();
-        let mut reader = stream.take(ANSWER_BYTES_MAX);
-        reader.read_to_end(&mut answer).await.map_err(ControlError::Broken)?;
-        let answer: Result<Reply, String> =
-            serde_json::from_slice(&answer).map_err(ControlError::Unreadable)?;
-        answer.map_err(ControlError::Refused)
-    };
+    let talk = talk(state_dir, ask);
     timeout(ANSWER_TIME_MAX, talk).await.map_err(|_| ControlError::Slow)?
+}
+
+/// Has the gateway that runs on a state folder do an errand, and waits until it is done.
+pub async fn send(state_dir: &Path, errand: &Errand) -> Result<Contents, ControlError> {
+    let talk = talk(state_dir, errand);
+    timeout(ERRAND_TIME_MAX, talk).await.map_err(|_| ControlError::Slow)?
+}
+
+async fn talk<T: DeserializeOwned>(
+    state_dir: &Path,
+    question: &impl Serialize,
+) -> Result<T, ControlError> {
+    let path = state_dir.join(SOCKET);
+    let stream = UnixStream::connect(&path).await;
+    let mut stream = stream.map_err(|source| ControlError::NoGateway { path, source })?;
+    let mut question = serde_json::to_vec(question).map_err(ControlError::Unreadable)?;
+    question.push(b'\n');
+    stream.write_all(&question).await.map_err(ControlError::Broken)?;
+    let mut answer = Vec::new();
+    let mut reader = stream.take(ANSWER_BYTES_MAX);
+    reader.read_to_end(&mut answer).await.map_err(ControlError::Broken)?;
+    let answer: Result<T, String> =
+        serde_json::from_slice(&answer).map_err(ControlError::Unreadable)?;
+    answer.map_err(ControlError::Refused)
 }

@@ -18,6 +18,7 @@ use crate::{
     control::Door,
     delivery::{
         cases::Cases,
+        desk::Request,
         dispatch::{Delivery, Tally},
         events,
         perform::Performer,
@@ -100,10 +101,16 @@ pub struct Foundation {
 /// Starts every part that is configured. The foundation is dropped after the supervisor has stopped.
 pub async fn start(frame: &Frame) -> Result<Foundation, GatewayError> {
     let Frame { loaded: Loaded { config, credentials }, supervisor, metrics, picture } = frame;
-    let (state, state_committer) = State::open(&config.state_dir.join("state"), &config.state)?;
+    let (state, state_committer) =
+        State::open_with(&config.state_dir.join("state"), &config.state, &Guard::own())?;
     let (journal, journal_committer) = open_journal(config, &state)?;
     listen(config, credentials, supervisor, journal.clone(), metrics).await?;
     let tally = watch::Sender::new(Tally::default());
+    let (desk, requests) = mpsc::channel(QUESTIONS_WAITING_MAX);
+    let opened = |source| GatewayError::Door { what: "the control socket", source };
+    let door = Door::open(&config.state_dir, desk, (state.clone(), journal.clone()));
+    let door = Arc::new(door.map_err(opened)?);
+    supervisor.keep("control", move |stop| Arc::clone(&door).run(stop));
     let mut gates = Vec::new();
     if let (Some(xcart), Some(m3), Some(rules)) = (&config.xcart, &config.m3, &config.order_to_cash)
     {
@@ -114,7 +121,7 @@ pub async fn start(frame: &Frame) -> Result<Foundation, GatewayError> {
         gates = vec![Gated::Shop(shop.clone()), Gated::M3(m3.clone())];
         let stores = (journal.clone(), state);
         poll(config, frame, (shop.clone(), &stores), rules);
-        deliver(frame, stores, (shop, m3), rules, tally.clone())?;
+        deliver(frame, stores, (shop, m3), rules, (requests, tally.clone()));
     } else {
         tracing::warn!(
             "no [xcart], [m3] or [order_to_cash]: events are kept, nothing is carried over"
@@ -160,8 +167,8 @@ async fn listen(
     let Some(intake) = &config.intake else { return Ok(()) };
     let sources = intake.sources(credentials)?;
     let tls = intake.tls.server(&config.state_dir.join("tls"))?;
-    let mut memory = Recent::new(DELIVERIES_REMEMBERED_MAX);
-    shelf::recall(&journal, &mut memory, DELIVERIES_RECALLED_MAX)?;
+    let memory = Arc::new(std::sync::Mutex::new(Recent::new(DELIVERIES_REMEMBERED_MAX)));
+    recall(supervisor, journal.clone(), Arc::clone(&memory));
     let shelf = Once::new(Book(journal), memory, DELIVERY_REMEMBERED);
     let reception = Reception::new(sources, shelf, intake.limits, metrics.received.clone());
     let listener = Listener::bind(intake.listen, tls, intake.limits, reception).await;
@@ -172,18 +179,26 @@ async fn listen(
     Ok(())
 }
 
+/// Reads the last deliveries back, beside the start: one that comes again before costs a look only.
+fn recall(supervisor: &Supervisor, journal: Journal, memory: Arc<std::sync::Mutex<Recent>>) {
+    supervisor.run_once("recall", move |stop| async move {
+        let read = move || {
+            shelf::recall(&journal, &memory, DELIVERIES_RECALLED_MAX, || stop.is_cancelled())
+        };
+        if let Ok(Err(fault)) = tokio::task::spawn_blocking(read).await {
+            tracing::warn!(why = log::chain(&fault), "not every delivery was read back");
+        }
+    });
+}
+
 fn deliver(
     frame: &Frame,
     (journal, state): (Journal, State),
     (shop, m3): (Shop, M3),
     rules: &Rules,
-    tally: watch::Sender<Tally>,
-) -> Result<(), GatewayError> {
+    (requests, tally): (mpsc::Receiver<Request>, watch::Sender<Tally>),
+) {
     let config = &frame.loaded.config;
-    let (desk, requests) = mpsc::channel(QUESTIONS_WAITING_MAX);
-    let opened = |source| GatewayError::Door { what: "the control socket", source };
-    let door = Arc::new(Door::open(&config.state_dir, desk).map_err(opened)?);
-    frame.supervisor.keep("control", move |stop| Arc::clone(&door).run(stop));
     let rules = Arc::new(rules.clone());
     let performer = Performer::new(shop, m3, state.clone(), Arc::clone(&rules));
     let parts = (journal, Cases::new(state), performer);
@@ -194,7 +209,6 @@ fn deliver(
         let delivery = Arc::clone(&delivery);
         async move { delivery.lock().await.run(stop).await }
     });
-    Ok(())
 }
 
 /// A system we call, as far as the picture shows it.

@@ -12,20 +12,22 @@
 
 pub(crate) mod committer;
 mod config;
+pub mod copy;
 pub(crate) mod durable;
 pub mod guard;
 pub mod inspect;
 mod joiner;
-mod logfile;
+pub(crate) mod logfile;
 mod lossbook;
 mod losses;
 mod manifest;
 mod note;
-mod numbers;
+pub(crate) mod numbers;
 mod opening;
 mod rawlog;
 pub(crate) mod record;
 mod rescue;
+mod retention;
 mod segments;
 mod shelf;
 pub(crate) mod store;
@@ -209,6 +211,16 @@ pub struct Condition {
     pub refusing: Option<String>,
     /// How many segments wait to be rescued.
     pub suspects: usize,
+}
+
+/// Reads a record as a back-up holds it.
+pub(crate) fn decode(seq: Seq, record: &[u8]) -> Result<Event, JournalError> {
+    record::decode(seq, record).map_err(|error| match error {
+        record::RecordError::Newer(version) => JournalError::Newer(seq, version),
+        record::RecordError::Short
+        | record::RecordError::Checksum
+        | record::RecordError::Malformed => JournalError::Damaged { missing: vec![seq.0..=seq.0] },
+    })
 }
 
 /// A handle to the journal; clones share it.

@@ -11,6 +11,7 @@ pub mod order;
 pub mod retry;
 pub mod secret;
 
+pub mod backup;
 pub mod journal;
 pub mod state;
 

@@ -12,9 +12,12 @@
 
 mod ballast;
 mod config;
+pub mod copy;
 mod generation;
 mod group;
 mod live;
+mod mark;
+mod rescue;
 mod row;
 mod writer;
 
@@ -34,7 +37,7 @@ use std::{
 use thiserror::Error;
 
 pub use crate::{
-    journal::{Committer, StoreError},
+    journal::{Committer, Guard, StoreError},
     state::{config::Config, group::Batch},
 };
 
@@ -114,10 +117,22 @@ pub struct State {
 }
 
 impl State {
-    /// Opens the state in `folder`, which is created if need be, and raises the epoch durably. Blocks.
+    /// Opens the state in `folder`, which is created if need be, and raises the epoch durably, in this
+    /// process alone. Blocks.
     pub fn open(folder: &Path, config: &Config) -> Result<(Self, Committer), StateError> {
+        Self::open_with(folder, config, &Guard::Here)
+    }
+
+    /// Opens the state in `folder`, which is created if need be, and raises the epoch durably. Blocks.
+    ///
+    /// A damaged state is put aside and rescued first, as far as it can be read.
+    pub fn open_with(
+        folder: &Path,
+        config: &Config,
+        guard: &Guard,
+    ) -> Result<(Self, Committer), StateError> {
         config.check().map_err(StateError::Config)?;
-        let (writer, live) = writer::open(folder, config)?;
+        let (writer, live) = writer::open(folder, config, guard)?;
         let epoch = writer.epoch();
         let limits = Limits {
             batch_entries_max: config.batch_commits_max,

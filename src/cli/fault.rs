@@ -4,6 +4,7 @@
 //! the unit keeps systemd from restarting into a broken configuration for ever.
 
 use crate::{
+    backup::BackupError,
     config::ConfigError,
     control::ControlError,
     journal::{JournalError, StoreError, guard},
@@ -54,6 +55,12 @@ pub enum Fault {
     /// The journal on the disk cannot be looked at.
     #[error("could not look at the journal")]
     Journal(#[from] JournalError),
+    /// A back-up was not written.
+    #[error("could not write the back-up")]
+    NoBackup(#[source] BackupError),
+    /// A back-up was not restored.
+    #[error("could not restore the back-up")]
+    NoRestore(#[source] BackupError),
     /// A running gateway has the journal.
     #[error("the gateway is running and has the journal; stop it first")]
     InUse,
@@ -79,6 +86,7 @@ impl Fault {
             Self::Unsaid(_) => ExitCode::from(74),
             Self::Control(_) => ExitCode::from(69),
             Self::Journal(_) => ExitCode::from(74),
+            Self::NoBackup(_) | Self::NoRestore(_) => ExitCode::from(74),
             Self::InUse => ExitCode::from(75),
             Self::Missing(_) => ExitCode::from(1),
             Self::Unfit(found) => ExitCode::from(guard::status(found)),

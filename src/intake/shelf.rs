@@ -20,7 +20,7 @@ use crate::{
 };
 use hyper::body::Bytes;
 use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -31,22 +31,28 @@ const RECALL_EVENTS_MAX: usize = 256;
 const RECALL_BYTES_MAX: usize = 1024 * 1024;
 
 /// Fills a memory from the newest `events_max` events of the journal, so that a
-/// delivery repeated across a restart is known again. Blocks while it reads.
+/// delivery repeated across a restart is known again. Blocks while it reads, until
+/// `is_over` says that nobody needs it any more.
 ///
 /// What the journal has already dropped is not recalled.
 pub fn recall(
     journal: &Journal,
-    memory: &mut impl Memory,
+    memory: &Mutex<impl Memory>,
     events_max: u64,
+    is_over: impl Fn() -> bool,
 ) -> Result<(), JournalError> {
     let stats = journal.stats();
     let mut from = stats.first.0.max(stats.next.0.saturating_sub(events_max));
-    while from < stats.next.0 {
+    while from < stats.next.0 && !is_over() {
         let events = journal.read(Seq(from), RECALL_EVENTS_MAX, RECALL_BYTES_MAX)?;
         let Some(last) = events.last() else { break };
         from = last.seq.0.saturating_add(1);
+        let mut memory = memory.lock().unwrap_or_else(PoisonError::into_inner);
         for event in events {
-            memory.remember(event.delivery, event.received_ms);
+            // One that came again meanwhile is remembered better.
+            if memory.taken_at(&event.delivery).is_none() {
+                memory.remember(event.delivery, event.received_ms);
+            }
         }
     }
     Ok(())
@@ -73,14 +79,14 @@ pub trait Ledger: Send + Sync + 'static {
 #[derive(Debug)]
 pub struct Once<L, M> {
     ledger: L,
-    memory: Mutex<M>,
+    memory: Arc<Mutex<M>>,
     window: Duration,
 }
 
 impl<L: Ledger, M: Memory + Send + 'static> Once<L, M> {
     /// Keeps in `ledger` what `memory` has not seen within `window`.
-    pub fn new(ledger: L, memory: M, window: Duration) -> Self {
-        Self { ledger, memory: Mutex::new(memory), window }
+    pub fn new(ledger: L, memory: Arc<Mutex<M>>, window: Duration) -> Self {
+        Self { ledger, memory, window }
     }
 
     fn memory(&self) -> MutexGuard<'_, M> {
@@ -136,7 +142,8 @@ mod tests {
     #[tokio::test]
     async fn a_delivery_that_was_lost_may_come_again_and_one_that_was_kept_is_not_kept_twice() {
         let ledger = SimLedger(Mutex::new(vec![Err(NotKept::Full), Ok(7), Ok(8)]));
-        let shelf = Once::new(ledger, Recent::new(8), Duration::from_hours(1));
+        let shelf =
+            Once::new(ledger, Arc::new(Mutex::new(Recent::new(8))), Duration::from_hours(1));
         let signal = |n| Signal {
             source: "shop".to_owned(),
             topic: Topic::OrderUpdated,
@@ -172,8 +179,11 @@ mod tests {
         journal.append_all((1..=5).map(event).collect()).await.unwrap();
         drop((journal, committer));
         let (journal, _committer) = Journal::open(folder.path(), &config).unwrap();
-        let mut recent = Recent::new(8);
-        recall(&journal, &mut recent, 3).unwrap();
+        let recent = Mutex::new(Recent::new(8));
+        recall(&journal, &recent, 3, || true).unwrap();
+        assert_eq!(recent.lock().unwrap().taken_at(&[5; 32]), None, "nobody needs it");
+        recall(&journal, &recent, 3, || false).unwrap();
+        let recent = recent.into_inner().unwrap();
         let known: Vec<_> = (1..=5).map(|n| recent.taken_at(&[n; 32])).collect();
         assert_eq!(known, [None, None, Some(3), Some(4), Some(5)]);
     }

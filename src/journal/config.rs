@@ -31,6 +31,13 @@ pub struct Config {
     pub event_bytes_max: usize,
     /// Below this much free space nothing is accepted; absent: two segments.
     pub free_bytes_min: Option<u64>,
+    /// Settled segments are kept for so many hours, to look at them; 0: not for their age.
+    #[serde(default)]
+    pub keep_age_h: u64,
+    /// Settled segments are kept up to so many bytes, to look at them; 0: not for their size. With
+    /// both, one is removed when either is exceeded.
+    #[serde(default)]
+    pub keep_bytes: u64,
     /// A database handle through which this much went is reopened, which bounds its memory.
     #[serde(default = "handle_bytes_max")]
     pub handle_bytes_max: u64,
@@ -75,6 +82,8 @@ impl Config {
             queue_bytes_max: queue_bytes_max(),
             event_bytes_max: event_bytes_max(),
             free_bytes_min: None,
+            keep_age_h: 0,
+            keep_bytes: 0,
             handle_bytes_max: handle_bytes_max(),
         }
     }
@@ -82,6 +91,11 @@ impl Config {
     /// Returns below how much free space nothing is accepted.
     pub fn free_bytes_min(&self) -> u64 {
         self.free_bytes_min.unwrap_or_else(|| self.segment_bytes_max.saturating_mul(2))
+    }
+
+    /// Returns whether settled segments are kept for a while.
+    pub(crate) fn keeps_settled(&self) -> bool {
+        self.keep_age_h > 0 || self.keep_bytes > 0
     }
 
     /// Says what is wrong with these limits, if anything.

@@ -121,11 +121,7 @@ impl LogFile {
         let mut rows = Rows::default();
         let mut prefixes = BTreeMap::new();
         self.walk(0, |offset, message| {
-            let place = |value: &[u8]| Place {
-                offset: offset
-                    .saturating_add(u64::try_from(message.offset(value)).unwrap_or(u64::MAX)),
-                bytes: value.len(),
-            };
+            let place = |value: &[u8]| place(offset, message, value);
             match message.change() {
                 Some(Change::Page { prefix, rows: found, .. }) => {
                     prefixes.insert(message.page, prefix);
@@ -139,6 +135,42 @@ impl LogFile {
                     }
                 }
                 Some(Change::Delete { .. } | Change::Free) | None => {}
+            }
+            ControlFlow::Continue(())
+        })?;
+        Ok(rows)
+    }
+
+    /// Finds the newest version of every row of any database. Where a message is broken an older
+    /// version of its rows may be found, or a row that was deleted.
+    pub(crate) fn latest(&self) -> io::Result<BTreeMap<Vec<u8>, Place>> {
+        let mut rows: BTreeMap<Vec<u8>, Place> = BTreeMap::new();
+        let mut prefixes: BTreeMap<u64, Vec<u8>> = BTreeMap::new();
+        self.walk(0, |offset, message| {
+            let prefix = prefixes.get(&message.page);
+            match message.change() {
+                Some(Change::Page { low, high, prefix, rows: found }) => {
+                    let old = rows.range(low..).map(|(key, _)| key);
+                    let old: Vec<_> =
+                        old.take_while(|key| high.is_empty() || **key < high).cloned().collect();
+                    for key in old {
+                        rows.remove(&key);
+                    }
+                    let placed = |(key, value): (_, &[u8])| (key, place(offset, message, value));
+                    rows.extend(found.into_iter().map(placed));
+                    prefixes.insert(message.page, prefix);
+                }
+                Some(Change::Put { suffix, value }) => {
+                    if let Some(prefix) = prefix {
+                        rows.insert([prefix, suffix].concat(), place(offset, message, value));
+                    }
+                }
+                Some(Change::Delete { suffix }) => {
+                    if let Some(prefix) = prefix {
+                        rows.remove(&[prefix, suffix].concat());
+                    }
+                }
+                Some(Change::Free) | None => {}
             }
             ControlFlow::Continue(())
         })?;
@@ -170,6 +202,11 @@ impl LogFile {
         }
         Ok(())
     }
+}
+
+fn place(offset: u64, message: &Message<'_>, value: &[u8]) -> Place {
+    let inside = u64::try_from(message.offset(value)).unwrap_or(u64::MAX);
+    Place { offset: offset.saturating_add(inside), bytes: value.len() }
 }
 
 /// The rows of a segment.
@@ -206,11 +243,40 @@ fn key_of(prefix: Option<&Vec<u8>>, suffix: &[u8]) -> Option<Vec<u8>> {
     }
 }
 
-/// Whether the store would open a database without overwriting what was acknowledged.
+/// Whether the store would open a segment without overwriting what was acknowledged.
 ///
 /// `acknowledged` is the number after the last acknowledged one, as far as is known elsewhere.
 /// Reads only what was written since the last opening.
 pub(crate) fn opens_whole(folder: &Path, first: u64, acknowledged: u64) -> io::Result<bool> {
+    let mut acknowledged = acknowledged;
+    let mut hidden = u64::MAX;
+    let snapshot_holds = unstable(folder, |key, value, is_hidden| {
+        let key = if record::place(key).is_some() { key.to_vec() } else { guessed(first, key) };
+        match record::place(&key) {
+            Some(NOTE) => {
+                let note = Note::decode(value);
+                acknowledged = acknowledged.max(note.map_or(0, |note| note.acknowledged));
+            }
+            Some((seq, _)) if is_hidden == Hidden::Yes => hidden = hidden.min(seq.0),
+            Some(_) | None => {}
+        }
+    })?;
+    Ok(snapshot_holds && hidden >= acknowledged)
+}
+
+/// Whether the store would pass over a row because something before it is broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hidden {
+    Yes,
+    No,
+}
+
+/// Shows the rows that were written since the store's last snapshot; keys may lack their beginning.
+/// Returns false if the snapshot itself is broken.
+pub(crate) fn unstable(
+    folder: &Path,
+    mut visit: impl FnMut(&[u8], &[u8], Hidden),
+) -> io::Result<bool> {
     let base = match snapshot(folder)? {
         Snapshot::At(base) => base,
         Snapshot::Missing => 0,
@@ -218,33 +284,22 @@ pub(crate) fn opens_whole(folder: &Path, first: u64, acknowledged: u64) -> io::R
     };
     let log = LogFile::open(folder)?;
     let torn = log.torn_from(base);
-    let mut acknowledged = acknowledged;
-    let mut hidden: Option<u64> = None;
     log.walk(base, |_, message| {
-        let is_hidden =
-            message.before == Before::Broken || torn.is_some_and(|torn| message.number >= torn);
-        let mut take = |key: &[u8], value: &[u8]| match record::place(key) {
-            Some(NOTE) => {
-                let note = Note::decode(value);
-                acknowledged = acknowledged.max(note.map_or(0, |note| note.acknowledged));
-            }
-            Some((seq, _)) if is_hidden => {
-                hidden = Some(hidden.map_or(seq.0, |hidden| hidden.min(seq.0)));
-            }
-            Some(_) | None => {}
-        };
+        let is_behind = torn.is_some_and(|torn| message.number >= torn);
+        let is_hidden = message.before == Before::Broken || is_behind;
+        let hidden = if is_hidden { Hidden::Yes } else { Hidden::No };
         match message.change() {
             Some(Change::Page { rows, .. }) => {
                 for (key, value) in &rows {
-                    take(key, value);
+                    visit(key, value, hidden);
                 }
             }
-            Some(Change::Put { suffix, value }) => take(&guessed(first, suffix), value),
+            Some(Change::Put { suffix, value }) => visit(suffix, value, hidden),
             Some(Change::Delete { .. } | Change::Free) | None => {}
         }
         ControlFlow::Continue(())
     })?;
-    Ok(hidden.is_none_or(|hidden| hidden >= acknowledged))
+    Ok(true)
 }
 
 /// The lowest key from `first` on that ends so; good enough to tell old from new.

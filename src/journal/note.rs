@@ -1,7 +1,8 @@
-//! How far a segment goes, noted in the segment itself with each group. Pure.
+//! How far a segment goes, noted in the segment itself now and then. Pure.
 //!
-//! Guarantees: a note that decodes is the one that was written. It spares a start the counting, and
-//! tells after damage what had been acknowledged.
+//! Guarantees: a note that decodes is the one that was written. It spares a start the counting of what
+//! lies before it, and tells after damage what had been acknowledged. Not with each group: the page
+//! that holds it is written anew with every tenth change, with all its rows.
 
 use super::{Seq, manifest::Tally, record};
 
@@ -12,7 +13,10 @@ pub(crate) fn note_key() -> Vec<u8> {
     record::key(Seq(u64::MAX), 0)
 }
 
-/// How far a segment goes; written with each group, so that a start need not count.
+/// A note is written with the group that brings so many bytes since the last one.
+pub(crate) const NOTE_BYTES: u64 = 256 * 1024;
+
+/// How far a segment goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Note {
     /// Everything below was acknowledged when this was written.

@@ -132,12 +132,8 @@ fn newest(
     let end =
         end.and_then(|key| record::place(&key)).map_or(first, |(seq, _)| seq.0.saturating_add(1));
     let note = store.get(&note::note_key())?.and_then(|note| Note::decode(&note));
-    match note.map(|note| Tally::resume(first, note)) {
-        Some(tally) if tally.next() == end => Ok((store, tally)),
-        None if end == first => Ok((store, Tally::new(first))),
-        // Written by a version that made no notes.
-        Some(_) | None => segments::audit(store, first, config.handle_bytes_max),
-    }
+    let noted = note.map(|note| Tally::resume(first, note)).filter(|tally| tally.next() <= end);
+    segments::audit(store, noted.unwrap_or(Tally::new(first)), config.handle_bytes_max)
 }
 
 /// Opens a database that this process did not write, after looking at it.

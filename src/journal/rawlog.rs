@@ -113,7 +113,6 @@ fn message(part: &[u8], at: usize, number: Option<u64>) -> Option<Message<'_>> {
 }
 
 /// A change to the rows, as a message has it.
-#[cfg_attr(not(test), expect(dead_code, reason = "a journal's rows are never deleted"))]
 #[derive(Debug)]
 pub(crate) enum Change<'a> {
     /// A page with all its rows. Keys are whole.

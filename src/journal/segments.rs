@@ -79,15 +79,15 @@ pub(crate) fn seal_at(segment: &Path, manifest: &Manifest) -> Result<(), StoreEr
     durable::replace(segment, SEAL, &bytes).map_err(StoreError::io("seal a segment"))
 }
 
-/// Reads the whole of an open segment that has no note of how far it goes.
+/// Reads what an open segment holds behind what was counted already.
 pub(crate) fn audit(
     mut store: Store,
-    first: u64,
+    counted: Tally,
     handle_bytes_max: u64,
 ) -> Result<(Store, Tally), JournalError> {
     let place = store.folder().to_path_buf();
-    let mut audit = Audit { tally: Tally::new(first), missing: Vec::new(), newer: None };
-    let mut from = first;
+    let mut from = counted.next();
+    let mut audit = Audit { tally: counted, missing: Vec::new(), newer: None };
     loop {
         let (next, ended) = audit.pass(&store, from, handle_bytes_max)?;
         if ended {

@@ -12,6 +12,7 @@ use super::{
     manifest::Manifest,
     opening,
     record::{self, RecordError},
+    retention::Kept,
     segments,
     store::{Store, StoreError},
 };
@@ -20,7 +21,7 @@ use std::{
     fs,
     ops::{ControlFlow, Range, RangeInclusive},
     path::PathBuf,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError, atomic::AtomicUsize},
 };
 
 /// How much one read may return.
@@ -61,6 +62,8 @@ pub(crate) struct Shelf {
     pub(crate) folder: PathBuf,
     handle_bytes_max: u64,
     opening: super::Opening,
+    /// Copies that are being taken; none of the segments is removed meanwhile.
+    pub(crate) holds: AtomicUsize,
     books: Mutex<Books>,
 }
 
@@ -83,7 +86,8 @@ impl Shelf {
             suspects: BTreeMap::new(),
             refusing: None,
         };
-        Self { folder, handle_bytes_max, opening, books: Mutex::new(books) }
+        let holds = AtomicUsize::new(0);
+        Self { folder, handle_bytes_max, opening, holds, books: Mutex::new(books) }
     }
 
     /// Locks the books; a reader that fell leaves nothing half done.
@@ -153,6 +157,16 @@ impl Shelf {
     pub(crate) fn segment_bytes(&self, first: u64) -> u64 {
         let file = self.folder.join(segments::name(first)).join("db");
         fs::metadata(file).map_or(0, |metadata| metadata.len())
+    }
+
+    /// Returns what decides whether a sealed segment is kept.
+    pub(crate) fn kept(&self, first: u64) -> Option<Kept> {
+        let last = self.books().sealed.get(&first)?.last;
+        let seal = self.folder.join(segments::name(first)).join(segments::SEAL);
+        let sealed = fs::metadata(seal).and_then(|metadata| metadata.modified()).ok();
+        let since = sealed.and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
+        let sealed_ms = since.map_or(0, crate::clock::millis);
+        Some(Kept { last, bytes: self.segment_bytes(first), sealed_ms })
     }
 
     /// Returns an open segment that has `at`, and where it ends.

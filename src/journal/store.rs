@@ -203,6 +203,13 @@ impl Store {
         })
     }
 
+    /// Lets go of this handle and opens another, which gives its memory back. No clone may be left.
+    pub(crate) fn reopen(&mut self) -> Result<Self, StoreError> {
+        let db = self.db.take();
+        drop(db);
+        Self::open(&self.folder)
+    }
+
     /// Applies rows, all or none; they are on disk after the next [`Store::sync`].
     pub(crate) fn apply(&self, rows: Vec<Row>) -> Result<(), StoreError> {
         let mut batch = sled::Batch::default();

@@ -15,6 +15,7 @@ use super::{
     opening,
     record::{self, RecordError},
     rescue::{self, Order},
+    retention::{self, Kept, Room},
     segments,
     shelf::{Books, Opened, Shelf},
     store::{Row, Store, StoreError},
@@ -35,6 +36,9 @@ use tokio::sync::watch;
 const PAUSE: Duration = Duration::from_millis(250);
 const PAUSE_MAX: Duration = Duration::from_secs(15);
 
+/// Between two looks at settled segments that are kept.
+const RETENTION_PAUSE: Duration = Duration::from_secs(5);
+
 /// The one that writes.
 pub(crate) struct Writer {
     config: Config,
@@ -47,6 +51,10 @@ pub(crate) struct Writer {
     is_refusing: bool,
     /// When to try again what failed.
     again: Again,
+    /// Bytes that were written since the last note.
+    unnoted: u64,
+    /// When to look again at settled segments that are kept.
+    look_again: Option<Instant>,
     /// Keeps other processes out while it is open.
     lock: Option<File>,
 }
@@ -111,6 +119,8 @@ pub(crate) fn open(
         settled,
         is_refusing: false,
         again: Again { pause: PAUSE, at: None },
+        unnoted: 0,
+        look_again: None,
         lock: Some(lock),
     };
     Ok((writer, shelf, heads))
@@ -219,7 +229,12 @@ impl Writer {
             grown.add(sum(record)?);
         }
         let next = grown.next();
-        rows.push(Row::Put(note::note_key(), Note::of(&grown, first).encode()));
+        let bytes: usize = group.iter().flatten().map(Vec::len).sum();
+        let unnoted = self.unnoted.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
+        let notes = unnoted >= note::NOTE_BYTES;
+        if notes {
+            rows.push(Row::Put(note::note_key(), Note::of(&grown, first).encode()));
+        }
         self.numbers.reserve(next).map_err(StoreError::io("reserve numbers"))?;
         failpoint::pass("journal.put.before");
         if let Err(error) = store.apply(rows).and_then(|()| store.sync()) {
@@ -233,6 +248,7 @@ impl Writer {
         }
         failpoint::pass("journal.put.durable");
         *tally = grown;
+        self.unnoted = if notes { 0 } else { unnoted };
         if let Err(error) = self.numbers.acknowledge(next) {
             // Only what a look after damage would like to know is behind.
             tracing::warn!(%error, "could not note how far the journal goes");
@@ -333,9 +349,25 @@ impl Writer {
 
     fn remove_drained(&mut self) -> Result<(), StoreError> {
         let below = Seq(self.settled.load(Ordering::Acquire));
-        while self.shelf.has_drained(below) {
+        let is_held = self.shelf.holds.load(Ordering::Acquire) > 0;
+        if is_held || !self.shelf.has_drained(below) {
+            return Ok(());
+        }
+        let now = clock::now();
+        if self.config.keeps_settled() && self.look_again.is_some_and(|at| now.mono < at) {
+            return Ok(());
+        }
+        self.look_again = now.mono.checked_add(RETENTION_PAUSE);
+        let sealed: Vec<u64> = self.shelf.books().sealed.keys().copied().collect();
+        let kept: Vec<Kept> = sealed.iter().filter_map(|first| self.shelf.kept(*first)).collect();
+        let room = if self.room().is_ok() { Room::Enough } else { Room::Scarce };
+        let now_ms = now.unix_ms();
+        let count = retention::removable(&kept, below.0, now_ms, room, &self.config);
+        for first in sealed.into_iter().take(count) {
             let mut books = self.shelf.books();
-            let Some(first) = books.sealed.keys().next().copied() else { break };
+            if books.suspects.contains_key(&first) {
+                break;
+            }
             if books.reading.as_ref().is_some_and(|reading| reading.first == first) {
                 books.reading = None;
             }

@@ -15,21 +15,23 @@ const CURRENT: &str = "CURRENT";
 /// Rows are copied in portions of about this size.
 const PORTION_BYTES_MAX: usize = 512 * 1024;
 
-/// Opens the generation that counts, or the first; removes all others.
-pub(crate) fn open(folder: &Path) -> Result<(u64, Store), StateError> {
+/// Returns the generation that counts, if there is any; removes all others.
+pub(crate) fn find(folder: &Path) -> Result<Option<u64>, StateError> {
     durable::sweep(folder).map_err(StoreError::io("sweep the state's folder"))?;
-    let Some(generation) = read_current(folder)? else {
-        remove_others(folder, 0).map_err(StoreError::io("remove an old generation"))?;
-        let store = Store::create(folder, &name(1))?;
-        switch(folder, 1)?;
-        return Ok((1, store));
+    let there = list(folder).map_err(StoreError::io("list the generations"))?;
+    let counts = match read_current(folder)? {
+        Some(generation) => Some(generation),
+        // It was lost, or never written: the oldest is whole, whatever was under way.
+        None => there.iter().min().copied(),
     };
-    let place = folder.join(name(generation));
-    if !place.join("db").exists() {
-        return Err(StateError::Unreadable { path: place, what: "counts but is not there" });
+    if let Some(counts) = counts {
+        // Where it lies in quarantine, none of the others is known to be whole.
+        let is_there = there.contains(&counts);
+        for other in there.into_iter().filter(|other| is_there && *other != counts) {
+            remove(folder, other)?;
+        }
     }
-    remove_others(folder, generation).map_err(StoreError::io("remove an old generation"))?;
-    Ok((generation, Store::open(&place)?))
+    Ok(counts)
 }
 
 /// Copies every row into a new generation, durably. It does not count yet.
@@ -77,24 +79,25 @@ fn portion(from: &Store, start: Vec<u8>) -> Result<Vec<Row>, StoreError> {
     Ok(rows)
 }
 
+/// Returns which generation counts; `None` if the file is missing or damaged.
 fn read_current(folder: &Path) -> Result<Option<u64>, StateError> {
-    let path = folder.join(CURRENT);
-    let text = match fs::read_to_string(&path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        text => text.map_err(StoreError::io("read which generation counts"))?,
-    };
-    let generation = text.trim_end().parse().ok();
-    generation.map(Some).ok_or(StateError::Unreadable { path, what: "is damaged" })
+    match fs::read_to_string(folder.join(CURRENT)) {
+        Ok(text) => Ok(text.trim_end().parse().ok()),
+        Err(error)
+            if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidData) =>
+        {
+            Ok(None)
+        }
+        Err(error) => Err(StoreError::io("read which generation counts")(error).into()),
+    }
 }
 
-fn remove_others(folder: &Path, generation: u64) -> io::Result<()> {
+fn list(folder: &Path) -> io::Result<Vec<u64>> {
+    let mut found = Vec::new();
     for entry in fs::read_dir(folder)? {
         let file_name = entry?.file_name();
-        let Some(text) = file_name.to_str() else { continue };
-        let is_generation = text.parse::<u64>().is_ok_and(|number| name(number) == text);
-        if is_generation && text != name(generation) {
-            durable::remove(folder, text)?;
-        }
+        let number = file_name.to_str().and_then(|text| text.parse().ok());
+        found.extend(number.filter(|number| *name(*number) == *file_name));
     }
-    Ok(())
+    Ok(found)
 }

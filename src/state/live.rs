@@ -95,7 +95,8 @@ pub(crate) fn length(store: &Store, key: &[u8]) -> Result<Option<usize>, StoreEr
     Ok(store.get(&row::head_key(key))?.and_then(|head| row::length(&head)))
 }
 
-fn whole(store: &Store, key: &[u8], head: &[u8]) -> Result<Vec<u8>, StateError> {
+/// Returns the value whose first row is `head`.
+pub(crate) fn whole(store: &Store, key: &[u8], head: &[u8]) -> Result<Vec<u8>, StateError> {
     let damaged = || StateError::Damaged { key: key.to_vec() };
     let pieces = row::pieces(row::length(head).ok_or_else(damaged)?);
     let mut further = Vec::with_capacity(usize::from(pieces));

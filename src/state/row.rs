@@ -43,6 +43,11 @@ pub(crate) fn note_key(name: &str) -> Vec<u8> {
     [&[NOTES], name.as_bytes()].concat()
 }
 
+/// Returns whether a row is a note of the store about itself.
+pub(crate) fn is_note(key: &[u8]) -> bool {
+    key.first() == Some(&NOTES)
+}
+
 /// Returns bounds that hold every value.
 pub(crate) fn all_values() -> std::ops::Range<Vec<u8>> {
     vec![VALUES]..vec![VALUES + 1]

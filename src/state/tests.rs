@@ -128,7 +128,11 @@ async fn a_state_that_is_rewritten_over_and_over_stays_small() {
     assert!(fs::metadata(db).unwrap().len() < 6_000_000);
     let (state, _committer) = State::open(folder.path(), &small).unwrap();
     assert_eq!(everything(&state), want);
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3, "lock, CURRENT, one generation");
+    assert_eq!(
+        fs::read_dir(folder.path()).unwrap().count(),
+        5,
+        "lock, CURRENT, epoch, head, generation"
+    );
 }
 
 #[tokio::test]
@@ -155,7 +159,7 @@ async fn a_succession_may_be_interrupted_between_any_two_steps() {
         let (state, _committer) = State::open(folder.path(), &config("")).unwrap();
         assert_eq!(everything(&state), want, "after {steps} steps");
         assert_eq!(state.epoch(), Epoch(2), "after {steps} steps");
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3, "after {steps} steps");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 5, "after {steps} steps");
     }
 }
 
@@ -190,6 +194,109 @@ async fn damage_and_excess_are_named() {
     for batch in [put("a", &vec![0; 20_001]), put(&"k".repeat(257), b"")] {
         let got = state.commit(batch).await;
         assert!(matches!(got, Err(StateError::TooLarge { .. })), "{got:?}");
+    }
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_folder(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+/// A state as a kill leaves it, and every value that any of its keys ever had.
+async fn killed() -> (TempDir, BTreeMap<Vec<u8>, Vec<Vec<u8>>>) {
+    let (live, killed) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let (state, committer) =
+        State::open(live.path(), &config("handle_bytes_max = 262144")).unwrap();
+    let mut history: BTreeMap<Vec<u8>, Vec<Vec<u8>>> = BTreeMap::new();
+    let mut random = fastrand::Rng::with_seed(3);
+    for round in 0..160_u64 {
+        let key = format!("order/{:03}", random.u32(0..60));
+        let value = noise(round, random.usize(0..14_000));
+        state.commit(put(&key, &value)).await.unwrap();
+        history.entry(key.into_bytes()).or_default().push(value);
+    }
+    copy_folder(live.path(), killed.path());
+    drop(committer);
+    (killed, history)
+}
+
+#[tokio::test]
+async fn a_killed_state_is_whole_and_nothing_is_put_aside() {
+    let (folder, history) = killed().await;
+    let (state, _committer) = State::open(folder.path(), &config("")).unwrap();
+    let want: BTreeMap<_, _> =
+        history.into_iter().map(|(key, mut values)| (key, values.pop().unwrap())).collect();
+    assert_eq!(everything(&state), want);
+    assert!(!folder.path().join("quarantine").exists());
+    assert_eq!(state.epoch(), Epoch(2));
+}
+
+#[tokio::test]
+async fn a_damaged_state_opens_with_every_value_that_can_be_read() {
+    let (pristine, history) = killed().await;
+    let mut random = fastrand::Rng::with_seed(8);
+    let mut rescued = 0;
+    for round in 0..24 {
+        let folder = TempDir::new().unwrap();
+        copy_folder(pristine.path(), folder.path());
+        let place = folder.path().join(generation::name(1));
+        let file = if round % 4 == 0 {
+            let mut names = fs::read_dir(&place).unwrap().map(|entry| entry.unwrap().path());
+            names.find(|path| path.to_str().unwrap().contains("snap.")).unwrap()
+        } else {
+            place.join("db")
+        };
+        let mut bytes = fs::read(&file).unwrap();
+        let at = random.usize(..bytes.len());
+        bytes[at] ^= 1 << random.u8(..8);
+        fs::write(&file, bytes).unwrap();
+        let opened = State::open(folder.path(), &config(""));
+        let (state, committer) = opened.unwrap_or_else(|error| panic!("{round}: {error:?}"));
+        let was_rescued = folder.path().join("quarantine").exists();
+        let mut there = 0;
+        for (key, values) in &history {
+            match state.get(key) {
+                Ok(Some(value)) => {
+                    assert!(values.contains(&value), "round {round}: a value nobody wrote");
+                    there += 1;
+                }
+                Ok(None) => assert!(was_rescued, "round {round}: lost in silence"),
+                // It shows when it is read.
+                Err(StateError::Damaged { .. } | StateError::Store(_)) => {}
+                Err(other) => panic!("round {round}: {other:?}"),
+            }
+        }
+        assert!(there + 20 >= history.len(), "round {round}: {there} of {}", history.len());
+        if was_rescued {
+            rescued += 1;
+            assert!(state.epoch().0 > writer::EPOCH_LEAP, "no epoch is used twice");
+        }
+        committer.stop();
+    }
+    assert!(rescued >= 6, "{rescued}");
+}
+
+#[tokio::test]
+async fn a_state_whose_pointer_is_lost_is_not_begun_anew() {
+    for damage in ["", "nonsense\n"] {
+        let folder = TempDir::new().unwrap();
+        let (state, committer) = State::open(folder.path(), &config("")).unwrap();
+        state.commit(put("a", b"1")).await.unwrap();
+        committer.stop();
+        fs::write(folder.path().join("CURRENT"), damage).unwrap();
+        if damage.is_empty() {
+            fs::remove_file(folder.path().join("CURRENT")).unwrap();
+        }
+        let (state, _committer) = State::open(folder.path(), &config("")).unwrap();
+        assert_eq!(state.get(b"a").unwrap().as_deref(), Some(&b"1"[..]));
     }
 }
 

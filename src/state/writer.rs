@@ -10,13 +10,16 @@ use super::{
     generation,
     group::{Batch, Declined, Group},
     live::{self, Handle, Live},
+    mark::{self, Mark},
+    rescue::{self, Found, History},
     row,
 };
 use crate::failpoint;
 use crate::journal::{
-    StoreError,
+    Guard, StoreError,
     committer::Sink,
     durable,
+    numbers::Numbers,
     store::{Row, Store},
 };
 use std::{
@@ -27,7 +30,11 @@ use std::{
     sync::Arc,
 };
 
-const EPOCH: &str = "epoch";
+/// The name of the row, and of the file, with the epoch of the last start.
+pub(crate) const EPOCH: &str = "epoch";
+
+/// After a rescue the epoch grows by so much: the last ones may be lost.
+pub(crate) const EPOCH_LEAP: u64 = 1 << 20;
 
 /// A file that large for what lives in it is compacted.
 const COMPACT_RATIO: u64 = 4;
@@ -40,6 +47,10 @@ pub(crate) struct Writer {
     generation: u64,
     live: Arc<Live>,
     live_bytes: u64,
+    /// Groups that were written, in the life of the state.
+    commits: u64,
+    /// Where that number is noted outside the database.
+    numbers: Numbers,
     /// Room that is given back when there is none.
     ballast: Ballast,
     /// Whether the last group was refused for want of space.
@@ -49,35 +60,70 @@ pub(crate) struct Writer {
 }
 
 /// Opens what lies in `folder`, or begins, and raises the epoch.
-pub(crate) fn open(folder: &Path, config: &Config) -> Result<(Writer, Arc<Live>), StateError> {
+pub(crate) fn open(
+    folder: &Path,
+    config: &Config,
+    guard: &Guard,
+) -> Result<(Writer, Arc<Live>), StateError> {
     std::fs::create_dir_all(folder).map_err(StoreError::io("create the state's folder"))?;
     if let Some(parent) = folder.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         durable::sync_folder(parent).map_err(StoreError::io("sync the state's folder"))?;
     }
     let lock = durable::lock(folder).map_err(StoreError::io("take the lock"))?;
     let lock = Some(lock.ok_or(StateError::Locked)?);
+    let numbers = Numbers::read(folder).map_err(StoreError::io("read the numbers"))?;
+    let commits = numbers.head.unwrap_or(0);
     let mut ballast = Ballast::new(folder, config.ballast_bytes);
-    let (generation, store) = match generation::open(folder) {
+    let found = match rescue::open(folder, guard, commits) {
         Err(StateError::Store(error)) if error.is_full() && ballast.release() => {
-            generation::open(folder)?
+            rescue::open(folder, guard, commits)?
         }
         opened => opened?,
     };
-    let epoch = Epoch(read_epoch(&store)?.0.saturating_add(1));
-    let note = Row::Put(row::note_key(EPOCH), epoch.0.to_be_bytes().to_vec());
+    let Found { generation, store, history } = found;
     failpoint::pass("state.epoch.before");
-    store.apply(vec![note])?;
-    store.sync()?;
+    let epoch = raise_epoch(folder, &store, history)?;
     failpoint::pass("state.epoch.durable");
-    let live_bytes = measure(&store)?;
+    let mark = match rescue::read_mark(&store)? {
+        // What came after the mark is a little more or less.
+        Some(mark) if history == History::Whole => {
+            Mark { commits: mark.commits.max(commits), ..mark }
+        }
+        mark => {
+            let commits = mark.map_or(0, |mark| mark.commits).max(commits);
+            Mark { commits, live_bytes: measure(&store)? }
+        }
+    };
+    let Mark { commits, live_bytes } = mark;
     let live = Arc::new(Live::new(store));
     let (folder, config) = (folder.to_path_buf(), *config);
     let shared = Arc::clone(&live);
     ballast.keep(config.free_bytes_min);
     let is_full = false;
-    let writer =
-        Writer { folder, config, epoch, generation, live, live_bytes, ballast, is_full, lock };
+    #[rustfmt::skip]
+    let writer = Writer {
+        folder, config, epoch, generation, live, live_bytes, commits, numbers, ballast, is_full, lock,
+    };
     Ok((writer, shared))
+}
+
+/// Writes an epoch that is higher than any before, in the database and beside it.
+fn raise_epoch(folder: &Path, store: &Store, history: History) -> Result<Epoch, StateError> {
+    let beside = std::fs::read_to_string(folder.join(EPOCH)).unwrap_or_default();
+    let beside = beside.trim_end().parse().unwrap_or(0);
+    let last = match (read_epoch(store), history) {
+        (Ok(epoch), History::Whole) => epoch.0.max(beside),
+        (Ok(epoch), History::Rescued) => epoch.0.max(beside).saturating_add(EPOCH_LEAP),
+        (Err(StateError::Damaged { .. }), _) => beside.saturating_add(EPOCH_LEAP),
+        (Err(error), _) => return Err(error),
+    };
+    let epoch = Epoch(last.saturating_add(1));
+    durable::replace(folder, EPOCH, format!("{}\n", epoch.0).as_bytes())
+        .map_err(StoreError::io("write the epoch"))?;
+    let note = Row::Put(row::note_key(EPOCH), epoch.0.to_be_bytes().to_vec());
+    store.apply(vec![note])?;
+    store.sync()?;
+    Ok(epoch)
 }
 
 impl Sink for Writer {
@@ -101,6 +147,9 @@ impl Sink for Writer {
 
     fn close(&mut self) {
         *self.live.handle() = Handle::Closed;
+        if let Err(error) = self.numbers.sync() {
+            alarm(&error, "could not note how far the state goes");
+        }
         self.lock = None;
     }
 }
@@ -139,10 +188,19 @@ impl Writer {
                 Declined::Unread(error) => error,
             }));
         }
-        let (rows, live_bytes) = self.rows(&store, group.into_changes())?;
+        let (mut rows, live_bytes) = self.rows(&store, group.into_changes())?;
         if !rows.is_empty() {
+            let commits = self.commits.saturating_add(1);
+            if commits.is_multiple_of(mark::COMMITS_MAX) {
+                let mark = Mark { commits, live_bytes };
+                rows.push(Row::Put(row::note_key(mark::NAME), mark.encode()));
+            }
             self.commit(store, rows)?;
-            self.live_bytes = live_bytes;
+            (self.live_bytes, self.commits) = (live_bytes, commits);
+            if let Err(error) = self.numbers.acknowledge(commits) {
+                // Only what a look after damage would like to know is behind.
+                tracing::warn!(%error, "could not note how far the state goes");
+            }
         }
         Ok(answers)
     }
