@@ -97,9 +97,9 @@ mod armed {
             return;
         }
         let mut passes = PASSES.lock().unwrap_or_else(PoisonError::into_inner);
-        let passed = passes.entry(name.to_owned()).or_default();
-        *passed = passed.saturating_add(1);
-        if *passed == *count {
+        let times = passes.entry(name.to_owned()).or_default();
+        *times = times.saturating_add(1);
+        if *times == *count {
             let _ = rustix::process::kill_process(
                 rustix::process::getpid(),
                 rustix::process::Signal::KILL,

@@ -2,6 +2,7 @@
 
 use super::{Args, Book, PANICS_MAX, START_TIME_MAX, inject::last_words, panics};
 use crate::{
+    ledger::Verdict,
     power::{self, Mounted, run, text},
     site::{Answer, Fault, Sender, Site, Started},
 };
@@ -107,7 +108,7 @@ async fn full(args: &Args, folder: &Path, floor: u64) -> Result<Result<String, S
         other => return Ok(Err(format!("with room again {other:?}: {}", last_words(&site)))),
     }
     site.kill();
-    let verdict = book.judge(&place.join("state/journal"))?;
+    let verdict = judge_copy(&book, folder, &place)?;
     drop(volume);
     if !verdict.holds() {
         seen.push(format!("{verdict:?}"));
@@ -120,6 +121,13 @@ async fn full(args: &Args, folder: &Path, floor: u64) -> Result<Result<String, S
     }
     let told = format!("{kept} kept until it was full, {on_full} while it is full, none lost");
     Ok(if seen.is_empty() { Ok(told) } else { Err(seen.join("; ")) })
+}
+
+/// Judges a copy that has room to be opened in.
+fn judge_copy(book: &Book, folder: &Path, place: &Path) -> Result<Verdict, Fault> {
+    let copy = folder.join("copy");
+    run("cp", &["-a", text(&place.join("state/journal")), text(&copy)])?;
+    book.judge(&copy)
 }
 
 /// Sends until so many in a row are refused that the volume is full.
@@ -180,7 +188,7 @@ async fn pulled_out(args: &Args, folder: &Path) -> Result<Result<String, String>
         other => seen.push(format!("put back {other:?}: {}", last_words(&site))),
     }
     site.kill();
-    let verdict = book.judge(&place.join("state/journal"))?;
+    let verdict = judge_copy(&book, folder, &place)?;
     mounted.unmount()?;
     if !verdict.holds() {
         seen.push(format!("{verdict:?}"));
