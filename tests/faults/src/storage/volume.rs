@@ -87,7 +87,12 @@ async fn full(args: &Args, folder: &Path, floor: u64) -> Result<Result<String, S
     }
     fs::remove_file(place.join("filler"))?;
     if !book.until_served(&sender).await {
-        seen.push("takes no webhooks though there is room again".to_owned());
+        let free = run("df", &["-k", "--output=avail", text(&place)])?;
+        let free = free.lines().last().unwrap_or_default().to_owned();
+        let last = last_words(&site);
+        seen.push(format!(
+            "takes no webhooks though there is room again ({free} KiB left): {last}"
+        ));
     }
     site.kill();
     // Once more to the brim, killed and started there.
