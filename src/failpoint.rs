@@ -97,9 +97,9 @@ mod armed {
             return;
         }
         let mut passes = PASSES.lock().unwrap_or_else(PoisonError::into_inner);
-        let passed = passes.entry(name.to_owned()).or_default();
-        *passed = passed.saturating_add(1);
-        if *passed == *count {
+        let times = passes.entry(name.to_owned()).or_default();
+        *times = times.saturating_add(1);
+        if *times == *count {
             let _ = rustix::process::kill_process(
                 rustix::process::getpid(),
                 rustix::process::Signal::KILL,
@@ -113,10 +113,10 @@ mod armed {
             return;
         }
         let told = format!("{what:?}");
-        let name = |text: &str| text.chars().take_while(|c| c.is_alphanumeric()).collect();
-        let outer: String = name(&told);
+        let word = |text: &str| text.chars().take_while(|c| c.is_alphanumeric()).collect();
+        let outer: String = word(&told);
         let inner: String = match told.strip_prefix(&format!("{outer}(")) {
-            Some(rest) => format!(".{}", name(rest)),
+            Some(rest) => format!(".{}", word(rest)),
             None => String::new(),
         };
         pass(&format!("{kind}.{outer}{inner}.{when}"));

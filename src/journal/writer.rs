@@ -358,18 +358,16 @@ impl Writer {
 /// Seals a segment that ended and begins the next one.
 fn succeed(folder: &Path, tally: &Tally, books: &mut Books) -> Result<Place, StoreError> {
     let first = tally.next();
-    match tally.manifest() {
-        Some(manifest) => {
-            failpoint::pass("journal.seal.before");
-            segments::seal(folder, &manifest)?;
-            failpoint::pass("journal.seal.after");
-            books.sealed.insert(manifest.first, manifest);
-        }
-        None if folder.join(segments::name(first)).exists() => {
-            durable::remove(folder, &segments::name(first))
-                .map_err(StoreError::io("remove a segment without events"))?;
-        }
-        None => {}
+    if let Some(manifest) = tally.manifest() {
+        failpoint::pass("journal.seal.before");
+        segments::seal(folder, &manifest)?;
+        failpoint::pass("journal.seal.after");
+        books.sealed.insert(manifest.first, manifest);
+    }
+    // One without events, or what an attempt left that failed after the name was given.
+    if folder.join(segments::name(first)).exists() {
+        durable::remove(folder, &segments::name(first))
+            .map_err(StoreError::io("remove a segment without events"))?;
     }
     begin(folder, first, books)
 }

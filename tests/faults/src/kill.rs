@@ -174,7 +174,8 @@ impl Drawn {
 
     fn one(&mut self) -> String {
         if self.next == self.names.len() {
-            (self.next, _) = (0, self.dice.shuffle(&mut self.names));
+            self.next = 0;
+            self.dice.shuffle(&mut self.names);
         }
         let (name, passes) = self.names[self.next].clone();
         self.next += 1;

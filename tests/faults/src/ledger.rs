@@ -40,25 +40,25 @@ impl Verdict {
         stored: &[(u64, Vec<u8>)],
     ) -> Self {
         let mut verdict = Self::default();
-        let mut seen: BTreeMap<u64, u64> = BTreeMap::new();
+        let mut found: BTreeMap<u64, u64> = BTreeMap::new();
         let mut before = 0;
-        for (seq, text) in stored {
+        for (seq, bytes) in stored {
             if *seq <= before {
                 verdict.unordered.push(*seq);
             }
             before = *seq;
-            match number_of(text).filter(|number| body(*number) == *text) {
-                Some(number) => *seen.entry(number).or_default() += 1,
+            match number_of(bytes).filter(|number| body(*number) == *bytes) {
+                Some(number) => *found.entry(number).or_default() += 1,
                 None => verdict.altered.push(*seq),
             }
         }
-        verdict.lost = kept.iter().filter(|number| !seen.contains_key(number)).copied().collect();
+        verdict.lost = kept.iter().filter(|number| !found.contains_key(number)).copied().collect();
         // A sender that was told nothing may send again, and both may be kept.
         let twice = |(number, times): (&u64, &u64)| {
-            let tried = tries.get(number).copied().unwrap_or(0);
-            (*times > tried.max(1)).then_some(*number)
+            let most = tries.get(number).copied().unwrap_or(0);
+            (*times > most.max(1)).then_some(*number)
         };
-        verdict.doubled = seen.iter().filter_map(twice).collect();
+        verdict.doubled = found.iter().filter_map(twice).collect();
         verdict
     }
 }

@@ -174,7 +174,11 @@ pub(crate) fn cut(args: &Args) -> Result<bool, Fault> {
         if session.log.flushes() == 0 && !args.control {
             return Err("no flush reached the log: what was synced is not known".into());
         }
+        let looked = Instant::now();
         let tally = look_at(args, folder.path(), &session, (share, &mut dice), number)?;
+        let Tally { images, broken } = tally;
+        let seconds = looked.elapsed().as_secs_f64();
+        println!("| session {number}: {images} images in {seconds:.0} s, {broken} with losses");
         total.add(tally);
         (start, before) = somewhere(&session, &mut dice);
     }

@@ -38,15 +38,21 @@ pub(crate) fn files(folder: &Path, (shop, token): (&Shop, &str), m3: &M3) -> Res
         let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(path)?;
         io::Write::write_all(&mut file, text.as_bytes())?;
     }
-    let free = || -> io::Result<u16> {
+    let port = || -> io::Result<u16> {
         Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
     };
-    let (page, hooks) = (free()?, free()?);
+    let (page, hooks) = (port()?, port()?);
     fs::write(folder.join("port"), page.to_string())?;
+    fs::write(folder.join("clock"), "0")?;
     let state = fs::canonicalize(folder.join("state"))?;
+    fs::write(folder.join("causeway.toml"), configuration(&state, &shop.url(), (page, hooks)))?;
+    Ok(())
+}
+
+fn configuration(state: &Path, shop_url: &str, (page, hooks): (u16, u16)) -> String {
     let gate = "{ concurrency_max = 32, calls_per_s_max = 5000, burst_max = 5000, wait_ms_max = 60000, \
                 pause_ms_first = 20, failures_max = 20, away_ms_first = 1000, away_ms_max = 5000 }";
-    let text = format!(
+    format!(
         r#"state_dir = "{}"
 [metrics]
 listen = "127.0.0.1:{page}"
@@ -88,11 +94,8 @@ follow_s = [3600, 86400]
 template = "WEBTMPL"
 "#,
         state.display(),
-        shop.url()
-    );
-    fs::write(folder.join("causeway.toml"), text)?;
-    fs::write(folder.join("clock"), "0")?;
-    Ok(())
+        shop_url
+    )
 }
 
 /// What the page says.

@@ -14,10 +14,11 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     io::{Write as _, stdout},
+    ops::Range,
     path::{Path, PathBuf},
     sync::Arc,
 };
-use tokio::sync::Mutex;
+use tokio::{sync::Mutex, task::JoinSet};
 
 /// Events that are appended in one call, all or none.
 pub(crate) const BATCH_EVENTS: u64 = 5;
@@ -128,27 +129,13 @@ pub(crate) async fn write(
     batches: u64,
 ) -> Result<(), Fault> {
     let notary = Arc::new(Notary(log.to_path_buf()));
-    let (state, state_committer) = State::open(&folder.join("state"), &state_config()?)?;
+    let (state, keeper) = State::open(&folder.join("state"), &state_config()?)?;
     let (journal, committer) = Journal::open(&folder.join("journal"), &journal_config()?)?;
-    let next = Arc::new(Mutex::new(0_u64));
-    let mut writers = tokio::task::JoinSet::new();
+    let numbers =
+        Arc::new(Mutex::new(session * SESSION_BATCHES..session * SESSION_BATCHES + batches));
+    let mut writers = JoinSet::new();
     for _ in 0..WRITERS {
-        let (journal, notary, next) = (journal.clone(), Arc::clone(&notary), Arc::clone(&next));
-        writers.spawn(async move {
-            loop {
-                let mut counter = next.lock().await;
-                if *counter == batches {
-                    return Ok::<(), Fault>(());
-                }
-                let batch = session * SESSION_BATCHES + *counter;
-                *counter += 1;
-                drop(counter);
-                let events = (0..BATCH_EVENTS).map(|index| event(batch, index)).collect();
-                let receipts = journal.append_all(events).await?;
-                drop(receipts);
-                notary.note(Acked::Batch(batch))?;
-            }
-        });
+        writers.spawn(append(journal.clone(), Arc::clone(&notary), Arc::clone(&numbers)));
     }
     let mut heads = journal.heads();
     loop {
@@ -164,9 +151,9 @@ pub(crate) async fn write(
             _ = heads.changed() => {}
         }
     }
-    let stats = journal.stats();
+    let left = journal.stats();
     let generation = fs::read_to_string(folder.join("state/CURRENT"))?;
-    let (first, segments) = (stats.first.0, stats.segments);
+    let (first, segments) = (left.first.0, left.segments);
     let generation = generation.trim().trim_start_matches('0');
     stdout().lock().write_all(
         format!(
@@ -175,8 +162,22 @@ pub(crate) async fn write(
         .as_bytes(),
     )?;
     // Neither is closed: what is on the disk is what was acknowledged, not what a goodbye added.
-    std::mem::forget((committer, state_committer));
+    std::mem::forget((committer, keeper));
     Ok(())
+}
+
+/// Appends batches until there are no more numbers for them.
+async fn append(
+    journal: Journal,
+    notary: Arc<Notary>,
+    numbers: Arc<Mutex<Range<u64>>>,
+) -> Result<(), Fault> {
+    loop {
+        let Some(batch) = numbers.lock().await.next() else { return Ok(()) };
+        let events = (0..BATCH_EVENTS).map(|index| event(batch, index)).collect();
+        drop(journal.append_all(events).await?);
+        notary.note(Acked::Batch(batch))?;
+    }
 }
 
 /// Takes the next events as `delivery::events` does; says whether there may be more.
@@ -205,7 +206,7 @@ async fn consume(journal: &Journal, state: &State, notary: &Notary) -> Result<bo
 /// Opens what is left as the gateway would, and names everything that is wrong with it.
 pub(crate) async fn check(folder: &Path, expected: &Expected) -> Result<Vec<String>, Fault> {
     let mut wrong = Vec::new();
-    let (state, state_committer) = State::open(&folder.join("state"), &state_config()?)?;
+    let (state, keeper) = State::open(&folder.join("state"), &state_config()?)?;
     let (journal, committer) = Journal::open(&folder.join("journal"), &journal_config()?)?;
     let commits = number(state.get(b"commits")?);
     if commits < expected.commits {
@@ -253,7 +254,7 @@ pub(crate) async fn check(folder: &Path, expected: &Expected) -> Result<Vec<Stri
     }
     goes_on(&journal, &state, &mut wrong).await?;
     committer.stop();
-    state_committer.stop();
+    keeper.stop();
     Ok(wrong)
 }
 

@@ -176,7 +176,12 @@ async fn strike(
             let passes = !point.inject.ends_with('+');
             let ended = site.ended()?;
             if let Some(status) = ended {
-                told.wrong = Some(format!("ended while running: {status}"));
+                // The port is open a moment before the last part is.
+                let was_up = site.log().contains("started version=");
+                let refused = !was_up && site.log().contains("cannot be started");
+                (told.refused, told.struck) = (refused, true);
+                let wrong = format!("ended while running: {status}: {}", last_words(&site));
+                told.wrong = (!refused).then_some(wrong);
             } else if passes && !book.until_served(&sender).await {
                 told.wrong =
                     Some(format!("takes no webhooks after the fault: {}", last_words(&site)));

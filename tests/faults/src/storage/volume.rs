@@ -2,22 +2,25 @@
 
 use super::{Args, Book, PANICS_MAX, START_TIME_MAX, inject::last_words, panics};
 use crate::{
+    ledger::Verdict,
     power::{self, Mounted, run, text},
-    site::{Answer, Fault, Site, Started},
+    site::{Answer, Fault, Sender, Site, Started},
 };
 use std::{
-    fs::{self, File},
+    fs,
     path::{Path, PathBuf},
     time::Instant,
 };
 
 /// Size of the small volume.
-const VOLUME_MIB: u64 = 24;
+const VOLUME_MIB: u64 = 64;
 /// Taken by a file of the test, given back when there is to be room again.
-const FILLER_MIB: u64 = 12;
+const FILLER_MIB: u64 = 16;
 /// Webhooks sent at most until the volume is full.
 const WEBHOOKS_MAX: usize = 6_000;
 
+/// So many refusals in a row mean that it is full.
+const REFUSED_IN_A_ROW: u32 = 30;
 const STORES: &str = "[journal]\nfree_bytes_min = 0\nsegment_bytes_max = 1048576\n\
     [state]\nfree_bytes_min = 0";
 
@@ -51,10 +54,9 @@ impl Drop for Small {
 }
 
 fn fill(place: &Path) -> Result<(), Fault> {
-    File::create(place.join("filler"))?;
-    let size = format!("count={FILLER_MIB}");
+    let count = format!("count={FILLER_MIB}");
     let to = format!("of={}", text(&place.join("filler")));
-    run("dd", &["if=/dev/zero", &to, "bs=1M", &size, "status=none"])?;
+    run("dd", &["if=/dev/zero", &to, "bs=1M", &count, "status=none"])?;
     Ok(())
 }
 
@@ -62,8 +64,8 @@ fn fill(place: &Path) -> Result<(), Fault> {
 async fn full(args: &Args, folder: &Path, floor: u64) -> Result<Result<String, String>, Fault> {
     let place = folder.join("volume");
     fs::create_dir_all(&place)?;
-    let size = format!("size={VOLUME_MIB}m");
-    run("mount", &["-t", "tmpfs", "-o", &size, "none", text(&place)])?;
+    let options = format!("size={VOLUME_MIB}m");
+    run("mount", &["-t", "tmpfs", "-o", &options, "none", text(&place)])?;
     let volume = Small(place.clone());
     fill(&place)?;
     let stores = format!(
@@ -75,33 +77,27 @@ async fn full(args: &Args, folder: &Path, floor: u64) -> Result<Result<String, S
     site.start_well(START_TIME_MAX)?;
     let sender = site.sender()?;
     let mut book = Book::default();
-    let mut refused = 0;
-    for _ in 0..WEBHOOKS_MAX {
-        match book.one(&sender).await {
-            Answer::Kept => {}
-            Answer::Refused(503) => refused += 1,
-            other => return Ok(Err(format!("a full volume was answered with {other:?}"))),
-        }
-        if refused == 30 {
-            break;
-        }
+    if let Err(wrong) = until_full(&mut book, &sender).await {
+        return Ok(Err(wrong));
     }
     let kept = book.kept.len();
-    if refused < 30 {
-        return Ok(Err(format!("{kept} webhooks were kept and none refused")));
-    }
     let mut seen = Vec::new();
     if site.ended()?.is_some() {
         return Ok(Err(format!("ended on the full volume: {}", last_words(&site))));
     }
     fs::remove_file(place.join("filler"))?;
     if !book.until_served(&sender).await {
-        seen.push("takes no webhooks though there is room again".to_owned());
+        let free = run("df", &["-k", "--output=avail", text(&place)])?;
+        let free = free.lines().last().unwrap_or_default().to_owned();
+        let last = last_words(&site);
+        seen.push(format!(
+            "takes no webhooks though there is room again ({free} KiB left): {last}"
+        ));
     }
     site.kill();
     // Once more to the brim, killed and started there.
-    fs::write(place.join("crumbs"), vec![0_u8; 1])?;
-    let _ = run("dd", &["if=/dev/zero", &format!("of={}", text(&place.join("crumbs"))), "bs=4k"]);
+    let crumbs = place.join("crumbs");
+    let _ = run("dd", &["if=/dev/zero", &format!("of={}", text(&crumbs)), "bs=4k"]);
     site.clear_log();
     let on_full = match site.start(START_TIME_MAX)? {
         Started::Up => "starts",
@@ -110,14 +106,14 @@ async fn full(args: &Args, folder: &Path, floor: u64) -> Result<Result<String, S
     };
     let panicked = panics(&site);
     site.kill();
-    fs::remove_file(place.join("crumbs"))?;
+    fs::remove_file(crumbs)?;
     site.clear_log();
     match site.start(START_TIME_MAX)? {
         Started::Up => {}
         other => return Ok(Err(format!("with room again {other:?}: {}", last_words(&site)))),
     }
     site.kill();
-    let verdict = book.judge(&place.join("state/journal"))?;
+    let verdict = judge_copy(&book, folder, &place)?;
     drop(volume);
     if !verdict.holds() {
         seen.push(format!("{verdict:?}"));
@@ -130,6 +126,29 @@ async fn full(args: &Args, folder: &Path, floor: u64) -> Result<Result<String, S
     }
     let told = format!("{kept} kept until it was full, {on_full} while it is full, none lost");
     Ok(if seen.is_empty() { Ok(told) } else { Err(seen.join("; ")) })
+}
+
+/// Judges a copy that has room to be opened in.
+fn judge_copy(book: &Book, folder: &Path, place: &Path) -> Result<Verdict, Fault> {
+    let copy = folder.join("copy");
+    run("cp", &["-a", text(&place.join("state/journal")), text(&copy)])?;
+    book.judge(&copy)
+}
+
+/// Sends until so many in a row are refused that the volume is full.
+async fn until_full(book: &mut Book, sender: &Sender) -> Result<(), String> {
+    let mut refused = 0;
+    for _ in 0..WEBHOOKS_MAX {
+        match book.one(sender).await {
+            Answer::Kept => refused = 0,
+            Answer::Refused(503) => refused += 1,
+            other => return Err(format!("a full volume was answered with {other:?}")),
+        }
+        if refused == REFUSED_IN_A_ROW {
+            return Ok(());
+        }
+    }
+    Err(format!("{} webhooks were kept and the volume is not full", book.kept.len()))
 }
 
 /// The disk is pulled out under the running gateway, put back read-only, and then as it was.
@@ -174,7 +193,7 @@ async fn pulled_out(args: &Args, folder: &Path) -> Result<Result<String, String>
         other => seen.push(format!("put back {other:?}: {}", last_words(&site))),
     }
     site.kill();
-    let verdict = book.judge(&place.join("state/journal"))?;
+    let verdict = judge_copy(&book, folder, &place)?;
     mounted.unmount()?;
     if !verdict.holds() {
         seen.push(format!("{verdict:?}"));
