@@ -95,7 +95,34 @@ async fn full(args: &Args, folder: &Path, floor: u64) -> Result<Result<String, S
         ));
     }
     site.kill();
-    // Once more to the brim, killed and started there.
+    let brim = match on_the_brim(&mut site, &place)? {
+        Ok(brim) => brim,
+        Err(wrong) => return Ok(Err(wrong)),
+    };
+    let verdict = judge_copy(&book, folder, &place)?;
+    drop(volume);
+    if !verdict.holds() {
+        seen.push(format!("{verdict:?}"));
+    }
+    let Brim { on_full, panics } = brim;
+    if panics > PANICS_MAX {
+        seen.push(format!("{panics} panics"));
+    }
+    if on_full == "does not start" && args.must_serve {
+        seen.push("does not start on the full volume".to_owned());
+    }
+    let told = format!("{kept} kept until it was full, {on_full} while it is full, none lost");
+    Ok(if seen.is_empty() { Ok(told) } else { Err(seen.join("; ")) })
+}
+
+/// What came of starts on a full volume.
+struct Brim {
+    on_full: &'static str,
+    panics: usize,
+}
+
+/// Fills the volume once more to the brim and starts there; then makes room and starts again.
+fn on_the_brim(site: &mut Site, place: &Path) -> Result<Result<Brim, String>, Fault> {
     let crumbs = place.join("crumbs");
     let _ = run("dd", &["if=/dev/zero", &format!("of={}", text(&crumbs)), "bs=4k"]);
     site.clear_log();
@@ -104,28 +131,16 @@ async fn full(args: &Args, folder: &Path, floor: u64) -> Result<Result<String, S
         Started::Ended(_) => "does not start",
         Started::Hung => return Ok(Err("hung at the start on the full volume".to_owned())),
     };
-    let panicked = panics(&site);
+    let panics = panics(site);
     site.kill();
     fs::remove_file(crumbs)?;
     site.clear_log();
-    match site.start(START_TIME_MAX)? {
-        Started::Up => {}
-        other => return Ok(Err(format!("with room again {other:?}: {}", last_words(&site)))),
+    let again = site.start(START_TIME_MAX)?;
+    if !matches!(again, Started::Up) {
+        return Ok(Err(format!("with room again {again:?}: {}", last_words(site))));
     }
     site.kill();
-    let verdict = judge_copy(&book, folder, &place)?;
-    drop(volume);
-    if !verdict.holds() {
-        seen.push(format!("{verdict:?}"));
-    }
-    if panicked > PANICS_MAX {
-        seen.push(format!("{panicked} panics"));
-    }
-    if on_full == "does not start" && args.must_serve {
-        seen.push("does not start on the full volume".to_owned());
-    }
-    let told = format!("{kept} kept until it was full, {on_full} while it is full, none lost");
-    Ok(if seen.is_empty() { Ok(told) } else { Err(seen.join("; ")) })
+    Ok(Ok(Brim { on_full, panics }))
 }
 
 /// Judges a copy that has room to be opened in.
