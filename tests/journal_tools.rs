@@ -1,6 +1,7 @@
 //! The commands around the journal, with the real program and its look in a child.
 
-#![expect(clippy::unwrap_used, reason = "a test helper may fail by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test helper may fail by panicking")]
+#![expect(clippy::indexing_slicing, reason = "a test helper may fail by panicking")]
 
 use causeway::journal::{self, Journal, NewEvent};
 use serde_json::Value;
@@ -40,8 +41,9 @@ impl Site {
         fs::create_dir(&state_dir).unwrap();
         fs::set_permissions(&state_dir, fs::Permissions::from_mode(0o700)).unwrap();
         let text = format!(
-            "state_dir = {state_dir:?}\n[journal]\nfree_bytes_min = 0\nsegment_bytes_max = 1048576\n\
-             [state]\nfree_bytes_min = 0\nballast_bytes = 1048576\n"
+            "state_dir = \"{}\"\n[journal]\nfree_bytes_min = 0\nsegment_bytes_max = 1048576\n\
+             [state]\nfree_bytes_min = 0\nballast_bytes = 1048576\n",
+            state_dir.display()
         );
         fs::write(folder.path().join("causeway.toml"), text).unwrap();
         Self { folder }
@@ -110,7 +112,7 @@ fn findings(output: &Output) -> Value {
 fn spoil(db: &Path, number: u64) {
     let mut bytes = fs::read(db).unwrap();
     let body = event(number).body;
-    let needle = body.get(100..140).unwrap();
+    let needle = &body[100..140];
     let mut found = 0;
     for at in 0..bytes.len() - needle.len() {
         if &bytes[at..at + needle.len()] == needle {

@@ -199,14 +199,25 @@ fn write_out(bytes: &[u8]) -> Result<(), Fault> {
 fn export(at_rest: &AtRest, range: RangeInclusive<u64>) -> Result<(), Fault> {
     let mut out = io::BufWriter::new(io::stdout().lock());
     let mut failed = None;
-    at_rest.read(range, |event| match out.write_all(line(&event_json(&event)).as_bytes()) {
-        Ok(()) => ControlFlow::Continue(()),
-        Err(error) => {
-            failed = Some(error);
-            ControlFlow::Break(())
+    let mut next: Option<u64> = None;
+    let mut absent: u64 = 0;
+    at_rest.read(range, |event| {
+        let seq = event.seq.0;
+        absent = absent.saturating_add(seq.saturating_sub(next.unwrap_or(seq)));
+        next = seq.checked_add(1);
+        match out.write_all(line(&event_json(&event)).as_bytes()) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                failed = Some(error);
+                ControlFlow::Break(())
+            }
         }
     })?;
-    failed.map_or_else(|| out.flush(), Err).map_err(Fault::Unsaid)
+    failed.map_or_else(|| out.flush(), Err).map_err(Fault::Unsaid)?;
+    if absent == 0 {
+        return Ok(());
+    }
+    Err(Fault::Missing(format!("{absent} numbers in between are not there; see `journal verify`")))
 }
 
 fn event_json(event: &Event) -> Value {
