@@ -10,6 +10,7 @@
 //! What it does not: order between different journals, or uniqueness of events; an event whose
 //! sender was told of a failure may still be there after a restart.
 
+mod again;
 pub(crate) mod committer;
 mod config;
 pub mod copy;

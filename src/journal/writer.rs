@@ -7,6 +7,7 @@
 
 use super::{
     Config, JournalError, Opening, Seq,
+    again::Again,
     committer::Sink,
     durable,
     manifest::Tally,
@@ -31,10 +32,6 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::sync::watch;
-
-/// The first pause after a segment could not be begun or rescued; it doubles up to the longest.
-const PAUSE: Duration = Duration::from_millis(250);
-const PAUSE_MAX: Duration = Duration::from_secs(15);
 
 /// Between two looks at settled segments that are kept.
 const RETENTION_PAUSE: Duration = Duration::from_secs(5);
@@ -67,27 +64,6 @@ enum Place {
     Ended(Tally),
 }
 
-/// When to try again what failed.
-struct Again {
-    pause: Duration,
-    at: Option<Instant>,
-}
-
-impl Again {
-    fn is_due(&self) -> bool {
-        self.at.is_none_or(|at| clock::now().mono >= at)
-    }
-
-    fn failed(&mut self) {
-        self.at = clock::now().mono.checked_add(self.pause);
-        self.pause = self.pause.saturating_mul(2).min(PAUSE_MAX);
-    }
-
-    fn worked(&mut self) {
-        *self = Self { pause: PAUSE, at: None };
-    }
-}
-
 /// Opens what lies in `folder`, or begins.
 pub(crate) fn open(
     folder: &Path,
@@ -118,7 +94,7 @@ pub(crate) fn open(
         head,
         settled,
         is_refusing: false,
-        again: Again { pause: PAUSE, at: None },
+        again: Again::new(),
         unnoted: 0,
         look_again: None,
         lock: Some(lock),

@@ -113,7 +113,7 @@ async fn flipped_bits_anywhere_cost_at_most_what_they_hit() {
     let mut random = fastrand::Rng::with_seed(23);
     let mut losses = Vec::new();
     let mut rescued = 0;
-    for round in 0..40 {
+    for round in 0..24 {
         let folder = TempDir::new().unwrap();
         copy(pristine.path(), folder.path());
         let segments = folders(folder.path());
@@ -126,7 +126,7 @@ async fn flipped_bits_anywhere_cost_at_most_what_they_hit() {
         losses.push(rest_is_served(folder.path(), &what).await.len());
         rescued += rescue::aside(folder.path());
     }
-    assert!(rescued > 5, "{rescued} of 40 hit something that is in use");
+    assert!(rescued > 3, "{rescued} of 24 hit something that is in use");
     assert!(losses.iter().all(|lost| *lost <= 20), "{losses:?}");
 }
 
