@@ -87,11 +87,9 @@ async fn full(args: &Args, folder: &Path, floor: u64) -> Result<Result<String, S
     }
     fs::remove_file(place.join("filler"))?;
     if !book.until_served(&sender).await {
-        let free = run("df", &["-k", "--output=avail", text(&place)])?;
-        let free = free.lines().last().unwrap_or_default().to_owned();
-        let last = last_words(&site);
         seen.push(format!(
-            "takes no webhooks though there is room again ({free} KiB left): {last}"
+            "takes no webhooks though there is room again, {}",
+            room(&site, &place)?
         ));
     }
     site.kill();
@@ -126,6 +124,13 @@ async fn full(args: &Args, folder: &Path, floor: u64) -> Result<Result<String, S
     }
     let told = format!("{kept} kept until it was full, {on_full} while it is full, none lost");
     Ok(if seen.is_empty() { Ok(told) } else { Err(seen.join("; ")) })
+}
+
+/// How much room there is, and what the gateway says.
+fn room(site: &Site, place: &Path) -> Result<String, Fault> {
+    let free = run("df", &["-k", "--output=avail", text(place)])?;
+    let free = free.lines().last().unwrap_or_default();
+    Ok(format!("{free} KiB: {}", last_words(site)))
 }
 
 /// Judges a copy that has room to be opened in.
