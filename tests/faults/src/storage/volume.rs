@@ -96,11 +96,8 @@ async fn full(args: &Args, folder: &Path, floor: u64) -> Result<Result<String, S
     // Once more to the brim, killed and started there.
     let crumbs = place.join("crumbs");
     let _ = run("dd", &["if=/dev/zero", &format!("of={}", text(&crumbs)), "bs=4k"]);
-    site.clear_log();
-    let on_full = match site.start(START_TIME_MAX)? {
-        Started::Up => "starts",
-        Started::Ended(_) => "does not start",
-        Started::Hung => return Ok(Err("hung at the start on the full volume".to_owned())),
+    let Some(on_full) = starts(&mut site)? else {
+        return Ok(Err("hung at the start on the full volume".to_owned()));
     };
     let panicked = panics(&site);
     site.kill();
@@ -124,6 +121,16 @@ async fn full(args: &Args, folder: &Path, floor: u64) -> Result<Result<String, S
     }
     let told = format!("{kept} kept until it was full, {on_full} while it is full, none lost");
     Ok(if seen.is_empty() { Ok(told) } else { Err(seen.join("; ")) })
+}
+
+/// Starts it anew and says whether it came up; `None` if it hung.
+fn starts(site: &mut Site) -> Result<Option<&'static str>, Fault> {
+    site.clear_log();
+    Ok(match site.start(START_TIME_MAX)? {
+        Started::Up => Some("starts"),
+        Started::Ended(_) => Some("does not start"),
+        Started::Hung => None,
+    })
 }
 
 /// How much room there is, and what the gateway says.
