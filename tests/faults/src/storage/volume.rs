@@ -87,11 +87,9 @@ async fn full(args: &Args, folder: &Path, floor: u64) -> Result<Result<String, S
     }
     fs::remove_file(place.join("filler"))?;
     if !book.until_served(&sender).await {
-        let free = run("df", &["-k", "--output=avail", text(&place)])?;
-        let free = free.lines().last().unwrap_or_default().to_owned();
-        let last = last_words(&site);
         seen.push(format!(
-            "takes no webhooks though there is room again ({free} KiB left): {last}"
+            "takes no webhooks though there is room again, {}",
+            room(&site, &place)?
         ));
     }
     site.kill();
@@ -125,11 +123,8 @@ struct Brim {
 fn on_the_brim(site: &mut Site, place: &Path) -> Result<Result<Brim, String>, Fault> {
     let crumbs = place.join("crumbs");
     let _ = run("dd", &["if=/dev/zero", &format!("of={}", text(&crumbs)), "bs=4k"]);
-    site.clear_log();
-    let on_full = match site.start(START_TIME_MAX)? {
-        Started::Up => "starts",
-        Started::Ended(_) => "does not start",
-        Started::Hung => return Ok(Err("hung at the start on the full volume".to_owned())),
+    let Some(on_full) = starts(&mut site)? else {
+        return Ok(Err("hung at the start on the full volume".to_owned()));
     };
     let panics = panics(site);
     site.kill();
@@ -141,6 +136,23 @@ fn on_the_brim(site: &mut Site, place: &Path) -> Result<Result<Brim, String>, Fa
     }
     site.kill();
     Ok(Ok(Brim { on_full, panics }))
+}
+
+/// Starts it anew and says whether it came up; `None` if it hung.
+fn starts(site: &mut Site) -> Result<Option<&'static str>, Fault> {
+    site.clear_log();
+    Ok(match site.start(START_TIME_MAX)? {
+        Started::Up => Some("starts"),
+        Started::Ended(_) => Some("does not start"),
+        Started::Hung => None,
+    })
+}
+
+/// How much room there is, and what the gateway says.
+fn room(site: &Site, place: &Path) -> Result<String, Fault> {
+    let free = run("df", &["-k", "--output=avail", text(place)])?;
+    let free = free.lines().last().unwrap_or_default();
+    Ok(format!("{free} KiB: {}", last_words(site)))
 }
 
 /// Judges a copy that has room to be opened in.
