@@ -123,7 +123,7 @@ struct Brim {
 fn on_the_brim(site: &mut Site, place: &Path) -> Result<Result<Brim, String>, Fault> {
     let crumbs = place.join("crumbs");
     let _ = run("dd", &["if=/dev/zero", &format!("of={}", text(&crumbs)), "bs=4k"]);
-    let Some(on_full) = starts(&mut site)? else {
+    let Some(on_full) = starts(site)? else {
         return Ok(Err("hung at the start on the full volume".to_owned()));
     };
     let panics = panics(site);
