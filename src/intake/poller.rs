@@ -140,12 +140,22 @@ enum Stored {
     Read(Option<Vec<u8>>),
 }
 
+/// How the next page is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asking {
+    /// Whole.
+    Whole,
+    /// In parts, since the shop fails over one of its orders.
+    InParts,
+    /// By id from here on.
+    ById,
+}
+
 /// Where a run stands.
 struct Progress {
     poll: Poll,
     stored: Stored,
-    /// Whether the shop failed over one of its orders, so that they are asked for singly.
-    singly: bool,
+    asking: Asking,
     /// How many nameless entries the last page had.
     nameless: usize,
     /// Failures in a row.
@@ -175,7 +185,7 @@ impl Poller {
         let mut progress = Progress {
             poll: Poll::new(None, self.since_s),
             stored: Stored::Unread,
-            singly: false,
+            asking: Asking::Whole,
             nameless: 0,
             failed: 0,
         };
@@ -203,10 +213,14 @@ impl Poller {
             progress.poll = progress.poll.clone().resumed(cursor);
             progress.stored = Stored::Read(row);
         }
+        if progress.asking == Asking::ById {
+            self.go_on_by_id(progress).await?;
+            progress.asking = Asking::Whole;
+        }
         let query = progress.poll.query(clock::now());
         let failure = match self.parts.shop.orders_changed(query).await {
             Ok(page) => {
-                progress.singly = false;
+                progress.asking = Asking::Whole;
                 return Ok(page);
             }
             Err(failure) => failure,
@@ -214,16 +228,21 @@ impl Poller {
         if failure.code != "HTTP 500" {
             return Err(Trouble::Shop(failure));
         }
-        if !progress.singly {
-            progress.singly = true;
+        if progress.asking != Asking::InParts {
+            progress.asking = Asking::InParts;
             return Err(Trouble::Shop(failure));
         }
-        if progress.poll.keeps_places() {
-            return self.ask_singly(query, failure).await;
+        if !progress.poll.keeps_places() {
+            self.go_on_by_id(progress).await?;
         }
+        self.ask_singly(progress.poll.query(clock::now()), failure).await
+    }
+
+    /// Reads what is left of a poll by id, in which no order can slip between two pages.
+    async fn go_on_by_id(&self, progress: &mut Progress) -> Result<(), Trouble> {
         let newest_s = self.parts.shop.newest_change().await.map_err(Trouble::Shop)?;
         progress.poll = progress.poll.clone().by_id(newest_s, clock::now());
-        self.ask_singly(progress.poll.query(clock::now()), failure).await
+        Ok(())
     }
 
     /// Steps over orders that break the shop (reference/xcart.md 12), unless all of them do.
@@ -303,6 +322,10 @@ impl Poller {
         }
         match then {
             Then::Again => Duration::ZERO,
+            Then::ById => {
+                progress.asking = Asking::ById;
+                Duration::ZERO
+            }
             Then::Rest => self.period,
             Then::Endless => {
                 tracing::error!("the shop's pages of orders have no end; the cursor stays");

@@ -29,7 +29,7 @@ pub const AHEAD_S_MAX: i64 = 24 * 60 * 60;
 pub const KNOWN_LEN_MAX: usize = 4_096;
 /// Numbered pages in one poll; a shop that has more does not turn them.
 pub const PAGES_MAX: u32 = 10_000;
-/// How often numbered pages are read again because the last reading found something.
+/// How often pages are read again, newest first, because the last reading found something.
 const PASSES_MAX: u32 = 3;
 /// How often a shop that ignores the filter is tried again: it may have been updated.
 const PROBE_EVERY: Duration = Duration::from_hours(24);
@@ -50,6 +50,8 @@ pub struct Found {
 pub enum Then {
     /// At once: there may be more.
     Again,
+    /// At once, with what [`Poll::by_id`] makes of it: more orders share a second than a page holds.
+    ById,
     /// After the period.
     Rest,
     /// After the period, and tell somebody: the shop's pages have no end.
@@ -229,6 +231,7 @@ impl Poll {
                 poll.walk = Some(walk);
                 Then::Again
             }
+            Next::Crowded => Then::ById,
             Next::End(top_s) => {
                 cursor.advance(top_s);
                 cursor.doubt_newest(walk.began_s);
@@ -246,6 +249,8 @@ enum Next {
     Turn(Walk),
     /// To later changes; the earlier ones are settled.
     Forward(Walk),
+    /// On by id.
+    Crowded,
     /// It is over, and everything up to there is settled.
     End(Option<i64>),
 }
@@ -264,21 +269,17 @@ impl Walk {
     }
 
     /// Oldest first: the watermark moves on rather than the page number, because orders that
-    /// change while pages are read leave their places to others. Only where more orders share a
-    /// second than a page holds are pages numbered, and read again until nothing new is there.
+    /// change while pages are read leave their places to others. Where more orders share a second
+    /// than a page holds, that ends.
     fn by_filter(self, sight: &Sight) -> Next {
         let walk = self.after(sight, Sort::OldestFirst);
-        let numbered = |found: &&Found| !walk.sorted || found.updated_s == Some(walk.after_s);
-        let news = sight.found.iter().filter(numbered).count().saturating_add(walk.news);
-        let walk = Self { news, ..walk };
         let last_s = sight.dates.iter().max().copied();
         let later = last_s.filter(|last_s| walk.sorted && *last_s > walk.after_s);
         match (sight.is_full(), later) {
-            (true, None) => walk.turn(),
-            (true, Some(_)) | (false, _) if walk.is_doubtful() => walk.read_again(),
             (true, Some(after_s)) => {
                 Next::Forward(Self { top_s: walk.top_s, ..Self::from(walk.began_s, after_s) })
             }
+            (true, None) => Next::Crowded,
             (false, _) => Next::End(walk.top_s),
         }
     }
@@ -485,10 +486,14 @@ mod tests {
         loop {
             let query = poll.query(now);
             let step = poll.take(&shop.page(query), now);
-            *poll = step.poll;
+            let newest_s = shop.changed.values().max().copied();
+            *poll = match step.then {
+                Then::ById => step.poll.by_id(newest_s, now),
+                Then::Again | Then::Rest | Then::Endless => step.poll,
+            };
             all.extend(step.found.into_iter().map(|f| (f.id, f.updated_s.unwrap() - START_S)));
             between(shop, shop.pages - begun);
-            if step.then != Then::Again {
+            if !matches!(step.then, Then::Again | Then::ById) {
                 assert_eq!(step.then, Then::Rest);
                 return all;
             }
@@ -559,12 +564,13 @@ mod tests {
             assert_eq!(quiet(&mut shop, &mut machine, now(530)), [(700, 401)], "{knows:?}");
             let pages = shop.pages;
             assert_eq!(quiet(&mut shop, &mut machine, now(560)), [], "{knows:?}");
-            assert!(shop.pages - pages <= 5, "{knows:?}: nothing new is read once");
+            // Up to the crowd, the crowd's first page, and all of it by id.
+            assert!(shop.pages - pages <= 6, "{knows:?}: nothing new is read once");
         }
     }
 
     #[test]
-    fn an_order_that_slips_to_a_page_already_read_is_found_by_reading_again() {
+    fn an_order_that_changes_while_a_crowded_second_is_read_is_not_passed_over() {
         let mut shop = SimShop::of((1..=250).map(|id| (id, 5)), Filter::LastRenewDate);
         let mut machine = Poll::new(None, Some(START_S));
         let got = poll(&mut shop, &mut machine, now(10), |shop, page| {
@@ -701,7 +707,10 @@ mod tests {
         let mut machine = Poll::new(None, Some(START_S + 5));
         let mut then = Then::Again;
         for _ in 0..=PAGES_MAX {
-            if then == Then::Again {
+            if then == Then::ById {
+                machine = machine.by_id(None, now(10));
+            }
+            if then != Then::Endless {
                 machine.query(now(10));
                 Step { poll: machine, then, .. } = machine.take(&page, now(10));
             }
