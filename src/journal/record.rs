@@ -1,7 +1,7 @@
 //! The written form of one event: a format version, postcard, zstd or lz4, and a CRC-32.
 //!
 //! Guarantees: a record that decodes is the one that was encoded; a record of a newer format is
-//! refused, never guessed at; no row is longer than [`VALUE_BYTES_MAX`]. Pure.
+//! refused, never guessed at; no row is longer than `VALUE_BYTES_MAX`. Pure.
 
 use super::{Event, NewEvent, Seq};
 use lz4_flex::block::{compress_into, decompress, get_maximum_output_size};
