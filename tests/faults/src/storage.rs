@@ -23,7 +23,7 @@ use std::{
 /// How long a start may take, also when it is slowed down by a tracer.
 pub(crate) const START_TIME_MAX: Duration = Duration::from_secs(40);
 /// How long it may take until webhooks are taken again.
-const RECOVERY_TIME_MAX: Duration = Duration::from_secs(15);
+const RECOVERY_TIME_MAX: Duration = Duration::from_secs(45);
 /// So many in a row count as taking webhooks.
 const IN_A_ROW: u32 = 4;
 /// So many panics count as a loop of them.
