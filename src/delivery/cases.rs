@@ -89,15 +89,7 @@ impl Cases {
                 Run::new(run.reference, None, now_ms)
             }
             (Some(run), None) => run,
-            (Some(run), Some(wake)) => Run {
-                reread: true,
-                // An id can always be read by, a number only in newer shops.
-                reference: match wake.reference {
-                    OrderRef::Id(id) => OrderRef::Id(id),
-                    OrderRef::Number(_) => run.reference,
-                },
-                ..run
-            },
+            (Some(run), Some(wake)) => told(run, wake),
             (None, Some(wake)) => Run::new(wake.reference, None, now_ms),
             (None, None) => return Ok(None),
         };
@@ -219,7 +211,7 @@ impl Cases {
         let wake = self.state.get(&held.key.wake())?;
         if let Some(row) = wake.as_deref().map(rows::read::<WakeRow>).transpose()? {
             held.stored.due.push(Due::of_event(row.due_ms));
-            held.case.run.reread = true;
+            held.case.run = told(held.case.run.clone(), row);
         }
         held.stored.wake = wake;
         Ok(())
@@ -314,6 +306,16 @@ impl Held {
         }
         Ok(())
     }
+}
+
+/// Takes in that an event came: the order is read again.
+fn told(run: Run, wake: WakeRow) -> Run {
+    // An id can always be read by, a number only in newer shops (reference/xcart.md 3.1).
+    let reference = match wake.reference {
+        OrderRef::Id(id) => OrderRef::Id(id),
+        OrderRef::Number(_) => run.reference,
+    };
+    Run { reread: true, reference, ..run }
 }
 
 fn put(batch: &mut Batch, key: Vec<u8>, old: Option<&Vec<u8>>, fresh: Option<&Vec<u8>>) {
