@@ -11,6 +11,7 @@
 //! sender was told of a failure may still be there after a restart.
 
 mod again;
+mod broom;
 #[doc(hidden)]
 pub mod committer;
 mod config;
@@ -33,8 +34,10 @@ mod rawlog;
 pub mod record;
 mod rescue;
 mod retention;
+pub(crate) mod rows;
 mod segments;
 mod shelf;
+mod spare;
 pub(crate) mod store;
 mod writer;
 

@@ -63,11 +63,13 @@ fn copy(from: &Path, to: &Path) {
 async fn write_a_journal(folder: &Path) {
     let (journal, committer) = Journal::open(folder, &config()).unwrap();
     let mut after = 0;
-    let mut numbers = 1..1_000;
+    let mut next = 1;
     while after < 3 {
-        let number = numbers.next().unwrap();
-        let receipt = journal.append(event(number)).await.unwrap();
-        assert_eq!(receipt.seq(), Seq(number));
+        // Together, so that they share rows.
+        let group = (next..next + 3).map(event).collect();
+        let receipts = journal.append_all(group).await.unwrap();
+        assert_eq!(receipts.last().unwrap().seq(), Seq(next + 2));
+        next += 3;
         if journal.stats().segments > 1 {
             after += 1;
         }

@@ -89,7 +89,7 @@ impl Cases {
                 Run::new(run.reference, None, now_ms)
             }
             (Some(run), None) => run,
-            (Some(run), Some(wake)) => told(run, wake),
+            (Some(run), Some(wake)) => told(run, &wake),
             (None, Some(wake)) => Run::new(wake.reference, None, now_ms),
             (None, None) => return Ok(None),
         };
@@ -211,7 +211,7 @@ impl Cases {
         let wake = self.state.get(&held.key.wake())?;
         if let Some(row) = wake.as_deref().map(rows::read::<WakeRow>).transpose()? {
             held.stored.due.push(Due::of_event(row.due_ms));
-            held.case.run = told(held.case.run.clone(), row);
+            held.case.run = told(held.case.run.clone(), &row);
         }
         held.stored.wake = wake;
         Ok(())
@@ -309,7 +309,7 @@ impl Held {
 }
 
 /// Takes in that an event came: the order is read again.
-fn told(run: Run, wake: WakeRow) -> Run {
+fn told(run: Run, wake: &WakeRow) -> Run {
     // An id can always be read by, a number only in newer shops (reference/xcart.md 3.1).
     let reference = match wake.reference {
         OrderRef::Id(id) => OrderRef::Id(id),

@@ -11,9 +11,11 @@ use super::{
     losses::{Fate, Loss, Losses},
     manifest::{Manifest, Tally},
     numbers::Numbers,
-    record, segments,
+    record,
+    rows::{self, Rows},
+    segments,
     shelf::Shelf,
-    store::{Row, Store, StoreError},
+    store::{Store, StoreError},
 };
 use std::{
     fs, io,
@@ -104,7 +106,7 @@ fn segment<E: From<JournalError>>(
     let (mut next, mut absent, mut visited) = (first, Vec::new(), Ok(()));
     for ((seq, piece), at) in rows.places {
         let value = log.value(at).map_err(read()).map_err(JournalError::from)?;
-        joiner.push(&record::key(Seq(seq), piece), &value, |item| {
+        joiner.push(&rows::key(Seq(seq), piece), &value, |item| {
             let Item::Whole(seq, record) = item else { return };
             if visited.is_err() || seq.0 > last || record::check_sum(&record).is_err() {
                 return;
@@ -142,7 +144,7 @@ struct Open {
     tally: Tally,
     last: u64,
     bytes: u64,
-    portion: Vec<Row>,
+    portion: Rows,
     portion_bytes: usize,
 }
 
@@ -171,7 +173,7 @@ impl Builder {
         open.tally.add(checksum);
         open.bytes = open.bytes.saturating_add(u64::try_from(record.len()).unwrap_or(u64::MAX));
         open.portion_bytes = open.portion_bytes.saturating_add(record.len());
-        open.portion.extend(record::rows(seq, record).map(|(key, value)| Row::Put(key, value)));
+        open.portion.push(seq, record);
         if open.portion_bytes > PORTION_BYTES_MAX {
             open.flush()?;
         }
@@ -228,14 +230,14 @@ impl Open {
             tally: Tally::new(first),
             last: first,
             bytes: 0,
-            portion: Vec::new(),
+            portion: Rows::default(),
             portion_bytes: 0,
         })
     }
 
     fn flush(&mut self) -> Result<(), StoreError> {
         self.portion_bytes = 0;
-        self.store.apply(std::mem::take(&mut self.portion))?;
+        self.store.apply(std::mem::take(&mut self.portion).finish())?;
         self.store.sync()?;
         if self.store.touched_bytes() > HANDLE_BYTES_MAX {
             self.store.reopen()?;

@@ -3,7 +3,7 @@
 //! Guarantees: whatever rows it is given, each sequence number from the first to the last expected is
 //! reported exactly once, as whole or as lost. Pure.
 
-use super::{Seq, record};
+use super::{Seq, record, rows};
 use std::ops::RangeInclusive;
 
 /// What became of a sequence number.
@@ -36,21 +36,56 @@ impl Joiner {
 
     /// Takes one row and tells what it completes.
     pub(crate) fn push(&mut self, key: &[u8], value: &[u8], mut tell: impl FnMut(Item)) {
-        let Some((seq, piece)) = record::place(key) else { return };
-        if seq.0 < self.next {
+        match rows::place(key) {
+            Some((seq, 0)) => self.begin(seq.0, value, &mut tell),
+            Some((seq, piece)) => self.go_on(seq.0, piece, value, &mut tell),
+            None => {}
+        }
+    }
+
+    /// Takes a row that begins with the record `first`.
+    fn begin(&mut self, first: u64, row: &[u8], tell: &mut impl FnMut(Item)) {
+        let mut seq = first;
+        for record in rows::records(row) {
+            if seq >= self.next {
+                self.tell_lost(seq, tell);
+                tell(Item::Whole(Seq(seq), record.to_vec()));
+                self.step_to(seq.saturating_add(1));
+            }
+            if record::check_sum(record).is_err() {
+                // Where the next one begins is not sure.
+                return;
+            }
+            seq = seq.saturating_add(1);
+        }
+        if seq == first && seq >= self.next {
+            self.tell_lost(seq, tell);
+            self.part.clear();
+            self.part.extend_from_slice(row);
+            self.pieces = 1;
+        }
+    }
+
+    /// Takes a further piece of the record `seq`.
+    fn go_on(&mut self, seq: u64, piece: u16, value: &[u8], tell: &mut impl FnMut(Item)) {
+        if seq < self.next {
             return;
         }
-        if let Some(lost) = self.lose_until(seq.0) {
-            tell(Item::Lost(lost));
-        }
+        self.tell_lost(seq, tell);
         if piece != self.pieces {
             return;
         }
         self.part.extend_from_slice(value);
         self.pieces = self.pieces.saturating_add(1);
         if record::length(&self.part).is_some_and(|length| length <= self.part.len()) {
-            tell(Item::Whole(seq, std::mem::take(&mut self.part)));
-            self.step_to(seq.0.saturating_add(1));
+            tell(Item::Whole(Seq(seq), std::mem::take(&mut self.part)));
+            self.step_to(seq.saturating_add(1));
+        }
+    }
+
+    fn tell_lost(&mut self, seq: u64, tell: &mut impl FnMut(Item)) {
+        if let Some(lost) = self.lose_until(seq) {
+            tell(Item::Lost(lost));
         }
     }
 
@@ -107,11 +142,53 @@ mod tests {
         items.into_iter().map(short).collect()
     }
 
+    fn rows_of(records: &[(u64, usize)]) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let mut rows = rows::Rows::default();
+        for (seq, bytes) in records {
+            rows.push(Seq(*seq), &record_of(*bytes));
+        }
+        let pair = |row| match row {
+            rows::Row::Put(key, value) => (key, value),
+            rows::Row::Delete(key) => (key, Vec::new()),
+        };
+        rows.finish().into_iter().map(pair).collect()
+    }
+
+    #[test]
+    fn records_that_share_a_row_are_read_from_any_of_them_on() {
+        let rows = rows_of(&[(5, 10), (6, 20), (7, 30), (8, 9_000), (9, 10), (11, 10)]);
+        assert_eq!(rows.len(), 1 + 2 + 1 + 1);
+        assert_eq!(join(&rows, 5, 12), [Ok(5), Ok(6), Ok(7), Ok(8), Ok(9), Err((10, 10)), Ok(11)]);
+        assert_eq!(join(&rows[..4], 7, 10), [Ok(7), Ok(8), Ok(9)]);
+        assert_eq!(join(&rows[1..4], 6, 10), [Err((6, 7)), Ok(8), Ok(9)]);
+        assert_eq!(join(&rows[..1], 3, 8), [Err((3, 4)), Ok(5), Ok(6), Ok(7)]);
+    }
+
+    #[test]
+    fn behind_a_broken_record_no_other_gets_its_number() {
+        let mut rows = rows_of(&[(5, 10), (6, 20), (7, 30)]);
+        let whole = rows[0].1.clone();
+        let second = record_of(10).len();
+        for at in second..second + record_of(20).len() {
+            rows[0].1 = whole.clone();
+            rows[0].1[at] ^= 1;
+            let mut joiner = Joiner::new(5);
+            let mut found = Vec::new();
+            joiner.push(&rows[0].0, &rows[0].1, |item| match item {
+                Item::Whole(seq, record) if record::check_sum(&record).is_ok() => {
+                    found.push((seq.0, record));
+                }
+                Item::Whole(..) | Item::Lost(_) => {}
+            });
+            assert_eq!(found, [(5, record_of(10))], "byte {at}");
+        }
+    }
+
     #[test]
     fn every_sequence_number_is_reported_once_as_whole_or_as_lost() {
         let all: Vec<_> = [(1, 10), (2, 15_000), (3, 10), (4, 7_000)]
             .into_iter()
-            .flat_map(|(seq, bytes)| record::rows(Seq(seq), &record_of(bytes)).collect::<Vec<_>>())
+            .flat_map(|(seq, bytes)| rows_of(&[(seq, bytes)]))
             .collect();
         assert_eq!(all.len(), 1 + 3 + 1 + 2);
         let table = [

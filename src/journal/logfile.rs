@@ -7,7 +7,7 @@ use super::{
     Seq,
     note::Note,
     rawlog::{self, Before, Change, Message, PART_BYTES, PartHead},
-    record,
+    rows,
 };
 use std::{
     collections::BTreeMap,
@@ -220,7 +220,7 @@ pub(crate) struct Rows {
 
 impl Rows {
     fn take(&mut self, first: u64, key: &[u8], value: &[u8], place: Place) {
-        match record::place(key) {
+        match rows::place(key) {
             Some(NOTE) => {
                 if let Some(note) = Note::decode(value) {
                     self.acknowledged = self.acknowledged.max(note.acknowledged);
@@ -238,7 +238,7 @@ impl Rows {
 fn key_of(prefix: Option<&Vec<u8>>, suffix: &[u8]) -> Option<Vec<u8>> {
     match prefix {
         Some(prefix) => Some([prefix, suffix].concat()),
-        None if record::place(suffix).is_some() => Some(suffix.to_vec()),
+        None if rows::place(suffix).is_some() => Some(suffix.to_vec()),
         None => None,
     }
 }
@@ -251,8 +251,8 @@ pub(crate) fn opens_whole(folder: &Path, first: u64, acknowledged: u64) -> io::R
     let mut acknowledged = acknowledged;
     let mut hidden = u64::MAX;
     let snapshot_holds = unstable(folder, |key, value, is_hidden| {
-        let key = if record::place(key).is_some() { key.to_vec() } else { guessed(first, key) };
-        match record::place(&key) {
+        let key = if rows::place(key).is_some() { key.to_vec() } else { guessed(first, key) };
+        match rows::place(&key) {
             Some(NOTE) => {
                 let note = Note::decode(value);
                 acknowledged = acknowledged.max(note.map_or(0, |note| note.acknowledged));
@@ -304,7 +304,7 @@ pub(crate) fn unstable(
 
 /// The lowest key from `first` on that ends so; good enough to tell old from new.
 fn guessed(first: u64, suffix: &[u8]) -> Vec<u8> {
-    let lowest = record::key(Seq(first), 0);
+    let lowest = rows::key(Seq(first), 0);
     let front_bytes = lowest.len().saturating_sub(suffix.len());
     let (front, _) = lowest.split_at_checked(front_bytes).unwrap_or((&lowest, &[]));
     let mut key = [front, suffix].concat();

@@ -4,13 +4,13 @@
 //! lies before it, and tells after damage what had been acknowledged. Not with each group: the page
 //! that holds it is written anew with every tenth change, with all its rows.
 
-use super::{Seq, manifest::Tally, record};
+use super::{Seq, manifest::Tally, rows};
 
 const NOTE_VERSION: u8 = 1;
 
 /// The key of the row in which a segment notes how far it goes; behind every event.
 pub(crate) fn note_key() -> Vec<u8> {
-    record::key(Seq(u64::MAX), 0)
+    rows::key(Seq(u64::MAX), 0)
 }
 
 /// A note is written with the group that brings so many bytes since the last one.

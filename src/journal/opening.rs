@@ -12,8 +12,9 @@ use super::{
     manifest::{self, Tally},
     note::{self, Note},
     numbers::Numbers,
-    record, rescue,
+    rescue,
     rescue::Order,
+    rows,
     segments::{self, Found},
     store::{Store, StoreError},
 };
@@ -128,9 +129,8 @@ fn newest(
     (config, opening): (&Config, &Opening),
 ) -> Result<(Store, Tally), JournalError> {
     let store = open_checked(place, (first, head), opening)?;
-    let end = store.last_key(record::key(Seq(first), 0)..note::note_key())?;
-    let end =
-        end.and_then(|key| record::place(&key)).map_or(first, |(seq, _)| seq.0.saturating_add(1));
+    let last = store.last(rows::key(Seq(first), 0)..note::note_key())?;
+    let end = last.and_then(|(key, value)| rows::end(&key, &value)).unwrap_or(first);
     let note = store.get(&note::note_key())?.and_then(|note| Note::decode(&note));
     let noted = note.map(|note| Tally::resume(first, note)).filter(|tally| tally.next() <= end);
     segments::audit(store, noted.unwrap_or(Tally::new(first)), config.handle_bytes_max)

@@ -219,7 +219,7 @@ impl<'a> Cursor<'a> {
 #[cfg(test)]
 mod tests {
     use super::{
-        super::store::{Row, Store},
+        super::{rows::Row, store::Store},
         *,
     };
     use proptest::prelude::*;

@@ -7,13 +7,14 @@
 use super::{
     JournalError, Seq, durable,
     joiner::{Item, Joiner},
-    logfile::{LogFile, Rows},
+    logfile::{self, LogFile},
     lossbook::Lossbook,
     losses::Fate,
     manifest::{Manifest, Tally},
     record::{self, RecordError},
+    rows::{self, Rows},
     segments,
-    store::{Row, Store, StoreError},
+    store::{Store, StoreError},
 };
 use serde::{Deserialize, Serialize};
 use std::{
@@ -170,7 +171,7 @@ struct Rebuild {
     next: u64,
     tally: Tally,
     missing: Vec<RangeInclusive<u64>>,
-    portion: Vec<Row>,
+    portion: Rows,
     newer: Option<(Seq, u8)>,
     ended: bool,
 }
@@ -184,20 +185,25 @@ impl Rebuild {
             next: order.first,
             tally: Tally::new(order.first),
             missing: Vec::new(),
-            portion: Vec::new(),
+            portion: Rows::default(),
             newer: None,
             ended: false,
         }
     }
 
-    fn run(&mut self, log: &LogFile, rows: &Rows, place: &Path) -> Result<(), JournalError> {
+    fn run(
+        &mut self,
+        log: &LogFile,
+        rows: &logfile::Rows,
+        place: &Path,
+    ) -> Result<(), JournalError> {
         let mut store = Store::open_new(place)?;
         let mut joiner = Joiner::new(self.first);
         let mut bytes: usize = 0;
         for (&(seq, piece), &at) in &rows.places {
             let value = log.value(at).map_err(StoreError::io("read a damaged segment"))?;
             bytes = bytes.saturating_add(value.len());
-            joiner.push(&record::key(Seq(seq), piece), &value, |item| self.take(item));
+            joiner.push(&rows::key(Seq(seq), piece), &value, |item| self.take(item));
             if let Some((seq, version)) = self.newer {
                 return Err(JournalError::Newer(seq, version));
             }
@@ -206,17 +212,19 @@ impl Rebuild {
             }
             if bytes > PORTION_BYTES_MAX {
                 bytes = 0;
-                store.apply(std::mem::take(&mut self.portion))?;
-                store.sync()?;
+                self.write(&store)?;
             }
             if store.touched_bytes() > HANDLE_BYTES_MAX {
                 drop(store);
                 store = Store::open(place)?;
             }
         }
-        store.apply(std::mem::take(&mut self.portion))?;
-        store.sync()?;
-        Ok(())
+        Ok(self.write(&store)?)
+    }
+
+    fn write(&mut self, store: &Store) -> Result<(), StoreError> {
+        store.apply(std::mem::take(&mut self.portion).finish())?;
+        store.sync()
     }
 
     fn take(&mut self, item: Item) {
@@ -247,7 +255,7 @@ impl Rebuild {
         self.lose_until(seq.0);
         self.next = seq.0.saturating_add(1);
         self.tally.add(checksum);
-        self.portion.extend(record::rows(seq, record).map(|(key, value)| Row::Put(key, value)));
+        self.portion.push(seq, record);
     }
 
     fn lose_until(&mut self, seq: u64) {

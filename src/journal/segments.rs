@@ -9,6 +9,7 @@ use super::{
     manifest::{Manifest, Tally, Unsealed},
     record::{self, RecordError},
     rescue::Order,
+    rows,
     store::{Store, StoreError},
 };
 use std::{
@@ -124,9 +125,9 @@ impl Audit {
         let mut joiner = Joiner::new(from);
         let mut end = from;
         let mut ended = true;
-        let all = record::key(Seq(from), 0)..record::key(Seq(u64::MAX), 0);
+        let all = rows::key(Seq(from), 0)..rows::key(Seq(u64::MAX), 0);
         store.scan(all, |key, value| {
-            end = record::place(key).map_or(end, |(seq, _)| seq.0.saturating_add(1));
+            end = rows::end(key, value).unwrap_or(end);
             joiner.push(key, value, |item| self.take(item));
             if joiner.next() == end && store.touched_bytes() > handle_bytes_max {
                 ended = false;

@@ -13,7 +13,7 @@ use super::{
     opening,
     record::{self, RecordError},
     retention::Kept,
-    segments,
+    rows, segments,
     store::{Store, StoreError},
 };
 use std::{
@@ -261,9 +261,14 @@ impl Reading {
         losses: &Losses,
     ) -> Result<(), StoreError> {
         let mut joiner = Joiner::new(range.start);
-        let keys = record::key(Seq(range.start), 0)..record::key(Seq(range.end), 0);
-        store.scan(keys, |key, value| {
-            joiner.push(key, value, |item| self.take(item, losses));
+        // The row that holds the first one may begin before it.
+        let holds = store.last(rows::key(Seq(0), 0)..rows::key(Seq(range.start), 1))?;
+        let from = holds.map_or_else(|| rows::key(Seq(range.start), 0), |(key, _)| key);
+        store.scan(from..rows::key(Seq(range.end), 0), |key, value| {
+            joiner.push(key, value, |item| match &item {
+                Item::Whole(seq, _) if seq.0 >= range.end => {}
+                Item::Whole(..) | Item::Lost(_) => self.take(item, losses),
+            });
             if self.stop.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
         if self.stop.is_none()

@@ -5,7 +5,10 @@
 //! (docs/adr/0001-sled.md has the measurements behind each call).
 //! It does not guarantee to stay usable after an error: then drop it and open another.
 
-use super::{durable, record::VALUE_BYTES_MAX};
+use super::{
+    durable,
+    rows::{Pair, Row, VALUE_BYTES_MAX},
+};
 use crate::failpoint::{self, Plant};
 use std::{
     fs::{self, File},
@@ -118,13 +121,6 @@ fn is_bad_block(error: &io::Error) -> bool {
 /// What a file system says of its own damaged structure.
 const EUCLEAN: i32 = 117;
 
-/// A change to one row.
-#[derive(Clone, Debug)]
-pub(crate) enum Row {
-    Put(Vec<u8>, Vec<u8>),
-    Delete(Vec<u8>),
-}
-
 /// A handle to one database; clones share it.
 #[derive(Clone, Debug)]
 pub(crate) struct Store {
@@ -140,17 +136,34 @@ pub(crate) struct Store {
 impl Store {
     /// Creates the database `name` in `parent`, durably, and opens it.
     pub(crate) fn create(parent: &Path, name: &str) -> Result<Self, StoreError> {
-        let unfinished = format!("{}{name}", durable::UNFINISHED);
-        let folder = parent.join(&unfinished);
+        Self::prepare(parent, name)?.publish(name)
+    }
+
+    /// Creates a database in `parent` that has no name yet; what is left of it goes at the next start.
+    pub(crate) fn prepare(parent: &Path, draft: &str) -> Result<Self, StoreError> {
+        let folder = parent.join(format!("{}{draft}", durable::UNFINISHED));
         if folder.exists() {
             fs::remove_dir_all(&folder).map_err(StoreError::io("remove an unfinished database"))?;
         }
         failpoint::pass("store.create.before");
-        drop(Self::open_new(&folder)?);
+        let store = Self::open_new(&folder)?;
         failpoint::pass("store.create.opened");
         Self::settle(&folder)?;
-        durable::publish(parent, &unfinished, name).map_err(StoreError::io("name a database"))?;
-        Self::open(&parent.join(name))
+        Ok(store)
+    }
+
+    /// Gives a prepared database its name, durably.
+    ///
+    /// sled asks for the place of its files only while it opens a database.
+    pub(crate) fn publish(mut self, name: &str) -> Result<Self, StoreError> {
+        let doing = "name a database";
+        let no_name = || StoreError::io(doing)(io::ErrorKind::InvalidInput.into());
+        let (parent, draft) =
+            self.folder.parent().zip(self.folder.file_name()).ok_or_else(no_name)?;
+        let draft = draft.to_str().ok_or_else(no_name)?;
+        durable::publish(parent, draft, name).map_err(StoreError::io(doing))?;
+        self.folder = parent.join(name);
+        Ok(self)
     }
 
     /// Syncs everything a closed database consists of.
@@ -278,14 +291,16 @@ impl Store {
         Ok(())
     }
 
-    /// Returns the last key of a range.
-    pub(crate) fn last_key(&self, range: Range<Vec<u8>>) -> Result<Option<Vec<u8>>, StoreError> {
+    /// Returns the last row of a range, key and value.
+    pub(crate) fn last(&self, range: Range<Vec<u8>>) -> Result<Option<Pair>, StoreError> {
         if range.start >= range.end {
             return Ok(None);
         }
         let mut rows = self.db()?.range(range);
         let row = guard("read a row", || rows.next_back().transpose())?;
-        Ok(row.map(|(key, _)| key.to_vec()))
+        let row = row.map(|(key, value)| (key.to_vec(), value.to_vec()));
+        self.touch(row.as_ref().map_or(0, |(key, value)| key.len().saturating_add(value.len())));
+        Ok(row)
     }
 
     /// Closes the only handle to a database and opens it again, which gives its memory back.

@@ -8,6 +8,7 @@
 use super::{
     Config, JournalError, Opening, Seq,
     again::Again,
+    broom::Broom,
     committer::Sink,
     durable,
     manifest::Tally,
@@ -16,12 +17,14 @@ use super::{
     opening,
     record::{self, RecordError},
     rescue::{self, Order},
-    retention::{self, Kept, Room},
+    retention::Room,
+    rows::{Row, Rows},
     segments,
     shelf::{Books, Opened, Shelf},
-    store::{Row, Store, StoreError},
+    spare::Spare,
+    store::{Store, StoreError},
 };
-use crate::{clock, failpoint, log};
+use crate::{failpoint, log};
 use std::{
     fs::File,
     path::Path,
@@ -29,12 +32,8 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, Instant},
 };
 use tokio::sync::watch;
-
-/// Between two looks at settled segments that are kept.
-const RETENTION_PAUSE: Duration = Duration::from_secs(5);
 
 /// The one that writes.
 pub(crate) struct Writer {
@@ -42,6 +41,8 @@ pub(crate) struct Writer {
     shelf: Arc<Shelf>,
     place: Place,
     numbers: Numbers,
+    /// The next segment's database, made beside the writing.
+    spare: Spare,
     head: watch::Sender<Seq>,
     settled: Arc<AtomicU64>,
     /// Whether the last group was refused, and readers know why.
@@ -50,8 +51,8 @@ pub(crate) struct Writer {
     again: Again,
     /// Bytes that were written since the last note.
     unnoted: u64,
-    /// When to look again at settled segments that are kept.
-    look_again: Option<Instant>,
+    /// Removes what is settled.
+    broom: Broom,
     /// Keeps other processes out while it is open.
     lock: Option<File>,
 }
@@ -81,7 +82,7 @@ pub(crate) fn open(
         books.newest = Some(Opened { first: tally.first(), store: store.clone() });
         Place::Open(store, tally)
     } else {
-        begin(folder, next, &mut books)?
+        begin(folder, next, &mut books, &mut Spare::default())?
     };
     drop(books);
     numbers.acknowledge(next).map_err(StoreError::io("write the numbers"))?;
@@ -91,20 +92,26 @@ pub(crate) fn open(
         shelf: Arc::clone(&shelf),
         place,
         numbers,
+        spare: Spare::default(),
         head,
         settled,
         is_refusing: false,
         again: Again::new(),
         unnoted: 0,
-        look_again: None,
+        broom: Broom::default(),
         lock: Some(lock),
     };
     Ok((writer, shelf, heads))
 }
 
 /// Begins the segment whose first event gets the number `first`.
-fn begin(folder: &Path, first: u64, books: &mut Books) -> Result<Place, StoreError> {
-    let store = Store::create(folder, &segments::name(first))?;
+fn begin(
+    folder: &Path,
+    first: u64,
+    books: &mut Books,
+    spare: &mut Spare,
+) -> Result<Place, StoreError> {
+    let store = spare.take(folder, &segments::name(first))?;
     books.newest = Some(Opened { first, store: store.clone() });
     books.trusted.insert(first);
     Ok(Place::Open(store, Tally::new(first)))
@@ -137,7 +144,10 @@ impl Sink for Writer {
                 alarm(&error, "could not tidy the journal");
             }
         }
-        if let Err(error) = self.remove_drained() {
+        let below = Seq(self.settled.load(Ordering::Acquire));
+        let free = || room(&self.shelf.folder, &self.config);
+        let room = || if free().is_ok() { Room::Enough } else { Room::Scarce };
+        if let Err(error) = self.broom.sweep(&self.shelf, below, &self.config, room) {
             alarm(&error, "could not remove a drained segment");
         }
     }
@@ -150,6 +160,7 @@ impl Sink for Writer {
         if let Place::Open(_, tally) = &self.place {
             self.place = Place::Ended(tally.clone());
         }
+        self.spare = Spare::default();
         if let Err(error) = self.numbers.sync() {
             alarm(&error, "could not note how far the journal goes");
         }
@@ -160,7 +171,7 @@ impl Sink for Writer {
 impl Writer {
     /// Writes the records of a group; returns the first sequence number.
     fn put(&mut self, group: &[Vec<Vec<u8>>]) -> Result<u64, JournalError> {
-        let written = self.room().and_then(|()| self.write_group(group));
+        let written = room(&self.shelf.folder, &self.config).and_then(|()| self.write_group(group));
         match &written {
             Ok(_) => self.tell_refusing(None),
             Err(error) => self.tell_refusing(Some(error)),
@@ -183,12 +194,6 @@ impl Writer {
         self.shelf.books().refusing = error.map(|error| log::chain(error));
     }
 
-    fn room(&self) -> Result<(), JournalError> {
-        let free = durable::free_bytes(&self.shelf.folder)
-            .map_err(StoreError::io("ask for the free space"))?;
-        if free < self.config.free_bytes_min() { Err(JournalError::Full) } else { Ok(()) }
-    }
-
     fn write_group(&mut self, group: &[Vec<Vec<u8>>]) -> Result<u64, JournalError> {
         let shared = Arc::clone(&self.shelf);
         self.begin(&mut shared.books())?;
@@ -197,13 +202,12 @@ impl Writer {
         };
         let first = tally.next();
         let mut grown = tally.clone();
-        let mut rows = Vec::new();
+        let mut filled = Rows::default();
         for record in group.iter().flatten() {
-            rows.extend(
-                record::rows(Seq(grown.next()), record).map(|(key, value)| Row::Put(key, value)),
-            );
+            filled.push(Seq(grown.next()), record);
             grown.add(sum(record)?);
         }
+        let mut rows = filled.finish();
         let next = grown.next();
         let bytes: usize = group.iter().flatten().map(Vec::len).sum();
         let unnoted = self.unnoted.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
@@ -249,7 +253,7 @@ impl Writer {
         if !self.again.is_due() {
             return Err(JournalError::Unavailable);
         }
-        match succeed(&self.shelf.folder, tally, books) {
+        match succeed(&self.shelf.folder, tally, books, &mut self.spare) {
             Ok(place) => {
                 self.place = place;
                 self.again.worked();
@@ -293,18 +297,32 @@ impl Writer {
         Ok(())
     }
 
+    /// Ends a segment that is full, or that was written until its handle is worn: what went through a
+    /// handle stays in memory, and another database is at hand while this one would take many syncs
+    /// to be opened again.
     fn rotate(&mut self) -> Result<(), JournalError> {
         let Place::Open(store, tally) = &self.place else { return Ok(()) };
-        if store.file_bytes() < self.config.segment_bytes_max || tally.manifest().is_none() {
+        let (file_bytes, touched_bytes) = (store.file_bytes(), store.touched_bytes());
+        let worn_bytes = self.config.handle_bytes_max;
+        if touched_bytes > worn_bytes / 2 {
+            self.spare.make(&self.shelf.folder);
+        }
+        let is_full = file_bytes >= self.config.segment_bytes_max;
+        let is_worn = touched_bytes > worn_bytes && file_bytes > worn_bytes;
+        if (!is_full && !is_worn) || tally.manifest().is_none() {
             return Ok(());
         }
+        let old = store.clone();
         let shared = Arc::clone(&self.shelf);
         let mut books = shared.books();
         self.end(&mut books);
-        self.begin(&mut books)
+        let begun = self.begin(&mut books);
+        drop(books);
+        self.spare.let_go(old);
+        begun
     }
 
-    /// Gives the memory of a worn handle back.
+    /// Gives the memory of a handle back that is worn by reading.
     fn reopen(&mut self) -> Result<(), JournalError> {
         let Place::Open(store, tally) = &self.place else { return Ok(()) };
         if store.touched_bytes() <= self.config.handle_bytes_max {
@@ -322,41 +340,21 @@ impl Writer {
         self.place = Place::Open(store, tally);
         Ok(())
     }
+}
 
-    fn remove_drained(&mut self) -> Result<(), StoreError> {
-        let below = Seq(self.settled.load(Ordering::Acquire));
-        let is_held = self.shelf.holds.load(Ordering::Acquire) > 0;
-        if is_held || !self.shelf.has_drained(below) {
-            return Ok(());
-        }
-        let now = clock::now();
-        if self.config.keeps_settled() && self.look_again.is_some_and(|at| now.mono < at) {
-            return Ok(());
-        }
-        self.look_again = now.mono.checked_add(RETENTION_PAUSE);
-        let sealed: Vec<u64> = self.shelf.books().sealed.keys().copied().collect();
-        let kept: Vec<Kept> = sealed.iter().filter_map(|first| self.shelf.kept(*first)).collect();
-        let room = if self.room().is_ok() { Room::Enough } else { Room::Scarce };
-        let now_ms = now.unix_ms();
-        let count = retention::removable(&kept, below.0, now_ms, room, &self.config);
-        for first in sealed.into_iter().take(count) {
-            let mut books = self.shelf.books();
-            if books.suspects.contains_key(&first) {
-                break;
-            }
-            if books.reading.as_ref().is_some_and(|reading| reading.first == first) {
-                books.reading = None;
-            }
-            durable::remove(&self.shelf.folder, &segments::name(first))
-                .map_err(StoreError::io("remove a drained segment"))?;
-            books.sealed.remove(&first);
-        }
-        Ok(())
-    }
+/// Whether there is enough free space to accept anything.
+fn room(folder: &Path, config: &Config) -> Result<(), JournalError> {
+    let free = durable::free_bytes(folder).map_err(StoreError::io("ask for the free space"))?;
+    if free < config.free_bytes_min() { Err(JournalError::Full) } else { Ok(()) }
 }
 
 /// Seals a segment that ended and begins the next one.
-fn succeed(folder: &Path, tally: &Tally, books: &mut Books) -> Result<Place, StoreError> {
+fn succeed(
+    folder: &Path,
+    tally: &Tally,
+    books: &mut Books,
+    spare: &mut Spare,
+) -> Result<Place, StoreError> {
     let first = tally.next();
     if let Some(manifest) = tally.manifest() {
         failpoint::pass("journal.seal.before");
@@ -369,7 +367,7 @@ fn succeed(folder: &Path, tally: &Tally, books: &mut Books) -> Result<Place, Sto
         durable::remove(folder, &segments::name(first))
             .map_err(StoreError::io("remove a segment without events"))?;
     }
-    begin(folder, first, books)
+    begin(folder, first, books, spare)
 }
 
 fn sum(record: &[u8]) -> Result<u32, JournalError> {

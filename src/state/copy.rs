@@ -11,10 +11,7 @@ use super::{
 };
 use crate::{
     clock,
-    journal::{
-        StoreError, durable,
-        store::{Row, Store},
-    },
+    journal::{StoreError, durable, rows::Row, store::Store},
 };
 use std::{
     fs,

@@ -4,10 +4,7 @@
 //! a succession, either the old or the new generation counts, with the same rows.
 
 use super::StateError;
-use crate::journal::{
-    StoreError, durable,
-    store::{Row, Store},
-};
+use crate::journal::{StoreError, durable, rows::Row, store::Store};
 use std::{fs, io, ops::ControlFlow, path::Path};
 
 const CURRENT: &str = "CURRENT";

@@ -9,7 +9,8 @@ use crate::{
     journal::{
         Guard, StoreError, durable,
         logfile::{Hidden, LogFile, Place, unstable},
-        store::{Row, Store},
+        rows::Row,
+        store::Store,
     },
     log,
 };

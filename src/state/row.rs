@@ -3,7 +3,7 @@
 //! Guarantees: a value that is read back is the one that was written under that key; the pieces of
 //! long values lie apart from the keys, so that no scan meets them. Pure.
 
-use crate::journal::record::VALUE_BYTES_MAX;
+use crate::journal::rows::VALUE_BYTES_MAX;
 
 /// The longest key.
 pub(crate) const KEY_BYTES_MAX: usize = 256;

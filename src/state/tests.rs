@@ -1,7 +1,7 @@
 //! Stories of a whole state on a real disk, and a comparison with a map.
 
 use super::*;
-use crate::journal::store::{Row, Store};
+use crate::journal::{rows::Row, store::Store};
 use proptest::prelude::*;
 use std::{collections::BTreeMap, fs};
 use tempfile::TempDir;

@@ -16,11 +16,7 @@ use super::{
 };
 use crate::failpoint;
 use crate::journal::{
-    Guard, StoreError,
-    committer::Sink,
-    durable,
-    numbers::Numbers,
-    store::{Row, Store},
+    Guard, StoreError, committer::Sink, durable, numbers::Numbers, rows::Row, store::Store,
 };
 use std::{
     collections::BTreeMap,

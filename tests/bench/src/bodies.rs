@@ -1,4 +1,5 @@
-//! What is stored: webhooks of orders of about 4 KB, the same for the same seed.
+//! What is stored: webhooks of orders of about 4 KB, the same for the same seed. Their fields are those
+//! of the shop (reference/xcart.md 3.1).
 //!
 //! Names, streets, goods, amounts and texts vary from order to order, and there is a token that cannot
 //! be compressed, so that a body shrinks as those of a shop do. Pure.
@@ -13,7 +14,7 @@ const BODY_BYTES: usize = 4_000;
 const BODIES: u64 = 512;
 
 /// What every body begins with; the number follows.
-const FRONT: &[u8] = b"{\"number\":\"";
+const FRONT: &[u8] = b"{\"order_number\":\"";
 /// Digits of a number.
 const DIGITS: usize = 12;
 
@@ -107,14 +108,26 @@ fn body(random: &mut Rng) -> Vec<u8> {
         let rest = json!({
             "event": "order.created",
             "id": random.u32(10_000..9_999_999),
-            "date": 1_750_000_000 + random.u32(0..40_000_000),
-            "token": token(random, 64),
-            "currency": pick(random, &["EUR", "SEK", "GBP", "PLN"]),
-            "total": amount(random, 90_000),
-            "profile": person(random),
-            "shipping": person(random),
-            "notes": words(random, 12),
+            "total": random.u32(0..9_000_000),
+            "sub_total": random.u32(0..9_000_000),
+            "email": format!("{}{}@example.com", pick(random, &FAMILY), random.u32(1..9_999)),
             "items": lines,
+            "billing_address": address(random),
+            "shipping_address": address(random),
+            "create_date": date(random, "+0000"),
+            "update_date": date(random, "+0000"),
+            "payment_status": {"id": 4, "code": "P", "name": "Paid", "customer_name": "Paid"},
+            "shipping_status": {"id": 1, "code": "N", "name": "New", "customer_name": "New"},
+            "customer_id": random.u32(1..90_000),
+            "order_profile_id": random.u32(1..900_000),
+            "shipping_id": random.u32(1..9),
+            "shipping_method_name": words(random, 2),
+            "notes": words(random, 12),
+            "admin_notes": token(random, 64),
+            "currency": pick(random, &["EUR", "SEK", "GBP", "PLN"]),
+            "stock_status": "reduced",
+            "surcharges": [surcharge(random, "SHIPPING")],
+            "tracking_numbers": [],
         });
         let rest = rest.to_string();
         if rest.len() + FRONT.len() + DIGITS + 2 >= BODY_BYTES {
@@ -128,33 +141,63 @@ fn body(random: &mut Rng) -> Vec<u8> {
 fn line(random: &mut Rng) -> Value {
     let (kind, good) = (pick(random, &KINDS), pick(random, &GOODS));
     json!({
-        "item_id": random.u32(1..4_000_000),
+        "id": random.u32(1..4_000_000),
+        "product_id": random.u32(1..400_000),
         "sku": format!("{}-{:05}", good.to_uppercase(), random.u32(0..99_999)),
+        "update_date": date(random, "+00:00"),
         "name": format!("{kind} {good} {}", random.u32(2..400)),
         "price": amount(random, 9_000),
-        "quantity": random.u32(1..40),
-        "surcharges": [{"code": "CDEV.STAX.1", "value": amount(random, 900)}],
-        "weight": amount(random, 300),
-        "options": words(random, 2),
+        "item_net_price": amount(random, 9_000),
+        "discounted_subtotal": amount(random, 90_000),
+        "amount": random.u32(1..40),
+        "backordered_amount": 0,
+        "surcharges": [surcharge(random, "CDEV.STAX.1")],
+        "variant": null,
     })
 }
 
-fn person(random: &mut Rng) -> Value {
-    let (given, family) = (pick(random, &GIVEN), pick(random, &FAMILY));
+fn surcharge(random: &mut Rng, code: &str) -> Value {
     json!({
-        "firstname": given,
-        "lastname": family,
-        "email": format!("{given}.{family}{}@example.com", random.u32(1..9_999)).to_lowercase(),
+        "id": random.u32(1..4_000_000),
+        "type": "tax",
+        "code": code,
+        "class": "\\XLite\\Logic\\Order\\Modifier",
+        "include": random.bool(),
+        "available": true,
+        "value": amount(random, 900),
+        "name": words(random, 1),
+        "weight": random.u8(0..30),
+    })
+}
+
+fn address(random: &mut Rng) -> Value {
+    json!({
+        "id": random.u32(1..4_000_000),
+        "is_billing": random.bool(),
+        "is_shipping": random.bool(),
+        "is_work": false,
+        "type": "C",
+        "firstname": pick(random, &GIVEN),
+        "lastname": pick(random, &FAMILY),
         "phone": format!("+4{}", random.u64(10_000_000..9_999_999_999)),
         "street": format!("{} {}", pick(random, &STREETS), random.u32(1..300)),
-        "city": pick(random, &CITIES),
         "zipcode": format!("{:05}", random.u32(1_000..99_999)),
-        "company": format!("{family} {}", pick(random, &["AB", "GmbH", "Ltd", "SA", "Sp. z o.o."])),
+        "city": pick(random, &CITIES),
+        "country_code": pick(random, &["FR", "DE", "SE", "IT", "GB"]),
+        "state": null,
+        "state_name": "",
+        "custom_fields": [],
     })
 }
 
-fn amount(random: &mut Rng, below: u32) -> String {
-    format!("{}.{:02}", random.u32(0..below), random.u32(0..100))
+fn date(random: &mut Rng, zone: &str) -> String {
+    let (month, day) = (random.u8(1..13), random.u8(1..29));
+    let (hour, minute, second) = (random.u8(0..24), random.u8(0..60), random.u8(0..60));
+    format!("2026-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{zone}")
+}
+
+fn amount(random: &mut Rng, below: u32) -> f64 {
+    f64::from(random.u32(0..below)) + f64::from(random.u32(0..100)) / 100.0
 }
 
 fn words(random: &mut Rng, count: usize) -> String {

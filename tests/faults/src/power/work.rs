@@ -24,8 +24,11 @@ use tokio::{sync::Mutex, task::JoinSet};
 pub(crate) const BATCH_EVENTS: u64 = 5;
 /// Batches of one run have numbers from its session times this.
 pub(crate) const SESSION_BATCHES: u64 = 1_000_000;
-/// Tasks that append at once.
+/// Tasks that append at once, in every other session.
 const WRITERS: u64 = 3;
+/// Tasks that append at once in the others: a group is then as large as it can get, and the store
+/// writes it in several pieces.
+const CROWD: u64 = 60;
 /// Events that the consumer takes in one go.
 const TAKE_EVENTS_MAX: usize = 16;
 
@@ -59,8 +62,18 @@ impl Expected {
     }
 }
 
-fn journal_config() -> Result<journal::Config, Fault> {
-    let text = "free_bytes_min = 0\nsegment_bytes_max = 1048576\nhandle_bytes_max = 524288";
+/// Whether many append at once in this session.
+fn is_crowded(session: u64) -> bool {
+    session % 2 == 1
+}
+
+fn journal_config(session: u64) -> Result<journal::Config, Fault> {
+    // In a crowded session the store has reason to tidy up within a segment.
+    let text = if is_crowded(session) {
+        "free_bytes_min = 0\nsegment_bytes_max = 16777216\nhandle_bytes_max = 8388608"
+    } else {
+        "free_bytes_min = 0\nsegment_bytes_max = 1048576\nhandle_bytes_max = 524288"
+    };
     Ok(toml::from_str(text)?)
 }
 
@@ -71,7 +84,8 @@ fn state_config() -> Result<state::Config, Fault> {
 
 fn body(batch: u64, index: u64) -> Vec<u8> {
     let mut random = fastrand::Rng::with_seed(batch * 31 + index);
-    let length = if random.u8(..) < 16 { 9_000 } else { 1_200 };
+    let usual = if is_crowded(batch / SESSION_BATCHES) { 5_000 } else { 1_200 };
+    let length = if random.u8(..) < 16 { 9_000 } else { usual };
     (0..random.usize(0..length)).map(|_| random.u8(..)).collect()
 }
 
@@ -130,11 +144,12 @@ pub(crate) async fn write(
 ) -> Result<(), Fault> {
     let notary = Arc::new(Notary(log.to_path_buf()));
     let (state, keeper) = State::open(&folder.join("state"), &state_config()?)?;
-    let (journal, committer) = Journal::open(&folder.join("journal"), &journal_config()?)?;
+    let config = journal_config(session)?;
+    let (journal, committer) = Journal::open(&folder.join("journal"), &config)?;
     let numbers =
         Arc::new(Mutex::new(session * SESSION_BATCHES..session * SESSION_BATCHES + batches));
     let mut writers = JoinSet::new();
-    for _ in 0..WRITERS {
+    for _ in 0..if is_crowded(session) { CROWD } else { WRITERS } {
         writers.spawn(append(journal.clone(), Arc::clone(&notary), Arc::clone(&numbers)));
     }
     let mut heads = journal.heads();
@@ -207,7 +222,7 @@ async fn consume(journal: &Journal, state: &State, notary: &Notary) -> Result<bo
 pub(crate) async fn check(folder: &Path, expected: &Expected) -> Result<Vec<String>, Fault> {
     let mut wrong = Vec::new();
     let (state, keeper) = State::open(&folder.join("state"), &state_config()?)?;
-    let (journal, committer) = Journal::open(&folder.join("journal"), &journal_config()?)?;
+    let (journal, committer) = Journal::open(&folder.join("journal"), &journal_config(0)?)?;
     let commits = number(state.get(b"commits")?);
     if commits < expected.commits {
         wrong.push(format!("{} commits were acknowledged, {commits} are there", expected.commits));
