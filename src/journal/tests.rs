@@ -1,6 +1,7 @@
 //! Stories of a whole journal on a real disk.
 
 mod damage;
+mod torn;
 
 use super::*;
 use std::{collections::BTreeSet, fs, time::Duration};

@@ -1,0 +1,49 @@
+//! The torn end of a write that was never acknowledged is no damage.
+
+use super::*;
+use crate::journal::{rows, store};
+
+const ACKNOWLEDGED: u64 = 600;
+
+/// Writes a record behind the journal's back, as a group does whose power is cut before its end.
+fn write(store: &store::Store, seq: u64) -> Vec<u8> {
+    let new = event(usize::try_from(seq).unwrap(), 300);
+    let record = record::encode(&new, record::Packing::None).unwrap();
+    let row = rows::Row::Put(rows::key(Seq(seq), 0), record.clone());
+    store.apply(vec![row]).unwrap();
+    store.sync().unwrap();
+    record
+}
+
+#[tokio::test]
+async fn a_broken_write_that_was_not_acknowledged_puts_nothing_aside() {
+    let folder = TempDir::new().unwrap();
+    let roomy = config("handle_bytes_max = 16777216");
+    let (journal, committer) = Journal::open(folder.path(), &roomy).unwrap();
+    for number in 1..=ACKNOWLEDGED {
+        let _ = journal.append(event(usize::try_from(number).unwrap(), 300)).await.unwrap();
+    }
+    committer.stop();
+    // Each opening moves what the store must read again to the end.
+    let (journal, committer) = Journal::open(folder.path(), &roomy).unwrap();
+    drop(journal);
+    committer.stop();
+    let place = folder.path().join(segments::name(1));
+    let store = store::Store::open(&place).unwrap();
+    let broken = write(&store, ACKNOWLEDGED + 1);
+    let hidden = write(&store, ACKNOWLEDGED + 2);
+    drop(store);
+    let mut bytes = fs::read(place.join("db")).unwrap();
+    let find = |bytes: &[u8], what: &[u8]| bytes.windows(what.len()).rposition(|at| at == what);
+    assert!(find(&bytes, &hidden).is_some(), "the last one lies there, behind a broken one");
+    let at = find(&bytes, &broken).unwrap();
+    bytes[at + 50] ^= 1;
+    fs::write(place.join("db"), bytes).unwrap();
+    let (journal, committer) = Journal::open(folder.path(), &roomy).unwrap();
+    assert_eq!(journal.condition().aside, 0);
+    assert_eq!(journal.losses(), []);
+    assert_eq!(read_all(&journal, 0).len(), usize::try_from(ACKNOWLEDGED).unwrap());
+    let receipt = journal.append(event(1, 10)).await.unwrap();
+    assert_eq!(receipt.seq(), Seq(ACKNOWLEDGED + 1));
+    committer.stop();
+}
