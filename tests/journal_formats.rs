@@ -85,7 +85,9 @@ fn check(folder: &Path) -> Seq {
         assert_eq!(*event, stored(number), "event {number}");
     }
     let JournalStats { first, next, segments, bytes: _ } = journal.stats();
-    assert_eq!((first, segments), (Seq(1), 2));
+    assert_eq!(first, Seq(1));
+    // A segment of an older format is not written on; it is followed by one of this.
+    assert!((2..=3).contains(&segments), "{segments} segments");
     assert_eq!(u64::try_from(events.len()).unwrap() + 1, next.0);
     committer.stop();
     next

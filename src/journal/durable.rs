@@ -91,6 +91,23 @@ pub(crate) fn sweep(parent: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Removes what an interrupted opening of a database left; the store would take it for a snapshot.
+pub(crate) fn clear_generating(folder: &Path) -> io::Result<()> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with("snap.") && name.ends_with(".generating") {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
 /// Returns the bytes an ordinary user may still write to the volume.
 pub(crate) fn free_bytes(folder: &Path) -> io::Result<u64> {
     let volume = rustix::fs::statvfs(folder)?;

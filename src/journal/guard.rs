@@ -133,7 +133,7 @@ pub fn look(folder: &Path) -> Result<(), StoreError> {
         rows = rows.saturating_add(1);
         if rows < ROWS_MAX { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     })?;
-    store.last(Vec::new()..vec![u8::MAX; 16])?;
+    store.last_where(Vec::new()..vec![u8::MAX; 16], |_, _| true)?;
     Ok(())
 }
 

@@ -3,7 +3,10 @@
 //! Guarantees: whatever rows it is given, each sequence number from the first to the last expected is
 //! reported exactly once, as whole or as lost. Pure.
 
-use super::{Seq, record, rows};
+use super::{
+    Seq, record,
+    rows::{self, Content},
+};
 use std::ops::RangeInclusive;
 
 /// What became of a sequence number.
@@ -36,9 +39,9 @@ impl Joiner {
 
     /// Takes one row and tells what it completes.
     pub(crate) fn push(&mut self, key: &[u8], value: &[u8], mut tell: impl FnMut(Item)) {
-        match rows::place(key) {
-            Some((seq, 0)) => self.begin(seq.0, value, &mut tell),
-            Some((seq, piece)) => self.go_on(seq.0, piece, value, &mut tell),
+        match rows::read(key, value) {
+            Some(Content { seq, piece: 0, bytes }) => self.begin(seq.0, bytes, &mut tell),
+            Some(Content { seq, piece, bytes }) => self.go_on(seq.0, piece, bytes, &mut tell),
             None => {}
         }
     }

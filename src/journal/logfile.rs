@@ -7,7 +7,8 @@ use super::{
     Seq,
     note::Note,
     rawlog::{self, Before, Change, Message, PART_BYTES, PartHead},
-    rows,
+    rows::{self, Content},
+    slots,
 };
 use std::{
     collections::BTreeMap,
@@ -204,6 +205,15 @@ impl LogFile {
     }
 }
 
+impl Place {
+    /// Returns where the end of the value lies, which is `bytes`.
+    fn without_front(self, value: &[u8], bytes: &[u8]) -> Self {
+        let front = value.len().saturating_sub(bytes.len());
+        let front = u64::try_from(front).unwrap_or(u64::MAX);
+        Self { offset: self.offset.saturating_add(front), bytes: bytes.len() }
+    }
+}
+
 fn place(offset: u64, message: &Message<'_>, value: &[u8]) -> Place {
     let inside = u64::try_from(message.offset(value)).unwrap_or(u64::MAX);
     Place { offset: offset.saturating_add(inside), bytes: value.len() }
@@ -220,16 +230,13 @@ pub(crate) struct Rows {
 
 impl Rows {
     fn take(&mut self, first: u64, key: &[u8], value: &[u8], place: Place) {
-        match rows::place(key) {
-            Some(NOTE) => {
-                if let Some(note) = Note::decode(value) {
-                    self.acknowledged = self.acknowledged.max(note.acknowledged);
-                }
-            }
-            Some((seq, piece)) if seq.0 >= first => {
-                self.places.insert((seq.0, piece), place);
-            }
-            Some(_) | None => {}
+        if rows::place(key) == Some(NOTE) {
+            let note = Note::decode(value).map_or(0, |note| note.acknowledged);
+            self.acknowledged = self.acknowledged.max(note);
+        } else if let Some(Content { seq, piece, bytes }) = rows::read(key, value)
+            && seq.0 >= first
+        {
+            self.places.insert((seq.0, piece), place.without_front(value, bytes));
         }
     }
 }
@@ -238,7 +245,9 @@ impl Rows {
 fn key_of(prefix: Option<&Vec<u8>>, suffix: &[u8]) -> Option<Vec<u8>> {
     match prefix {
         Some(prefix) => Some([prefix, suffix].concat()),
-        None if rows::place(suffix).is_some() => Some(suffix.to_vec()),
+        None if rows::place(suffix).is_some() || slots::ends_like_a_slot(suffix) => {
+            Some(suffix.to_vec())
+        }
         None => None,
     }
 }
@@ -251,8 +260,8 @@ pub(crate) fn opens_whole(folder: &Path, first: u64, acknowledged: u64) -> io::R
     let mut acknowledged = acknowledged;
     let mut hidden = u64::MAX;
     let snapshot_holds = unstable(folder, |key, value, is_hidden| {
-        let key = if rows::place(key).is_some() { key.to_vec() } else { guessed(first, key) };
-        match rows::place(&key) {
+        let read = rows::read(key, value).map(|piece| (piece.seq, piece.piece));
+        match read.or_else(|| rows::place(&guessed(first, key)).filter(|_| !value.is_empty())) {
             Some(NOTE) => {
                 let note = Note::decode(value);
                 acknowledged = acknowledged.max(note.map_or(0, |note| note.acknowledged));

@@ -5,7 +5,7 @@
 //! is readable or recorded; the next one was never given out before.
 
 use super::{
-    Config, JournalError, Opening, Seq, durable,
+    Config, JournalError, Opening, durable, finder,
     logfile::opens_whole,
     lossbook::Lossbook,
     losses::Fate,
@@ -14,7 +14,6 @@ use super::{
     numbers::Numbers,
     rescue,
     rescue::Order,
-    rows,
     segments::{self, Found},
     store::{Store, StoreError},
 };
@@ -129,8 +128,7 @@ fn newest(
     (config, opening): (&Config, &Opening),
 ) -> Result<(Store, Tally), JournalError> {
     let store = open_checked(place, (first, head), opening)?;
-    let last = store.last(rows::key(Seq(first), 0)..note::note_key())?;
-    let end = last.and_then(|(key, value)| rows::end(&key, &value)).unwrap_or(first);
+    let end = finder::end(&store, first)?;
     let note = store.get(&note::note_key())?.and_then(|note| Note::decode(&note));
     let noted = note.map(|note| Tally::resume(first, note)).filter(|tally| tally.next() <= end);
     segments::audit(store, noted.unwrap_or(Tally::new(first)), config.handle_bytes_max)

@@ -4,7 +4,7 @@
 //! fit is named, with a reason.
 
 use super::{
-    JournalError, Seq, durable,
+    JournalError, Seq, durable, finder,
     joiner::{Item, Joiner},
     manifest::{Manifest, Tally, Unsealed},
     record::{self, RecordError},
@@ -125,9 +125,8 @@ impl Audit {
         let mut joiner = Joiner::new(from);
         let mut end = from;
         let mut ended = true;
-        let all = rows::key(Seq(from), 0)..rows::key(Seq(u64::MAX), 0);
-        store.scan(all, |key, value| {
-            end = rows::end(key, value).unwrap_or(end);
+        store.scan(finder::begin(store, from)?..finder::end_key(), |key, value| {
+            end = rows::read(key, value).map_or(end, |piece| piece.end());
             joiner.push(key, value, |item| self.take(item));
             if joiner.next() == end && store.touched_bytes() > handle_bytes_max {
                 ended = false;

@@ -5,7 +5,7 @@
 //! far as its seal says.
 
 use super::{
-    Event, JournalError, Seq,
+    Event, JournalError, Seq, finder,
     joiner::{Item, Joiner},
     lossbook::Lossbook,
     losses::Losses,
@@ -261,10 +261,11 @@ impl Reading {
         losses: &Losses,
     ) -> Result<(), StoreError> {
         let mut joiner = Joiner::new(range.start);
-        // The row that holds the first one may begin before it.
-        let holds = store.last(rows::key(Seq(0), 0)..rows::key(Seq(range.start), 1))?;
-        let from = holds.map_or_else(|| rows::key(Seq(range.start), 0), |(key, _)| key);
-        store.scan(from..rows::key(Seq(range.end), 0), |key, value| {
+        let from = finder::begin(store, range.start)?;
+        store.scan(from..finder::end_key(), |key, value| {
+            if rows::read(key, value).is_some_and(|piece| piece.seq.0 >= range.end) {
+                return ControlFlow::Break(());
+            }
             joiner.push(key, value, |item| match &item {
                 Item::Whole(seq, _) if seq.0 >= range.end => {}
                 Item::Whole(..) | Item::Lost(_) => self.take(item, losses),

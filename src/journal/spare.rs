@@ -3,7 +3,10 @@
 //! Guarantees: whoever takes one gets one that is durably there under the name asked for; when none is
 //! ready, or making it failed, it is made on the spot. At most one thread is at work.
 
-use super::store::{Store, StoreError};
+use super::{
+    finder::Front,
+    store::{Store, StoreError},
+};
 use std::{
     path::Path,
     thread::{self, JoinHandle},
@@ -12,10 +15,10 @@ use std::{
 /// Its name until it gets one; what bears it at a start is swept away.
 const DRAFT: &str = "spare";
 
-/// A database in waiting.
+/// A database in waiting, laid out for rows in slots.
 #[derive(Debug, Default)]
 pub(crate) struct Spare {
-    making: Option<JoinHandle<Result<Store, StoreError>>>,
+    making: Option<JoinHandle<Result<(Store, Front), StoreError>>>,
     letting_go: Option<JoinHandle<()>>,
 }
 
@@ -26,7 +29,7 @@ impl Spare {
             return;
         }
         let folder = folder.to_owned();
-        let make = move || Store::prepare(&folder, DRAFT);
+        let make = move || prepare(&folder, DRAFT);
         // Without a thread the next database is made when it is due.
         self.making = thread::Builder::new().name("spare".to_owned()).spawn(make).ok();
     }
@@ -40,11 +43,12 @@ impl Spare {
     }
 
     /// Returns a database with this name, the waiting one if there is one.
-    pub(crate) fn take(&mut self, folder: &Path, name: &str) -> Result<Store, StoreError> {
-        match self.making.take().map(JoinHandle::join) {
-            Some(Ok(Ok(store))) => store.publish(name),
-            Some(Ok(Err(_)) | Err(_)) | None => Store::create(folder, name),
-        }
+    pub(crate) fn take(&mut self, folder: &Path, name: &str) -> Result<(Store, Front), StoreError> {
+        let (store, front) = match self.making.take().map(JoinHandle::join) {
+            Some(Ok(Ok(made))) => made,
+            Some(Ok(Err(_)) | Err(_)) | None => prepare(folder, name)?,
+        };
+        Ok((store.publish(name)?, front))
     }
 
     fn join_letting_go(&mut self) {
@@ -53,6 +57,12 @@ impl Spare {
             let _ = letting_go.join();
         }
     }
+}
+
+fn prepare(folder: &Path, draft: &str) -> Result<(Store, Front), StoreError> {
+    let store = Store::prepare(folder, draft)?;
+    let front = Front::lay_first(&store)?;
+    Ok((store, front))
 }
 
 impl Drop for Spare {

@@ -185,7 +185,7 @@ impl Store {
 
     /// Opens a database, or begins one that nobody relies on yet.
     pub(crate) fn open_new(folder: &Path) -> Result<Self, StoreError> {
-        clear_generating(folder).map_err(StoreError::io("clear a snapshot"))?;
+        durable::clear_generating(folder).map_err(StoreError::io("clear a snapshot"))?;
         let config = sled::Config::new()
             .path(folder)
             .cache_capacity(CACHE_BYTES_MAX)
@@ -291,16 +291,32 @@ impl Store {
         Ok(())
     }
 
-    /// Returns the last row of a range, key and value.
-    pub(crate) fn last(&self, range: Range<Vec<u8>>) -> Result<Option<Pair>, StoreError> {
+    /// Returns the last row of a range for which `is_it` holds, key and value.
+    pub(crate) fn last_where(
+        &self,
+        range: Range<Vec<u8>>,
+        is_it: impl Fn(&[u8], &[u8]) -> bool,
+    ) -> Result<Option<Pair>, StoreError> {
         if range.start >= range.end {
             return Ok(None);
         }
         let mut rows = self.db()?.range(range);
-        let row = guard("read a row", || rows.next_back().transpose())?;
-        let row = row.map(|(key, value)| (key.to_vec(), value.to_vec()));
-        self.touch(row.as_ref().map_or(0, |(key, value)| key.len().saturating_add(value.len())));
-        Ok(row)
+        while let Some((key, value)) = guard("read a row", || rows.next_back().transpose())? {
+            self.touch(key.len().saturating_add(value.len()));
+            if is_it(&key, &value) {
+                return Ok(Some((key.to_vec(), value.to_vec())));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Puts empty rows, one after the other; they are on disk after the next [`Store::sync`].
+    pub(crate) fn lay(&self, keys: impl Iterator<Item = Vec<u8>>) -> Result<(), StoreError> {
+        let db = self.db()?;
+        for key in keys {
+            guard("lay out a database", || db.insert(key, Vec::new()))?;
+        }
+        Ok(())
     }
 
     /// Closes the only handle to a database and opens it again, which gives its memory back.
@@ -371,22 +387,6 @@ fn guard<T>(
         Ok(Err(source)) => Err(StoreError::Refused { doing, source: Arc::new(source) }),
         Err(_) => Err(StoreError::Fell { doing }),
     }
-}
-
-fn clear_generating(folder: &Path) -> io::Result<()> {
-    let entries = match fs::read_dir(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        entries => entries?,
-    };
-    for entry in entries {
-        let entry = entry?;
-        let name = entry.file_name();
-        let name = name.to_string_lossy();
-        if name.starts_with("snap.") && name.ends_with(".generating") {
-            fs::remove_file(entry.path())?;
-        }
-    }
-    Ok(())
 }
 
 fn warn_of_blobs(folder: &Path) {

@@ -11,6 +11,7 @@ use super::{
     broom::Broom,
     committer::Sink,
     durable,
+    finder::Front,
     manifest::Tally,
     note::{self, Note},
     numbers::Numbers,
@@ -60,7 +61,7 @@ pub(crate) struct Writer {
 /// Where the next record goes.
 enum Place {
     /// Into this segment.
-    Open(Store, Tally),
+    Open(Store, Tally, Front),
     /// Into the next segment, once this one is sealed.
     Ended(Tally),
 }
@@ -78,12 +79,7 @@ pub(crate) fn open(
         Shelf::new(folder.to_path_buf(), config.handle_bytes_max, opening, found.sealed, lossbook);
     let shelf = Arc::new(shelf);
     let mut books = shelf.books();
-    let place = if let Some((store, tally)) = newest {
-        books.newest = Some(Opened { first: tally.first(), store: store.clone() });
-        Place::Open(store, tally)
-    } else {
-        begin(folder, next, &mut books, &mut Spare::default())?
-    };
+    let place = go_on(folder, newest, next, &mut books)?;
     drop(books);
     numbers.acknowledge(next).map_err(StoreError::io("write the numbers"))?;
     let (head, heads) = watch::channel(Seq(next));
@@ -104,6 +100,24 @@ pub(crate) fn open(
     Ok((writer, shelf, heads))
 }
 
+/// Goes on with the newest segment, unless there is none or its rows do not lie in slots.
+fn go_on(
+    folder: &Path,
+    newest: Option<(Store, Tally)>,
+    next: u64,
+    books: &mut Books,
+) -> Result<Place, StoreError> {
+    let Some((store, tally)) = newest else {
+        return begin(folder, next, books, &mut Spare::default());
+    };
+    let Some(front) = Front::find(&store)? else {
+        drop(store);
+        return succeed(folder, &tally, books, &mut Spare::default());
+    };
+    books.newest = Some(Opened { first: tally.first(), store: store.clone() });
+    Ok(Place::Open(store, tally, front))
+}
+
 /// Begins the segment whose first event gets the number `first`.
 fn begin(
     folder: &Path,
@@ -111,10 +125,10 @@ fn begin(
     books: &mut Books,
     spare: &mut Spare,
 ) -> Result<Place, StoreError> {
-    let store = spare.take(folder, &segments::name(first))?;
+    let (store, front) = spare.take(folder, &segments::name(first))?;
     books.newest = Some(Opened { first, store: store.clone() });
     books.trusted.insert(first);
-    Ok(Place::Open(store, Tally::new(first)))
+    Ok(Place::Open(store, Tally::new(first), front))
 }
 
 impl Sink for Writer {
@@ -157,7 +171,7 @@ impl Sink for Writer {
         books.closed = true;
         books.newest = None;
         books.reading = None;
-        if let Place::Open(_, tally) = &self.place {
+        if let Place::Open(_, tally, _) = &self.place {
             self.place = Place::Ended(tally.clone());
         }
         self.spare = Spare::default();
@@ -197,17 +211,18 @@ impl Writer {
     fn write_group(&mut self, group: &[Vec<Vec<u8>>]) -> Result<u64, JournalError> {
         let shared = Arc::clone(&self.shelf);
         self.begin(&mut shared.books())?;
-        let Place::Open(store, tally) = &mut self.place else {
+        let Place::Open(store, tally, front) = &mut self.place else {
             return Err(JournalError::Unavailable);
         };
         let first = tally.next();
         let mut grown = tally.clone();
-        let mut filled = Rows::default();
+        let mut filled = Rows::in_slots(front.slot);
         for record in group.iter().flatten() {
             filled.push(Seq(grown.next()), record);
             grown.add(sum(record)?);
         }
-        let mut rows = filled.finish();
+        let (mut rows, slot) = filled.finish_in_slots();
+        let slot = slot.unwrap_or(front.slot);
         let next = grown.next();
         let bytes: usize = group.iter().flatten().map(Vec::len).sum();
         let unnoted = self.unnoted.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
@@ -217,7 +232,8 @@ impl Writer {
         }
         self.numbers.reserve(next).map_err(StoreError::io("reserve numbers"))?;
         failpoint::pass("journal.put.before");
-        if let Err(error) = store.apply(rows).and_then(|()| store.sync()) {
+        let laid = front.make_room(store, slot);
+        if let Err(error) = laid.and_then(|()| store.apply(rows)).and_then(|()| store.sync()) {
             alarm(&error, "could not write to the journal; its segment is given up");
             let mut books = shared.books();
             self.end(&mut books);
@@ -228,6 +244,7 @@ impl Writer {
         }
         failpoint::pass("journal.put.durable");
         *tally = grown;
+        front.slot = slot;
         self.unnoted = if notes { 0 } else { unnoted };
         if let Err(error) = self.numbers.acknowledge(next) {
             // Only what a look after damage would like to know is behind.
@@ -239,7 +256,7 @@ impl Writer {
 
     /// Lets go of the newest segment.
     fn end(&mut self, books: &mut Books) {
-        if let Place::Open(_, tally) = &self.place {
+        if let Place::Open(_, tally, _) = &self.place {
             self.place = Place::Ended(tally.clone());
         }
         books.newest = None;
@@ -301,7 +318,7 @@ impl Writer {
     /// handle stays in memory, and another database is at hand while this one would take many syncs
     /// to be opened again.
     fn rotate(&mut self) -> Result<(), JournalError> {
-        let Place::Open(store, tally) = &self.place else { return Ok(()) };
+        let Place::Open(store, tally, _) = &self.place else { return Ok(()) };
         let (file_bytes, touched_bytes) = (store.file_bytes(), store.touched_bytes());
         let worn_bytes = self.config.handle_bytes_max;
         if touched_bytes > worn_bytes / 2 {
@@ -324,7 +341,8 @@ impl Writer {
 
     /// Gives the memory of a handle back that is worn by reading.
     fn reopen(&mut self) -> Result<(), JournalError> {
-        let Place::Open(store, tally) = &self.place else { return Ok(()) };
+        let Place::Open(store, tally, front) = &self.place else { return Ok(()) };
+        let front = *front;
         if store.touched_bytes() <= self.config.handle_bytes_max {
             return Ok(());
         }
@@ -337,7 +355,7 @@ impl Writer {
         let store = Store::open(&place)?;
         failpoint::pass("journal.reopen.opened");
         books.newest = Some(Opened { first: tally.first(), store: store.clone() });
-        self.place = Place::Open(store, tally);
+        self.place = Place::Open(store, tally, front);
         Ok(())
     }
 }

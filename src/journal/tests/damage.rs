@@ -218,9 +218,19 @@ async fn damage_that_shows_while_running_is_rescued_while_running() {
         let _ = journal.append_all(part.to_vec()).await.unwrap();
     }
     until("several segments", || journal.stats().segments >= 3).await;
+    // The row that begins with this record, and the number after its last.
+    let row = |store: &store::Store, seq: u64| {
+        let is_it = |key: &[u8], value: &[u8]| {
+            rows::read(key, value).is_some_and(|piece| (piece.seq.0, piece.piece) == (seq, 0))
+        };
+        let (key, value) = store.last_where(Vec::new()..finder::end_key(), is_it).unwrap()?;
+        let end = rows::read(&key, &value).unwrap().end();
+        Some((key, end))
+    };
     let spoil = |store: &store::Store, seq: u64| {
-        let row = rows::Row::Put(rows::key(Seq(seq), 0), vec![1; 40]);
-        store.apply(vec![row]).unwrap();
+        let (key, _) = row(store, seq).unwrap();
+        let value = [rows::key(Seq(seq), 0), vec![1; 40]].concat();
+        store.apply(vec![rows::Row::Put(key, value)]).unwrap();
         store.sync().unwrap();
     };
     // In the newest, which is open, and in the oldest, which is not.
@@ -236,10 +246,7 @@ async fn damage_that_shows_while_running_is_rescued_while_running() {
         }
     }
     let oldest = store::Store::open(&folder.path().join(segments::name(1))).unwrap();
-    let end_of = |first: &u64| {
-        let key = rows::key(Seq(*first), 0);
-        oldest.get(&key).unwrap().and_then(|row| rows::end(&key, &row))
-    };
+    let end_of = |first: &u64| row(&oldest, *first).map(|(_, end)| end);
     let shared = |first: &u64| end_of(first).is_some_and(|end| end > first + 1);
     let first = (2..60).find(shared).unwrap();
     let end = end_of(&first).unwrap();

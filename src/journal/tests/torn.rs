@@ -1,16 +1,18 @@
 //! The torn end of a write that was never acknowledged is no damage.
 
 use super::*;
-use crate::journal::{rows, store};
+use crate::journal::{finder, rows, store};
 
 const ACKNOWLEDGED: u64 = 600;
 
 /// Writes a record behind the journal's back, as a group does whose power is cut before its end.
 fn write(store: &store::Store, seq: u64) -> Vec<u8> {
     let new = event(usize::try_from(seq).unwrap(), 300);
-    let record = record::encode(&new, record::Packing::None).unwrap();
-    let row = rows::Row::Put(rows::key(Seq(seq), 0), record.clone());
-    store.apply(vec![row]).unwrap();
+    let record = record::encode(&new, Packing::None).unwrap();
+    let front = finder::Front::find(store).unwrap().unwrap();
+    let mut rows = rows::Rows::in_slots(front.slot);
+    rows.push(Seq(seq), &record);
+    store.apply(rows.finish()).unwrap();
     store.sync().unwrap();
     record
 }
