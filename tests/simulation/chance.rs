@@ -126,6 +126,10 @@ impl Plan {
         let mut dice = Dice::new(seed).fork("plan");
         let switches =
             if dice.permille(700) { m3::Switches::drawn(seed) } else { m3::Switches::plain() };
+        // That a second Confirm is refused is only inferred (reference/m3.md 9.2); else it makes one
+        // more order.
+        let second_confirm_is_error = Dice::new(seed).fork("second confirm").permille(700);
+        let switches = m3::Switches { second_confirm_is_error, ..switches };
         let quirks = match dice.below(3) {
             0 => xcart::Quirks::calm(),
             1 => xcart::Quirks::old(),

@@ -35,7 +35,7 @@ listen = "127.0.0.1:0"
 name = "xcart"
 path = "/hooks/xcart"
 event = { pointer = "/event" }
-order_number = "/number"
+order_number = "/order_number"
 signature = "none"
 
 [journal]

@@ -58,7 +58,7 @@ const SOURCE: &str = r#"
 name = "xcart"
 path = "/hooks/xcart"
 event = { pointer = "/event" }
-order_number = "/number"
+order_number = "/order_number"
 [signature.token]
 header = "X-Token"
 secret = "token"
