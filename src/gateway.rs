@@ -10,7 +10,7 @@ mod alerts;
 use crate::{
     alert,
     cli::serve::Frame,
-    clock::UnixMs,
+    clock::{self, UnixMs},
     config::{Config, CredentialError, Credentials, Loaded},
     connector::{
         breaker::Standing,
@@ -28,6 +28,7 @@ use crate::{
     },
     flow::rules::Rules,
     intake::{
+        began,
         dedup::Recent,
         listener::Listener,
         poller::{self, Poller},
@@ -110,6 +111,9 @@ pub async fn start(frame: &Frame) -> Result<Foundation, GatewayError> {
     let (state, state_committer) =
         State::open_with(&config.state_dir.join("state"), &config.state, &Guard::own())?;
     let (journal, journal_committer) = open_journal(config, &state)?;
+    if state.epoch() == state::Epoch(1) && journal.heads().borrow().0 > 1 {
+        tracing::error!("{}", state::NOTHING_LEFT);
+    }
     listen(config, credentials, supervisor, journal.clone(), metrics).await?;
     let tally = watch::Sender::new(Tally::default());
     let (desk, requests) = mpsc::channel(QUESTIONS_WAITING_MAX);
@@ -161,7 +165,13 @@ fn poll(config: &Config, frame: &Frame, (shop, stores): (Shop, &(Journal, State)
     let (journal, state) = stores.clone();
     let (prefix, received) = (rules.shop_prefix.clone(), frame.metrics.received.clone());
     let parts = poller::Parts { shop, journal, state, prefix, received };
-    let poller = Arc::new(Poller::new(parts, &config.poll));
+    let since =
+        began::poll_since(&config.state_dir, clock::now().unix_ms()).unwrap_or_else(|error| {
+            tracing::warn!(%error, "could not keep when the gateway was first started");
+            None
+        });
+    let poll_since = config.poll.poll_since.or(since.map(poller::Since));
+    let poller = Arc::new(Poller::new(parts, &poller::Config { poll_since, ..config.poll }));
     frame.supervisor.keep("poller", move |stop| {
         let poller = Arc::clone(&poller);
         async move { poller.run(stop).await }
@@ -291,7 +301,7 @@ fn drawing(
         let (stats, condition) = (journal.stats(), journal.condition());
         let refusing = |why: String| format!("the journal accepts no event: {why}");
         let fault = tally.fault.clone().or(condition.refusing.map(refusing));
-        let now_ms = crate::clock::now().unix_ms();
+        let now_ms = clock::now().unix_ms();
         let oldest = tally.oldest_due_ms.map(|due| now_ms.saturating_sub(due) / 1_000);
         picture.send_replace(Picture {
             health: fault.map_or(Health::Well, Health::Ill),

@@ -5,6 +5,7 @@
 //! (was it taken before) and the journal. It is answered 2xx only with the
 //! journal's receipt.
 
+pub mod began;
 pub mod dedup;
 pub mod listener;
 pub mod poller;

@@ -21,6 +21,7 @@ mod mark;
 mod memory;
 mod rescue;
 mod row;
+mod successor;
 mod writer;
 
 #[cfg(test)]
@@ -40,7 +41,7 @@ use thiserror::Error;
 
 pub use crate::{
     journal::{Committer, Guard, StoreError},
-    state::{config::Config, group::Batch, handle::State, memory::Memory},
+    state::{config::Config, group::Batch, handle::State, memory::Memory, rescue::NOTHING_LEFT},
 };
 
 /// Which start of the gateway this is; it grows by one each time.
@@ -187,7 +188,7 @@ impl OnDisk {
     }
 
     fn wake_if_worn(&self) {
-        if self.live.touched_bytes() > self.config.handle_bytes_max {
+        if self.live.is_unfinished() || self.live.touched_bytes() > self.config.handle_bytes_max {
             self.queue.wake();
         }
     }

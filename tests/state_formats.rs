@@ -1,4 +1,5 @@
-//! A state of each released form lies in `state_formats/` and stays readable.
+//! A state of each form lies in `state_formats/` and stays readable. `v1` has neither marks nor numbers nor
+//! the epoch beside the database; it was written by the program as of commit 3a56038.
 //!
 //! The folder of a new form is written by `what_this_version_writes_can_become_a_sample`, once, at its
 //! release.
@@ -54,7 +55,7 @@ fn a_state_of_each_released_form_is_read() {
         check(folder.path());
         seen += 1;
     }
-    assert!(seen >= 1, "no form has a sample");
+    assert_eq!(seen, 2, "each form has a sample");
 }
 
 #[tokio::test]

@@ -1,8 +1,9 @@
 //! How many more cases may be woken before events have to stay in the journal. Pure.
 //!
 //! Guarantees: what is due and waits is at most `waiting_max` cases and one batch of events;
-//! counting costs a look at that many rows, so it is done only when the credit is used up,
-//! and not more often than every [`Credit::COUNT_EVERY`] while nothing moves.
+//! counting costs a look at that many rows, so it is done only when the credit is used up, not more
+//! often than every [`Credit::COUNT_EVERY`] while nothing moves, and never for more than a small part
+//! of the time.
 
 use std::time::{Duration, Instant};
 
@@ -11,31 +12,32 @@ use std::time::{Duration, Instant};
 pub(super) struct Credit {
     waiting_max: usize,
     left: usize,
-    counted_at: Option<Instant>,
+    not_before: Option<Instant>,
 }
 
 impl Credit {
     /// The shortest time between two counts.
     pub(super) const COUNT_EVERY: Duration = Duration::from_millis(500);
 
+    /// Counting takes at most one part in so many of the time.
+    const SHARE: u32 = 20;
+
     /// Starts with nothing: it is counted first.
     pub(super) fn new(waiting_max: usize) -> Self {
-        Self { waiting_max, left: 0, counted_at: None }
+        Self { waiting_max, left: 0, not_before: None }
     }
 
     /// Whether it is used up and may be counted again.
-    pub(super) fn is_to_be_counted(&mut self, now: Instant) -> bool {
-        let is_due = self.counted_at.is_none_or(|at| now >= at + Self::COUNT_EVERY);
-        let counts = self.left == 0 && is_due;
-        if counts {
-            self.counted_at = Some(now);
-        }
-        counts
+    pub(super) fn is_to_be_counted(&self, now: Instant) -> bool {
+        self.left == 0 && self.not_before.is_none_or(|at| now >= at)
     }
 
-    /// So many cases wait.
-    pub(super) fn counted(&mut self, waiting: usize) {
+    /// So many cases wait; counting them began and ended then.
+    pub(super) fn counted(&mut self, waiting: usize, begun: Instant, ended: Instant) {
         self.left = self.waiting_max.saturating_sub(waiting);
+        let took = ended.saturating_duration_since(begun);
+        let pause = took.saturating_mul(Self::SHARE).max(Self::COUNT_EVERY);
+        self.not_before = begun.checked_add(pause);
     }
 
     /// So many cases were woken.
@@ -59,15 +61,18 @@ mod tests {
         let at = |ms| start + Duration::from_millis(ms);
         let mut credit = Credit::new(100);
         assert!(!credit.is_left() && credit.is_to_be_counted(at(0)));
-        credit.counted(40);
+        credit.counted(40, at(0), at(1));
         credit.spent(59);
         assert!(credit.is_left() && !credit.is_to_be_counted(at(9_000)));
         credit.spent(128);
         assert!(!credit.is_left() && credit.is_to_be_counted(at(10_000)));
-        credit.counted(100);
+        credit.counted(100, at(10_000), at(10_001));
         assert!(!credit.is_left() && !credit.is_to_be_counted(at(10_100)));
         assert!(credit.is_to_be_counted(at(10_600)));
-        credit.counted(99);
+        credit.counted(100, at(10_600), at(10_700));
+        assert!(!credit.is_to_be_counted(at(12_500)), "counting took long");
+        assert!(credit.is_to_be_counted(at(12_600)));
+        credit.counted(99, at(12_600), at(12_601));
         assert!(credit.is_left());
     }
 }

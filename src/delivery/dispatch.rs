@@ -173,13 +173,20 @@ impl Delivery {
 
     /// Takes events as long as not too many cases wait; the others stay in the journal.
     async fn take_events(&self, hand: &mut InHand) -> Result<(), events::TakeError> {
-        let Tools { cases, rules, time, .. } = &*self.tools;
+        let Tools { cases, performer, rules, time, .. } = &*self.tools;
         if !hand.more_events {
             return Ok(());
         }
         let now_ms = time.now().now_ms;
-        if hand.credit.is_to_be_counted(clock::now().mono) {
-            hand.credit.counted(waiting(cases, now_ms, self.config.waiting_max)?);
+        let begun = clock::now().mono;
+        if hand.credit.is_to_be_counted(begun) {
+            // What waits for an M3 that is away lies on the disk and costs nothing; the more events have
+            // become orders by then, the fewer are left to be looked at when it is back.
+            let needs = Need::ALL.into_iter().filter(|need| {
+                matches!(need, Need::Shop | Need::Nobody) || performer.closed_for(*need).is_none()
+            });
+            let waiting = waiting(cases, needs, now_ms, self.config.waiting_max)?;
+            hand.credit.counted(waiting, begun, clock::now().mono);
         }
         if hand.credit.is_left() {
             let taken = events::take(&self.journal, cases.state(), rules, now_ms).await?;
@@ -222,10 +229,17 @@ impl Delivery {
     ) -> Result<(), CaseError> {
         let state = self.tools.cases.state();
         let closed = self.tools.performer.closed_for(need);
-        let lanes_max = self.config.lanes_max;
+        let window = match need {
+            _ if closed.is_some() => 0,
+            Need::Confirm => self.tools.confirms.available_permits(),
+            Need::Shop | Need::M3 | Need::Nobody => {
+                hand.ramp.window(need).saturating_sub(hand.count(need))
+            }
+        };
+        let window = window.min(self.config.lanes_max.saturating_sub(hand.keys.len()));
         // Every case in hand can have two entries of its own at the front of the list.
-        let rows_max = lanes_max.saturating_mul(4).saturating_add(hand.sick.count() * 2);
-        let rows_max = if closed.is_some() { 1 } else { rows_max };
+        let known = hand.keys.len().saturating_add(hand.sick.count()).saturating_mul(2);
+        let rows_max = if window == 0 { 1 } else { window.saturating_add(known) };
         let rows = state.scan(rows::due_until(need, now_ms), rows_max)?;
         let due: Vec<_> = rows.iter().filter_map(|(row, _)| CaseKey::from_due(row)).collect();
         let oldest_ms = due.first().map(|(due, _)| due.at_ms);
@@ -244,12 +258,6 @@ impl Delivery {
             return Ok(());
         }
         view.pause = next.unwrap_or(SLEEP_MAX).min(view.pause);
-        let window = match need {
-            Need::Confirm => self.tools.confirms.available_permits(),
-            Need::Shop | Need::M3 | Need::Nobody => {
-                hand.ramp.window(need).saturating_sub(hand.count(need))
-            }
-        };
         let now = clock::now().mono;
         let free = |(_, key): &(Due, CaseKey)| !hand.holds(key) && !hand.sick.rests(key, now);
         view.ready.extend(due.into_iter().filter(free).take(window));
@@ -371,10 +379,15 @@ impl Delivery {
     }
 }
 
-/// Counts the cases that are due, up to `waiting_max`.
-fn waiting(cases: &Cases, now_ms: u64, waiting_max: usize) -> Result<usize, CaseError> {
+/// Counts the cases in some lists of what is due, up to `waiting_max`.
+fn waiting(
+    cases: &Cases,
+    needs: impl Iterator<Item = Need>,
+    now_ms: u64,
+    waiting_max: usize,
+) -> Result<usize, CaseError> {
     let mut count = 0_usize;
-    for need in Need::ALL {
+    for need in needs {
         let left = waiting_max.saturating_sub(count);
         let rows = cases.state().scan(rows::due_until(need, now_ms), left)?;
         count = count.saturating_add(rows.len());

@@ -6,13 +6,17 @@ use super::{Pair, StateError, row};
 use crate::journal::store::{Store, StoreError};
 use std::{
     ops::{ControlFlow, Range},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 /// The handle that readers and the writer share.
 #[derive(Debug)]
 pub(crate) struct Live {
     handle: Mutex<Handle>,
+    unfinished: AtomicBool,
 }
 
 /// What is behind the lock.
@@ -27,7 +31,7 @@ pub(crate) enum Handle {
 impl Live {
     /// Starts with an open database.
     pub(crate) fn new(store: Store) -> Self {
-        Self { handle: Mutex::new(Handle::Open(store)) }
+        Self { handle: Mutex::new(Handle::Open(store)), unfinished: AtomicBool::new(false) }
     }
 
     /// Keeps readers out while the guard lives.
@@ -68,10 +72,27 @@ impl Live {
         failed.map_or(Ok(found), Err)
     }
 
+    /// Returns whether the writer has begun what it goes on with at its next tidy-up.
+    pub(crate) fn is_unfinished(&self) -> bool {
+        self.unfinished.load(Ordering::Relaxed)
+    }
+
+    /// Says whether the writer is in the middle of something.
+    pub(crate) fn set_unfinished(&self, unfinished: Unfinished) {
+        self.unfinished.store(unfinished == Unfinished::Yes, Ordering::Relaxed);
+    }
+
     /// Returns how much went through the handle.
     pub(crate) fn touched_bytes(&self) -> u64 {
         self.handle().store().map_or(0, Store::touched_bytes)
     }
+}
+
+/// Whether the writer is in the middle of something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unfinished {
+    Yes,
+    No,
 }
 
 impl Handle {

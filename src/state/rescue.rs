@@ -2,7 +2,8 @@
 //!
 //! Guarantees: the store never opens what it would overwrite; damaged files are kept as they are in
 //! quarantine; every value that can be read whole comes into a new generation, and each key whose value
-//! cannot is named in a report. Where the log is broken a value may be an older one.
+//! cannot is named in a report. Where the log is broken a value may be an older one. Where nothing is left
+//! to read, a new state is begun and that is said: never in silence.
 
 use super::{StateError, generation, mark, mark::Mark, row};
 use crate::{
@@ -28,6 +29,11 @@ const HANDLE_BYTES_MAX: u64 = 2 * 1024 * 1024;
 /// Keys that the report names.
 const NAMED_MAX: usize = 10_000;
 
+/// What a person must know who has no state any more.
+pub const NOTHING_LEFT: &str = "the state is gone, a new one was begun: events still in the journal and what the \
+    shop names as changed are taken in again, and each order is looked up in M3 before it is created; what \
+    was parked is not known any more. If there is a back-up, stop the gateway and restore it";
+
 /// How a generation came to be open.
 #[derive(Debug)]
 pub(crate) struct Found {
@@ -46,6 +52,10 @@ pub(crate) enum History {
 /// Opens the generation that counts, or the first. `commits` is the last that is known to be written.
 pub(crate) fn open(folder: &Path, guard: &Guard, commits: u64) -> Result<Found, StateError> {
     let Some(generation) = generation::find(folder)? else {
+        if commits > 0 {
+            let store = rescue(folder, 0, "there is no generation of it")?;
+            return Ok(Found { generation: 1, store, history: History::Rescued });
+        }
         let (generation, history) = (1, History::Whole);
         let store = Store::create(folder, &generation::name(generation))?;
         generation::switch(folder, generation)?;
@@ -98,14 +108,13 @@ pub(crate) fn read_mark(store: &Store) -> Result<Option<Mark>, StoreError> {
 /// Puts a generation aside and brings what can be read of it into the next one, which then counts.
 fn rescue(folder: &Path, generation: u64, why: &str) -> Result<Store, StateError> {
     let aside = set_aside(folder, generation).map_err(StoreError::io("put the state aside"))?;
-    let Some(aside) = aside else {
-        let path = folder.join(generation::name(generation));
-        let what = "counts but is not there; restore a back-up";
-        return Err(StateError::Unreadable { path, what });
-    };
     let read = "read a damaged state";
-    let log = LogFile::open(&aside).map_err(StoreError::io(read))?;
-    let rows = log.latest().map_err(StoreError::io(read))?;
+    let log = match LogFile::open(&aside) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        log => Some(log.map_err(StoreError::io(read))?),
+    };
+    let rows = log.as_ref().map(LogFile::latest).transpose().map_err(StoreError::io(read))?;
+    let (is_gone, rows) = (rows.is_none(), rows.unwrap_or_default());
     let next = generation.saturating_add(1);
     let name = generation::name(next);
     if folder.join(&name).exists() {
@@ -113,11 +122,12 @@ fn rescue(folder: &Path, generation: u64, why: &str) -> Result<Store, StateError
     }
     let unfinished = format!("{}{name}", durable::UNFINISHED);
     let place = folder.join(&unfinished);
-    let (kept, lost) = rebuild(&log, &rows, &place)?;
+    let (kept, lost) = rebuild(log.as_ref(), &rows, &place)?;
     Store::settle(&place)?;
     durable::publish(folder, &unfinished, &name).map_err(StoreError::io("name a generation"))?;
     generation::switch(folder, next)?;
-    let mut report = format!("why  {why}\nkept {kept}\nlost {}\n", lost.len());
+    let all = if is_gone { " and all that is not known: nothing was left to read" } else { "" };
+    let mut report = format!("why  {why}\nkept {kept}\nlost {}{all}\n", lost.len());
     for key in lost.iter().take(NAMED_MAX) {
         // Writing into a String cannot fail.
         let _ = writeln!(report, "lost {}", key.escape_ascii());
@@ -125,37 +135,48 @@ fn rescue(folder: &Path, generation: u64, why: &str) -> Result<Store, StateError
     durable::replace(&aside, REPORT, report.as_bytes())
         .map_err(StoreError::io("write a report"))?;
     let (lost, aside) = (lost.len(), aside.display());
-    tracing::error!(kept, lost, %aside, "the state was rescued as far as it can be read");
+    if is_gone {
+        tracing::error!(%aside, "{NOTHING_LEFT}");
+    } else {
+        tracing::error!(kept, lost, %aside, "the state was rescued as far as it can be read");
+    }
     Ok(Store::open(&folder.join(&name))?)
 }
 
-/// Moves a generation into quarantine; returns where it lies, or lay already.
-fn set_aside(folder: &Path, generation: u64) -> io::Result<Option<PathBuf>> {
+/// Moves a generation into quarantine; returns where it lies, or lay already. Of one that is not there
+/// an empty folder is put there, for the report.
+fn set_aside(folder: &Path, generation: u64) -> io::Result<PathBuf> {
     let name = generation::name(generation);
     let quarantine = folder.join(QUARANTINE);
     let place = |serial: u16| quarantine.join(format!("{name}-{serial}"));
     let Some(free) = (1..=u16::MAX).find(|serial| !place(*serial).exists()) else {
         return Err(io::ErrorKind::StorageFull.into());
     };
-    if !folder.join(&name).exists() {
-        return Ok(free.checked_sub(1).filter(|serial| *serial > 0).map(place));
+    let is_there = folder.join(&name).exists();
+    if let Some(last) = free.checked_sub(1).filter(|last| *last > 0 && !is_there) {
+        return Ok(place(last));
     }
     fs::create_dir_all(&quarantine)?;
     durable::sync_folder(folder)?;
-    fs::rename(folder.join(&name), place(free))?;
+    if is_there {
+        fs::rename(folder.join(&name), place(free))?;
+    } else {
+        fs::create_dir(place(free))?;
+    }
     durable::sync_folder(&quarantine)?;
     durable::sync_folder(folder)?;
-    Ok(Some(place(free)))
+    Ok(place(free))
 }
 
 /// Writes every value that is whole, and every note; returns how many, and the keys of the others.
 fn rebuild(
-    log: &LogFile,
+    log: Option<&LogFile>,
     rows: &BTreeMap<Vec<u8>, Place>,
     place: &Path,
 ) -> Result<(usize, Vec<Vec<u8>>), StoreError> {
-    let read = |at: &Place| log.value(*at).map_err(StoreError::io("read a damaged state"));
     let mut store = Store::open_new(place)?;
+    let Some(log) = log else { return Ok((0, Vec::new())) };
+    let read = |at: &Place| log.value(*at).map_err(StoreError::io("read a damaged state"));
     let (mut kept, mut lost, mut portion, mut bytes) = (0_usize, Vec::new(), Vec::new(), 0_usize);
     for (head_key, at) in rows {
         let head = read(at)?;

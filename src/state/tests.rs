@@ -136,6 +136,75 @@ async fn a_state_that_is_rewritten_over_and_over_stays_small() {
 }
 
 #[tokio::test]
+async fn what_is_written_while_the_state_is_compacted_is_there_afterwards_and_after_a_kill() {
+    const KEYS: u64 = 600;
+    let (folder, killed) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let small = config("compact_bytes_min = 1048576");
+    let (state, committer) = State::open(folder.path(), &small).unwrap();
+    let mut want = BTreeMap::new();
+    // The file of long values stays as long when they become short.
+    for number in 0..KEYS {
+        let (key, value) = (format!("order/{number:03}"), noise(number, 12_000));
+        state.commit(put(&key, &value)).await.unwrap();
+        want.insert(key.into_bytes(), value);
+    }
+    let mut random = fastrand::Rng::with_seed(9);
+    let mut meanwhile = 0;
+    for round in 0..2_000_u64 {
+        let mut batch = Batch::new();
+        for _ in 0..4 {
+            let key = format!("order/{:03}", random.u64(..KEYS));
+            if random.u8(..) < 30 {
+                batch.delete(key.as_bytes());
+                want.remove(key.as_bytes());
+            } else {
+                let value = noise(random.u64(..), random.usize(0..1_500));
+                batch.put(key.as_bytes(), value.clone());
+                want.insert(key.into_bytes(), value);
+            }
+        }
+        state.commit(batch).await.unwrap();
+        if state.live().is_unfinished() {
+            meanwhile += 1;
+            if meanwhile == 4 {
+                copy_folder(folder.path(), killed.path());
+                let (copy, _committer) = State::open(killed.path(), &small).unwrap();
+                assert_eq!(everything(&copy), want, "a kill in the middle of it, round {round}");
+            }
+        } else if meanwhile > 0 {
+            break;
+        }
+    }
+    assert!(meanwhile >= 4, "it was done in {meanwhile} steps");
+    assert_eq!(everything(&state), want);
+    committer.stop();
+    let generation = fs::read_to_string(folder.path().join("CURRENT")).unwrap();
+    assert!(generation.trim_end().parse::<u64>().unwrap() > 1, "{generation}");
+    let (state, _committer) = State::open(folder.path(), &small).unwrap();
+    assert_eq!(everything(&state), want);
+}
+
+#[tokio::test]
+async fn a_state_whose_rows_take_much_more_than_they_hold_is_not_compacted_again_and_again() {
+    let folder = TempDir::new().unwrap();
+    let (state, committer) =
+        State::open(folder.path(), &config("compact_bytes_min = 1048576")).unwrap();
+    for round in 0..400_u64 {
+        let mut batch = Batch::new();
+        for number in 0..64 {
+            batch.put((round * 64 + number).to_be_bytes(), b"".as_slice());
+        }
+        state.commit(batch).await.unwrap();
+    }
+    committer.stop();
+    let generation = fs::read_to_string(folder.path().join("CURRENT")).unwrap();
+    let generation: u32 = generation.trim_end().parse().unwrap();
+    let bytes = fs::metadata(folder.path().join(format!("{generation:010}/db"))).unwrap().len();
+    // Each doubles what the one before has left.
+    assert!(generation <= 1 + (bytes >> 18).ilog2(), "{generation} generations, {bytes} bytes");
+}
+
+#[tokio::test]
 async fn a_succession_may_be_interrupted_between_any_two_steps() {
     for steps in 0..4 {
         let folder = TempDir::new().unwrap();
@@ -147,7 +216,7 @@ async fn a_succession_may_be_interrupted_between_any_two_steps() {
         committer.stop();
         let old = Store::open(&folder.path().join(generation::name(1))).unwrap();
         if steps > 0 {
-            drop(generation::copy(folder.path(), 2, || Ok(old.clone())).unwrap());
+            drop(successor::copy_whole(folder.path(), 2, || Ok(old.clone())).unwrap());
         }
         drop(old);
         if steps > 1 {
@@ -297,6 +366,59 @@ async fn a_state_whose_pointer_is_lost_is_not_begun_anew() {
         }
         let (state, _committer) = State::open(folder.path(), &config("")).unwrap();
         assert_eq!(state.get(b"a").unwrap().as_deref(), Some(&b"1"[..]));
+    }
+}
+
+#[tokio::test]
+async fn a_state_of_which_nothing_is_left_is_begun_anew_and_that_is_written_down() {
+    for gone in ["db", "generation", "generation and pointer"] {
+        let (folder, _) = killed().await;
+        let place = folder.path().join(generation::name(1));
+        match gone {
+            "db" => fs::remove_file(place.join("db")).unwrap(),
+            _ => fs::remove_dir_all(&place).unwrap(),
+        }
+        if gone.ends_with("pointer") {
+            fs::remove_file(folder.path().join("CURRENT")).unwrap();
+        }
+        let (state, committer) = State::open(folder.path(), &config("")).unwrap();
+        assert!(everything(&state).is_empty(), "{gone}");
+        let epoch = state.epoch();
+        assert!(epoch.0 > writer::EPOCH_LEAP, "{gone}: no epoch is used twice, {epoch:?}");
+        state.commit(put("a", b"1")).await.unwrap();
+        committer.stop();
+        let mut aside = fs::read_dir(folder.path().join("quarantine")).unwrap();
+        let report = aside.next().unwrap().unwrap().path().join("report");
+        let report = fs::read_to_string(report).unwrap();
+        assert!(report.contains("kept 0") && report.contains("nothing was left"), "{report}");
+        let (state, _committer) = State::open(folder.path(), &config("")).unwrap();
+        assert_eq!(state.get(b"a").unwrap().as_deref(), Some(&b"1"[..]), "{gone}");
+        assert_eq!(state.epoch().0, epoch.0 + 1, "{gone}");
+        assert!(aside.next().is_none(), "{gone}: once");
+    }
+}
+
+#[tokio::test]
+async fn a_state_whose_small_files_are_gone_keeps_its_values() {
+    for gone in ["conf", "blobs", "snap.", "all but db"] {
+        let (folder, history) = killed().await;
+        for entry in fs::read_dir(folder.path().join(generation::name(1))).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            if name != "db" && (name.starts_with(gone) || gone == "all but db") {
+                if path.is_dir() {
+                    fs::remove_dir_all(path).unwrap();
+                } else {
+                    fs::remove_file(path).unwrap();
+                }
+            }
+        }
+        let (state, _committer) = State::open(folder.path(), &config("")).unwrap();
+        let there = everything(&state);
+        assert_eq!(there.len(), history.len(), "{gone}");
+        for (key, value) in there {
+            assert_eq!(history[&key].last(), Some(&value), "{gone}");
+        }
     }
 }
 

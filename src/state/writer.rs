@@ -4,6 +4,9 @@
 //! written once a newer epoch is on the disk; after a failed sync no page of the old file is trusted
 //! for new writes: its rows are copied into a new generation first.
 
+mod compaction;
+
+use self::compaction::Compaction;
 use super::{
     Config, Epoch, StateError,
     ballast::Ballast,
@@ -12,7 +15,7 @@ use super::{
     live::{self, Handle, Live},
     mark::{self, Mark},
     rescue::{self, Found, History},
-    row,
+    row, successor,
 };
 use crate::failpoint;
 use crate::journal::{
@@ -32,17 +35,17 @@ pub(crate) const EPOCH: &str = "epoch";
 /// After a rescue the epoch grows by so much: the last ones may be lost.
 pub(crate) const EPOCH_LEAP: u64 = 1 << 20;
 
-/// A file that large for what lives in it is compacted.
-const COMPACT_RATIO: u64 = 4;
-
 /// The one that writes.
 pub(crate) struct Writer {
     folder: PathBuf,
     config: Config,
     epoch: Epoch,
     generation: u64,
+    /// The highest number that a generation was given.
+    newest: u64,
     live: Arc<Live>,
     live_bytes: u64,
+    compaction: Compaction,
     /// Groups that were written, in the life of the state.
     commits: u64,
     /// Where that number is noted outside the database.
@@ -80,7 +83,7 @@ pub(crate) fn open(
     failpoint::pass("state.epoch.before");
     let epoch = raise_epoch(folder, &store, history)?;
     failpoint::pass("state.epoch.durable");
-    let mark = match rescue::read_mark(&store)? {
+    let reached = match rescue::read_mark(&store)? {
         // What came after the mark is a little more or less.
         Some(mark) if history == History::Whole => {
             Mark { commits: mark.commits.max(commits), ..mark }
@@ -90,15 +93,21 @@ pub(crate) fn open(
             Mark { commits, live_bytes: measure(&store)? }
         }
     };
-    let Mark { commits, live_bytes } = mark;
+    if history == History::Rescued {
+        // It is not to be taken for one that ends too early.
+        store.apply(vec![Row::Put(row::note_key(mark::NAME), reached.encode())])?;
+        store.sync()?;
+    }
+    let Mark { commits, live_bytes } = reached;
     let live = Arc::new(Live::new(store));
     let (folder, config) = (folder.to_path_buf(), *config);
     let shared = Arc::clone(&live);
     ballast.keep(config.free_bytes_min);
-    let is_full = false;
+    let (is_full, compaction) = (false, Compaction::default());
     #[rustfmt::skip]
     let writer = Writer {
-        folder, config, epoch, generation, live, live_bytes, commits, numbers, ballast, is_full, lock,
+        folder, config, epoch, generation, newest: generation, live, live_bytes, compaction, commits,
+        numbers, ballast, is_full, lock,
     };
     Ok((writer, shared))
 }
@@ -142,6 +151,7 @@ impl Sink for Writer {
     }
 
     fn close(&mut self) {
+        self.give_up_compaction();
         *self.live.handle() = Handle::Closed;
         if let Err(error) = self.numbers.sync() {
             alarm(&error, "could not note how far the state goes");
@@ -226,12 +236,14 @@ impl Writer {
     /// Applies while readers are kept out, syncs while they are not.
     fn commit(&mut self, store: Store, rows: Vec<Row>) -> Result<(), StateError> {
         failpoint::pass("state.commit.before");
+        let followed = self.behind(&rows);
         let applied = {
             let _kept_out = self.live.handle();
             store.apply(rows)
         };
         let Err(error) = applied.and_then(|()| store.sync()) else {
             failpoint::pass("state.commit.durable");
+            self.follow(followed);
             return Ok(());
         };
         alarm(&error, "could not write the state; its database is given up");
@@ -239,6 +251,7 @@ impl Writer {
             self.ballast.release();
         }
         drop(store);
+        self.give_up_compaction();
         let live = Arc::clone(&self.live);
         let mut handle = live.handle();
         *handle = Handle::Broken;
@@ -261,44 +274,22 @@ impl Writer {
     /// Opens the generation that broke and puts its successor in its place.
     fn succeed(&mut self, handle: &mut Handle) -> Result<(), StateError> {
         let mut broken = Store::open(&self.folder.join(generation::name(self.generation)))?;
-        let next = self.generation.saturating_add(1);
+        generation::clear(&self.folder, self.generation)?;
+        let next = self.next_generation();
         let handle_bytes_max = self.config.handle_bytes_max;
-        let store = generation::copy(&self.folder, next, || {
+        let whole = successor::copy_whole(&self.folder, next, || {
             if broken.touched_bytes() > handle_bytes_max {
                 broken.reopen()?;
             }
             Ok(broken.clone())
         })?;
+        let (_, store) = whole.finish()?;
         generation::switch(&self.folder, next)?;
         drop(broken);
         let old = std::mem::replace(&mut self.generation, next);
         self.live_bytes = measure(&store)?;
+        self.compaction = Compaction::default();
         *handle = Handle::Open(store);
-        Ok(generation::remove(&self.folder, old)?)
-    }
-
-    /// Copies what lives into a new generation when the file has grown too large for it.
-    fn compact(&mut self) -> Result<(), StateError> {
-        let file_bytes = match &*self.live.handle() {
-            Handle::Open(store) => store.file_bytes(),
-            Handle::Broken | Handle::Closed => return Ok(()),
-        };
-        let grown = file_bytes > self.live_bytes.saturating_mul(COMPACT_RATIO);
-        if file_bytes <= self.config.compact_bytes_min || !grown {
-            return Ok(());
-        }
-        let next = self.generation.saturating_add(1);
-        failpoint::pass("state.compact.before");
-        let successor = generation::copy(&self.folder, next, || {
-            self.reopen()?;
-            self.live.handle().store().cloned()
-        })?;
-        failpoint::pass("state.compact.copied");
-        generation::switch(&self.folder, next)?;
-        failpoint::pass("state.compact.switched");
-        *self.live.handle() = Handle::Open(successor);
-        let old = std::mem::replace(&mut self.generation, next);
-        tracing::debug!(generation = next, file_bytes, live = self.live_bytes, "state compacted");
         Ok(generation::remove(&self.folder, old)?)
     }
 

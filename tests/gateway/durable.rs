@@ -118,3 +118,53 @@ async fn what_was_done_and_with_which_rules_is_shown_to_a_person() {
     assert_eq!(scene.confirmed(&number).await.cuor, key(&number));
     scene.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_state_that_is_gone_loses_no_order_and_doubles_none() {
+    for gone in ["its file", "its generation", "all of it"] {
+        let mut scene = Plot::calm().begin().await;
+        let mut numbers: Vec<String> =
+            (0..3).map(|_| scene.shop.place(order_of(&scene.shop, 2))).collect();
+        for number in &numbers {
+            scene.confirmed(number).await;
+        }
+        // This one is confirmed after the gateway was told that it was not.
+        let late = scene.shop.place(order_of(&scene.shop, 2));
+        let way = Fault::StillExecuting { late_ms: 600 };
+        scene.m3.trouble_next("OIS100MI", "Confirm", Trouble::Way(way));
+        let asked = async || {
+            let saw = scene.m3.what_it_saw();
+            (saw.iter().filter(|seen| seen.transaction == "Confirm").count() > 3).then_some(())
+        };
+        eventually("the confirmation", asked).await;
+        scene.m3.outage(true);
+        for _ in 0..3 {
+            let number = scene.shop.place(order_of(&scene.shop, 2));
+            let waits = async || scene.shown(&number).await.and_then(|shown| shown.waits);
+            eventually("a reason to wait", waits).await;
+            numbers.push(number);
+        }
+        scene.stop().await;
+        let state = scene.state().join("state");
+        let counts = std::fs::read_to_string(state.join("CURRENT")).unwrap();
+        let generation = state.join(counts.trim_end());
+        match gone {
+            "its file" => std::fs::remove_file(generation.join("db")).unwrap(),
+            "its generation" => std::fs::remove_dir_all(generation).unwrap(),
+            _ => std::fs::remove_dir_all(&state).unwrap(),
+        }
+        scene.m3.outage(false);
+        scene.start().await;
+        for number in numbers.iter().chain([&late]) {
+            scene.confirmed(number).await;
+            scene.stage(number, "follow").await;
+        }
+        for number in numbers.iter().chain([&late]) {
+            assert_eq!(scene.real(number).len(), 1, "{gone}: {number}");
+        }
+        let left = scene.m3.books().temporary.into_iter().filter(|head| head.stat < 90);
+        assert_eq!(left.count(), 0, "{gone}: temporary orders");
+        assert!(scene.listed().await.is_empty(), "{gone}");
+        scene.close().await;
+    }
+}

@@ -99,6 +99,20 @@ async fn an_order_whose_row_is_damaged_and_one_that_is_slow_hold_up_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn orders_that_wait_for_an_m3_that_is_away_keep_no_event_in_the_journal() {
+    const ORDERS: usize = 260;
+    let edit = "poll_s = 1\n\n[delivery]\nwaiting_max = 100";
+    let scene = Plot::calm().edit("poll_s = 1", edit).begin().await;
+    scene.m3.outage(true);
+    let numbers: Vec<_> = (0..ORDERS).map(|_| scene.shop.place(order_of(&scene.shop, 1))).collect();
+    for number in &numbers {
+        let read = async || scene.shown(number).await.filter(|shown| shown.total.is_some());
+        within(Duration::from_mins(1), "the order to be read", read).await;
+    }
+    scene.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_backlog_of_a_hundred_thousand_events_stays_on_the_disk() {
     const EVENTS: u64 = 100_000;
     const WAITING_MAX: usize = 1_000;

@@ -36,6 +36,8 @@ const APPENDS_AT_ONCE: u64 = 64;
 const APPEND_EVENTS: u64 = 128;
 /// Hours that pass at each jump of the clock.
 const JUMP_H: u64 = 6;
+/// The orders came in over so many seconds before: twice what the first poll looks back.
+const ORDERS_SPAN_S: i64 = 48 * 3_600;
 /// Between two looks.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// Size of a segment: small, so that many are drained and removed.
@@ -87,6 +89,7 @@ pub(crate) async fn play(args: &Args) -> Result<bool, Fault> {
     m3.hold_deliveries(true);
     m3.outage(true);
     shop.place_orders(args.orders);
+    shop.spread_orders(ORDERS_SPAN_S);
     let began = Instant::now();
     fill(args, &folder.join("state/journal"), &shop.books()).await?;
     let backlog = bytes_below(&folder.join("state/journal"));
@@ -198,7 +201,7 @@ async fn days(
         "| {hours} hours without M3: {} in {} jumps, {} orders in M3",
         running.effort().since(before),
         args.hours.div_ceil(JUMP_H),
-        m3.books().orders.len()
+        m3.booked()
     );
     // Some orders change while M3 is away: what counts is how they are when it is back.
     let next = running.seen()?.next;
@@ -209,7 +212,7 @@ async fn days(
     let back = Instant::now();
     let deadline = Instant::now() + Duration::from_secs(args.patience_s);
     let mut ahead_s = hours * 3_600;
-    while m3.books().orders.len() < args.orders && Instant::now() < deadline {
+    while m3.booked() < args.orders && Instant::now() < deadline {
         running.alive()?;
         // What waits for its next try waits minutes; they pass faster here.
         ahead_s += 15;
@@ -217,7 +220,7 @@ async fn days(
         tokio::time::sleep(LOOK_EVERY).await;
     }
     let seconds = back.elapsed().as_secs_f64();
-    let made = m3.books().orders.len();
+    let made = m3.booked();
     println!(
         "| M3 is back: {made} orders in {seconds:.0} s, {}; {changed} had changed meanwhile",
         running.effort().since(before)

@@ -128,6 +128,11 @@ impl M3 {
         self.core.with(|state| state.world().books())
     }
 
+    /// How many orders company 100 has booked.
+    pub fn booked(&self) -> usize {
+        self.core.with(|state| state.world().booked())
+    }
+
     /// What it executed, oldest first, at most [`SEEN_MAX`].
     pub fn what_it_saw(&self) -> Vec<Seen> {
         self.core.with(|state| state.seen.clone())

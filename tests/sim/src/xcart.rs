@@ -194,6 +194,16 @@ impl Shop {
             .collect()
     }
 
+    /// Lets the orders have come in evenly over the last `span_s` seconds, and not all in one.
+    pub fn spread_orders(&self, span_s: i64) {
+        let mut world = lock(&self.inner.world);
+        let (now_s, count) = (world.now_s(), i64::try_from(world.orders.len()).unwrap_or(i64::MAX));
+        for (place, order) in (0..).zip(world.orders.values_mut()) {
+            let at_s = now_s - span_s + span_s * place / count.max(1);
+            (order.created_s, order.updated_s) = (at_s, at_s);
+        }
+    }
+
     fn pay_later(&self, number: String) {
         let Some(after) = self.inner.pays_after else { return };
         let (shop, closed) = (self.clone(), self.inner.stop.clone());

@@ -183,6 +183,11 @@ impl World {
         }
     }
 
+    /// Counts the orders.
+    pub(crate) fn booked(&self) -> usize {
+        self.orders.len()
+    }
+
     fn booked_order(&self, order: &Order) -> RealOrder {
         let sums = self.order_sums(order);
         let (low, high) = order.span();
