@@ -115,6 +115,8 @@ fn go_on(
         return succeed(folder, &tally, books, &mut Spare::default());
     };
     books.newest = Some(Opened { first: tally.first(), store: store.clone() });
+    // It was looked at; to look again while its old handle is being closed would find it half written.
+    books.trusted.insert(tally.first());
     Ok(Place::Open(store, tally, front))
 }
 

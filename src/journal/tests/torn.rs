@@ -49,3 +49,18 @@ async fn a_broken_write_that_was_not_acknowledged_puts_nothing_aside() {
     assert_eq!(receipt.seq(), Seq(ACKNOWLEDGED + 1));
     committer.stop();
 }
+
+#[tokio::test]
+async fn the_newest_segment_is_not_looked_at_again_when_it_ends() {
+    let folder = TempDir::new().unwrap();
+    let small = config("segment_bytes_max = 1048576\nhandle_bytes_max = 262144");
+    let (journal, committer) = Journal::open(folder.path(), &small).unwrap();
+    let _ = journal.append(event(1, 300)).await.unwrap();
+    committer.stop();
+    // A look while its handle is being closed would find it half written.
+    let (journal, committer) = Journal::open(folder.path(), &small).unwrap();
+    let newest = journal.shelf().books().newest.as_ref().map(|newest| newest.first);
+    assert_eq!(newest, Some(1));
+    assert!(journal.shelf().books().trusted.contains(&1));
+    committer.stop();
+}
