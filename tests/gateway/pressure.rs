@@ -107,7 +107,7 @@ async fn orders_that_wait_for_an_m3_that_is_away_keep_no_event_in_the_journal() 
     let numbers: Vec<_> = (0..ORDERS).map(|_| scene.shop.place(order_of(&scene.shop, 1))).collect();
     for number in &numbers {
         let read = async || scene.shown(number).await.filter(|shown| shown.total.is_some());
-        within(Duration::from_secs(60), "the order to be read", read).await;
+        within(Duration::from_mins(1), "the order to be read", read).await;
     }
     scene.close().await;
 }
