@@ -152,7 +152,7 @@ impl World {
             let status = batch.order_status();
             (from.is_empty() || status >= from) && (to.is_empty() || status <= to)
         };
-        let own = self.batch.values().filter(|batch| batch.text("CUNO") == cuno);
+        let own = self.batch.values().filter(|batch| batch.cuno == cuno);
         let own = own.filter(wanted).take(ask.rows_max);
         Ok(own.map(|batch| self.batch_row(batch)).collect())
     }

@@ -37,6 +37,8 @@ pub(crate) struct Charge {
 #[derive(Clone, Debug)]
 pub(crate) struct Batch {
     pub(crate) orno: String,
+    /// Its customer, beside the fields because all heads of one are looked for often.
+    pub(crate) cuno: String,
     pub(crate) stat: u8,
     pub(crate) fields: Record,
     pub(crate) lines: Vec<BatchLine>,
@@ -126,6 +128,7 @@ impl World {
         self.head_defaults(cuno, &mut fields, ask.now.wall_ms);
         let batch = Batch {
             orno: orno.clone(),
+            cuno: fields.get("CUNO").cloned().unwrap_or_default(),
             stat: if checked.is_ok() { 20 } else { 15 },
             fields,
             lines: Vec::new(),
@@ -181,6 +184,7 @@ impl World {
                 batch.fields.insert(field.clone(), value);
             }
         }
+        batch.cuno = batch.text("CUNO").to_owned();
         batch.stat = if batch.lines.is_empty() { 20 } else { batch.stat };
         Ok(Vec::new())
     }

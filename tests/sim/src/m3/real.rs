@@ -62,6 +62,8 @@ impl Line {
 pub(crate) struct Order {
     pub(crate) orno: String,
     pub(crate) tmp: String,
+    /// Its customer, beside the fields because all orders of one are looked for often.
+    pub(crate) cuno: String,
     pub(crate) fields: Record,
     pub(crate) lines: Vec<Line>,
     pub(crate) charges: Vec<Charge>,
@@ -90,6 +92,7 @@ impl Order {
         Self {
             orno,
             tmp: batch.orno.clone(),
+            cuno: batch.cuno.clone(),
             fields: batch.fields.clone(),
             lines: batch.lines.iter().map(line).collect(),
             charges: batch.charges.iter().chain(of_lines).cloned().collect(),
@@ -227,7 +230,7 @@ impl World {
             let (low, high) = order.span();
             (from.is_empty() || low.as_str() >= from) && (to.is_empty() || high.as_str() <= to)
         };
-        let own = self.orders.values().filter(|order| order.text("CUNO") == cuno);
+        let own = self.orders.values().filter(|order| order.cuno == cuno);
         Ok(own.filter(wanted).take(ask.rows_max).map(|order| self.order_row(order)).collect())
     }
 

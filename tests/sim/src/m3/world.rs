@@ -153,7 +153,11 @@ impl World {
 /// `*` at the end of a word matches any rest.
 pub(crate) fn found_by<'a>(query: &str, value: &dyn Fn(&str) -> &'a str, indexed: &[&str]) -> bool {
     let matches = |field: &str, word: &str| {
-        let (word, value) = (word.trim_matches('"').to_uppercase(), value(field).to_uppercase());
+        let (word, value) = (word.trim_matches('"'), value(field));
+        if word.is_ascii() && value.is_ascii() && !word.ends_with('*') {
+            return word.eq_ignore_ascii_case(value);
+        }
+        let (word, value) = (word.to_uppercase(), value.to_uppercase());
         word.strip_suffix('*').map_or(value == word, |start| value.starts_with(start))
     };
     let mut words = query.split_whitespace().filter(|word| *word != "AND").peekable();
