@@ -15,9 +15,9 @@ use std::{
 /// Size of the small volume.
 const VOLUME_MIB: u64 = 64;
 /// Taken by a file of the test, given back when there is to be room again.
-const FILLER_MIB: u64 = 16;
+const FILLER_MIB: u64 = 40;
 /// Webhooks sent at most until the volume is full.
-const WEBHOOKS_MAX: usize = 12_000;
+const WEBHOOKS_MAX: usize = 20_000;
 
 /// So many refusals in a row mean that it is full.
 const REFUSED_IN_A_ROW: u32 = 30;
@@ -70,7 +70,7 @@ async fn full(args: &Args, folder: &Path, floor: u64) -> Result<Result<String, S
     fill(&place)?;
     let stores = format!(
         "[journal]\nfree_bytes_min = {floor}\nsegment_bytes_max = 1048576\ncompression = \"none\"\n\
-         [state]\nfree_bytes_min = {}",
+         [state]\nballast_bytes = 4194304\nfree_bytes_min = {}",
         floor / 4
     );
     let mut site = Site::new(&args.gateway, folder, &place.join("state"), &stores)?;
