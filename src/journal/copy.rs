@@ -12,7 +12,7 @@ use super::{
     manifest::{Manifest, Tally},
     numbers::Numbers,
     record,
-    rows::{self, Rows},
+    rows::{Content, Rows},
     segments,
     shelf::Shelf,
     store::{Store, StoreError},
@@ -106,7 +106,7 @@ fn segment<E: From<JournalError>>(
     let (mut next, mut absent, mut visited) = (first, Vec::new(), Ok(()));
     for ((seq, piece), at) in rows.places {
         let value = log.value(at).map_err(read()).map_err(JournalError::from)?;
-        joiner.push(&rows::key(Seq(seq), piece), &value, |item| {
+        joiner.push(Content { seq: Seq(seq), piece, bytes: &value }, |item| {
             let Item::Whole(seq, record) = item else { return };
             if visited.is_err() || seq.0 > last || record::check_sum(&record).is_err() {
                 return;

@@ -53,7 +53,7 @@ impl Front {
 }
 
 fn all() -> std::ops::Range<Vec<u8>> {
-    Vec::new()..note::note_key()
+    Vec::new()..end_key()
 }
 
 /// Returns the key behind every row.

@@ -11,7 +11,9 @@ use super::{
     losses::{Fate, Loss, Losses},
     manifest::{self, Manifest, Tally},
     numbers::Numbers,
-    record, rescue, rows, segments,
+    record, rescue,
+    rows::Content,
+    segments,
     store::StoreError,
 };
 use std::{
@@ -252,7 +254,7 @@ impl AtRest {
         let mut joiner = Joiner::new(first);
         for ((seq, piece), at) in places {
             let value = log.value(at).map_err(StoreError::io("read a segment"))?;
-            joiner.push(&rows::key(Seq(seq), piece), &value, |item| match item {
+            joiner.push(Content { seq: Seq(seq), piece, bytes: &value }, |item| match item {
                 Item::Whole(seq, record) => visit(seq, &record),
                 Item::Lost(_) => {}
             });

@@ -38,11 +38,11 @@ impl Joiner {
     }
 
     /// Takes one row and tells what it completes.
-    pub(crate) fn push(&mut self, key: &[u8], value: &[u8], mut tell: impl FnMut(Item)) {
-        match rows::read(key, value) {
-            Some(Content { seq, piece: 0, bytes }) => self.begin(seq.0, bytes, &mut tell),
-            Some(Content { seq, piece, bytes }) => self.go_on(seq.0, piece, bytes, &mut tell),
-            None => {}
+    pub(crate) fn push(&mut self, row: Content<'_>, mut tell: impl FnMut(Item)) {
+        let Content { seq, piece, bytes } = row;
+        match piece {
+            0 => self.begin(seq.0, bytes, &mut tell),
+            _ => self.go_on(seq.0, piece, bytes, &mut tell),
         }
     }
 
@@ -135,7 +135,7 @@ mod tests {
         let mut joiner = Joiner::new(first);
         let mut items = Vec::new();
         for (key, value) in rows {
-            joiner.push(key, value, |item| items.push(item));
+            joiner.push(rows::read(key, value).unwrap(), |item| items.push(item));
         }
         items.extend(joiner.finish(end).map(Item::Lost));
         let short = |item| match item {
@@ -177,7 +177,8 @@ mod tests {
             rows[0].1[at] ^= 1;
             let mut joiner = Joiner::new(5);
             let mut found = Vec::new();
-            joiner.push(&rows[0].0, &rows[0].1, |item| match item {
+            let row = rows::read(&rows[0].0, &rows[0].1).unwrap();
+            joiner.push(row, |item| match item {
                 Item::Whole(seq, record) if record::check_sum(&record).is_ok() => {
                     found.push((seq.0, record));
                 }

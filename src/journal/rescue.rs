@@ -12,7 +12,7 @@ use super::{
     losses::Fate,
     manifest::{Manifest, Tally},
     record::{self, RecordError},
-    rows::{self, Rows},
+    rows::{Content, Rows},
     segments,
     store::{Store, StoreError},
 };
@@ -203,7 +203,7 @@ impl Rebuild {
         for (&(seq, piece), &at) in &rows.places {
             let value = log.value(at).map_err(StoreError::io("read a damaged segment"))?;
             bytes = bytes.saturating_add(value.len());
-            joiner.push(&rows::key(Seq(seq), piece), &value, |item| self.take(item));
+            joiner.push(Content { seq: Seq(seq), piece, bytes: &value }, |item| self.take(item));
             if let Some((seq, version)) = self.newer {
                 return Err(JournalError::Newer(seq, version));
             }

@@ -126,8 +126,9 @@ impl Audit {
         let mut end = from;
         let mut ended = true;
         store.scan(finder::begin(store, from)?..finder::end_key(), |key, value| {
-            end = rows::read(key, value).map_or(end, |piece| piece.end());
-            joiner.push(key, value, |item| self.take(item));
+            let Some(row) = rows::read(key, value) else { return ControlFlow::Continue(()) };
+            end = row.end();
+            joiner.push(row, |item| self.take(item));
             if joiner.next() == end && store.touched_bytes() > handle_bytes_max {
                 ended = false;
                 return ControlFlow::Break(());

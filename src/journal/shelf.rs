@@ -263,10 +263,11 @@ impl Reading {
         let mut joiner = Joiner::new(range.start);
         let from = finder::begin(store, range.start)?;
         store.scan(from..finder::end_key(), |key, value| {
-            if rows::read(key, value).is_some_and(|piece| piece.seq.0 >= range.end) {
+            let Some(row) = rows::read(key, value) else { return ControlFlow::Continue(()) };
+            if row.seq.0 >= range.end {
                 return ControlFlow::Break(());
             }
-            joiner.push(key, value, |item| match &item {
+            joiner.push(row, |item| match &item {
                 Item::Whole(seq, _) if seq.0 >= range.end => {}
                 Item::Whole(..) | Item::Lost(_) => self.take(item, losses),
             });
