@@ -18,6 +18,16 @@ pub enum OrderRef {
     Number(OrderNumber),
 }
 
+impl OrderRef {
+    /// Takes over an id from another event of the same order: an id can always be read by, a number
+    /// only in newer shops (reference/xcart.md 3.1).
+    pub fn learn(&mut self, other: &Self) {
+        if matches!(other, Self::Id(_)) {
+            self.clone_from(other);
+        }
+    }
+}
+
 /// One placed order (reference/xcart.md 3.2).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Order {

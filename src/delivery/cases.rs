@@ -89,7 +89,10 @@ impl Cases {
                 Run::new(run.reference, None, now_ms)
             }
             (Some(run), None) => run,
-            (Some(run), Some(wake)) => told(run, &wake),
+            (Some(mut run), Some(wake)) => {
+                told(&mut run, &wake);
+                run
+            }
             (None, Some(wake)) => Run::new(wake.reference, None, now_ms),
             (None, None) => return Ok(None),
         };
@@ -211,7 +214,7 @@ impl Cases {
         let wake = self.state.get(&held.key.wake())?;
         if let Some(row) = wake.as_deref().map(rows::read::<WakeRow>).transpose()? {
             held.stored.due.push(Due::of_event(row.due_ms));
-            held.case.run = told(held.case.run.clone(), &row);
+            told(&mut held.case.run, &row);
         }
         held.stored.wake = wake;
         Ok(())
@@ -309,13 +312,9 @@ impl Held {
 }
 
 /// Takes in that an event came: the order is read again.
-fn told(run: Run, wake: &WakeRow) -> Run {
-    // An id can always be read by, a number only in newer shops (reference/xcart.md 3.1).
-    let reference = match wake.reference {
-        OrderRef::Id(id) => OrderRef::Id(id),
-        OrderRef::Number(_) => run.reference,
-    };
-    Run { reread: true, reference, ..run }
+fn told(run: &mut Run, wake: &WakeRow) {
+    run.reread = true;
+    run.reference.learn(&wake.reference);
 }
 
 fn put(batch: &mut Batch, key: Vec<u8>, old: Option<&Vec<u8>>, fresh: Option<&Vec<u8>>) {

@@ -109,16 +109,19 @@ pub async fn take(
             continue;
         };
         let key = case_of(&order, state, rules)?;
-        wakes.entry(key).and_modify(|wake| prefer_id(wake, &order, seq)).or_insert((order, seq));
+        let known = wakes.entry(key).and_modify(|(reference, last)| {
+            reference.learn(&order);
+            *last = seq;
+        });
+        known.or_insert((order, seq));
     }
     let woken = wakes.len();
-    for (key, (reference, seq)) in wakes {
+    for (key, (mut reference, seq)) in wakes {
         let known = known_wake(state, &key)?;
         let due_ms = known.as_ref().map_or(now_ms, |wake| wake.due_ms);
-        let reference = match (known, reference) {
-            (Some(WakeRow { reference: OrderRef::Id(id), .. }), _) => OrderRef::Id(id),
-            (Some(_) | None, reference) => reference,
-        };
+        if let Some(known) = known {
+            reference.learn(&known.reference);
+        }
         batch.put(key.wake(), rows::write(&WakeRow { reference, seq, due_ms })?);
         batch.put(key.due(Due::of_event(due_ms)), Vec::new());
     }
@@ -143,13 +146,6 @@ fn known_wake(state: &State, key: &CaseKey) -> Result<Option<WakeRow>, TakeError
         tracing::error!(order = %key, why, "a wake-up cannot be read; it is written anew");
         None
     }))
-}
-
-fn prefer_id(wake: &mut (OrderRef, u64), order: &OrderRef, seq: u64) {
-    wake.1 = seq;
-    if matches!(order, OrderRef::Id(_)) {
-        wake.0 = order.clone();
-    }
 }
 
 fn case_of(order: &OrderRef, state: &State, rules: &Rules) -> Result<CaseKey, TakeError> {
