@@ -9,7 +9,10 @@
 #![expect(clippy::unwrap_used, reason = "a test helper may fail by panicking")]
 #![expect(clippy::print_stdout, reason = "the number is the result")]
 
-use causeway::state::{self, Batch, State};
+use causeway::{
+    cli::memory,
+    state::{self, Batch, State},
+};
 use std::{
     env, fs,
     path::Path,
@@ -27,11 +30,6 @@ const STEPS: u32 = 3_000;
 /// What loading and saving may take: 13 MiB were seen, and 22 through a handle that is never renewed.
 const ORDERS_KIB_MAX: u64 = 18 * 1024;
 
-const ALLOCATOR: (&str, &str) = (
-    "GLIBC_TUNABLES",
-    "glibc.malloc.mmap_threshold=131072:glibc.malloc.trim_threshold=131072:glibc.malloc.arena_max=2",
-);
-
 /// Runs the test of this name in a process of its own; returns whether this is that process.
 fn is_alone(name: &str) -> bool {
     const ALONE: &str = "CAUSEWAY_TEST_ALONE";
@@ -39,7 +37,10 @@ fn is_alone(name: &str) -> bool {
         return true;
     }
     let mut again = Command::new(env::current_exe().unwrap());
-    again.args([name, "--exact", "--nocapture"]).env(ALONE, "1").env(ALLOCATOR.0, ALLOCATOR.1);
+    again
+        .args([name, "--exact", "--nocapture"])
+        .env(ALONE, "1")
+        .env(memory::VARIABLE, memory::VALUE);
     let ended = again.status().unwrap();
     assert!(ended.success(), "{name}: {ended}");
     false

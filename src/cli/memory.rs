@@ -9,10 +9,10 @@
 use std::{env, os::unix::process::CommandExt, process::Command};
 
 /// The variable that glibc reads before `main`.
-const VARIABLE: &str = "GLIBC_TUNABLES";
+pub const VARIABLE: &str = "GLIBC_TUNABLES";
 /// Blocks of 128 KiB and more are mapped and unmapped one by one; free memory at the
 /// end of the heap goes back above 128 KiB; few threads need few arenas.
-const VALUE: &str = "glibc.malloc.mmap_threshold=131072:glibc.malloc.trim_threshold=131072:glibc.malloc.arena_max=2";
+pub const VALUE: &str = "glibc.malloc.mmap_threshold=131072:glibc.malloc.trim_threshold=131072:glibc.malloc.arena_max=2";
 
 /// Replaces the process by itself with the allocator's settings; an operator's own settings stay.
 ///

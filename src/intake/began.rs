@@ -5,18 +5,21 @@
 //! for the last day only, so that no order is forgotten that was taken in and waited for M3. What was
 //! there before the gateway came is left alone.
 
-use crate::{alert::rules::CLOCK_FLOOR_MS, clock::UnixMs, journal::durable};
+use crate::{
+    alert::rules::CLOCK_FLOOR_MS, clock::UnixMs, connector::xcart::poll::FIRST_LOOK_S,
+    journal::durable,
+};
 use std::{fs, io, path::Path};
 
 const NAME: &str = "began";
-/// The first poll of a gateway looks back so far.
-const BEFORE_S: i64 = 24 * 60 * 60;
 
 /// Returns from when on the shop is asked if nothing says how far it was asked, in seconds since 1970;
 /// `None` on the first start.
 pub fn poll_since(state_dir: &Path, now_ms: UnixMs) -> io::Result<Option<i64>> {
     match fs::read_to_string(state_dir.join(NAME)) {
-        Ok(text) => Ok(text.trim_end().parse::<i64>().ok().map(|at| at.saturating_sub(BEFORE_S))),
+        Ok(text) => {
+            Ok(text.trim_end().parse::<i64>().ok().map(|at| at.saturating_sub(FIRST_LOOK_S)))
+        }
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         Err(_) if now_ms < CLOCK_FLOOR_MS => Ok(None),
         Err(_) => {
@@ -36,7 +39,7 @@ mod tests {
         let since = |now_ms| poll_since(folder.path(), now_ms).unwrap();
         assert_eq!(since(5_000), None, "the clock is wrong");
         assert_eq!(since(CLOCK_FLOOR_MS + 90_000_000), None);
-        let first = i64::try_from(CLOCK_FLOOR_MS / 1_000).unwrap() + 90_000 - BEFORE_S;
+        let first = i64::try_from(CLOCK_FLOOR_MS / 1_000).unwrap() + 90_000 - FIRST_LOOK_S;
         assert_eq!(since(CLOCK_FLOOR_MS + 190_000_000), Some(first));
         assert_eq!(since(5_000), Some(first));
         fs::write(folder.path().join(NAME), "torn").unwrap();

@@ -149,7 +149,8 @@ pub(crate) async fn write(
     let numbers =
         Arc::new(Mutex::new(session * SESSION_BATCHES..session * SESSION_BATCHES + batches));
     let mut writers = JoinSet::new();
-    for _ in 0..if is_crowded(session) { CROWD } else { WRITERS } {
+    let count = if is_crowded(session) { CROWD } else { WRITERS };
+    for _ in 0..count {
         writers.spawn(append(journal.clone(), Arc::clone(&notary), Arc::clone(&numbers)));
     }
     let mut heads = journal.heads();
