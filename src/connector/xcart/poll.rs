@@ -20,6 +20,11 @@ use std::time::{Duration, Instant};
 /// How far behind the watermark a poll begins: an order saved in a long transaction appears later
 /// than its time says, and where many orders share a second one may slip between two pages.
 pub const OVERLAP_S: i64 = 120;
+/// How far behind it the polls begin that come sooner than [`DEEP_EVERY_S`] after one that looked
+/// back all the way: whoever polls often does not read two minutes of a busy shop each time.
+pub const OVERLAP_BRIEF_S: i64 = 10;
+/// Seconds between two polls that look back all the way.
+pub const DEEP_EVERY_S: i64 = 60;
 /// How far back the first look goes when no start is configured.
 pub const FIRST_LOOK_S: i64 = 24 * 60 * 60;
 /// An order dated further ahead of our clock than this does not move the watermark: one wrong
@@ -79,6 +84,8 @@ pub struct Poll {
     manner: Manner,
     /// The reading of pages under way; none between two polls.
     walk: Option<Walk>,
+    /// When a poll last began all the way back, by our clock.
+    deep_s: Option<i64>,
 }
 
 /// What the shop does with the filter.
@@ -137,13 +144,13 @@ impl Poll {
     /// Starts where the last run ended; else at `since_s`, else with a look at the shop.
     pub fn new(cursor: Option<Cursor>, since_s: Option<i64>) -> Self {
         let cursor = cursor.or_else(|| since_s.map(Cursor::since));
-        Self { cursor, manner: Manner::Filtered, walk: None }
+        Self { cursor, manner: Manner::Filtered, walk: None, deep_s: None }
     }
 
     /// Goes on from what is stored after all, with what was learnt about the shop.
     #[must_use]
     pub fn resumed(self, cursor: Option<Cursor>) -> Self {
-        Self { cursor: cursor.or(self.cursor), manner: self.manner, walk: None }
+        Self { cursor: cursor.or(self.cursor), manner: self.manner, walk: None, deep_s: None }
     }
 
     /// Returns what is to be stored; none before the first look.
@@ -183,7 +190,11 @@ impl Poll {
         {
             self.manner = Manner::Filtered;
         }
-        let walk = *self.walk.get_or_insert(Walk::from(cursor.watermark_s, cursor.after_s()));
+        let walk = self.walk.unwrap_or_else(|| {
+            let overlap_s = overlap_s(&mut self.deep_s, seconds(now));
+            Walk::from(cursor.watermark_s, cursor.after_s(overlap_s))
+        });
+        self.walk = Some(walk);
         let sort = match (self.manner, walk.way) {
             (Manner::Newest { .. }, _) => return newest(walk.after_s, walk.page),
             (Manner::Filtered, Way::ByChange) => Sort::OldestFirst,
@@ -241,6 +252,17 @@ impl Poll {
         };
         Step { poll, found: sight.found, nameless: sight.nameless, then }
     }
+}
+
+/// How far a poll looks back that begins now; a deep one is noted.
+fn overlap_s(deep_s: &mut Option<i64>, now_s: i64) -> i64 {
+    // A clock that was set back makes the next poll a deep one.
+    let recent = |at: i64| (0..DEEP_EVERY_S).contains(&now_s.saturating_sub(at));
+    if deep_s.is_some_and(recent) {
+        return OVERLAP_BRIEF_S;
+    }
+    *deep_s = Some(now_s);
+    OVERLAP_S
 }
 
 /// Where a walk goes.
@@ -506,6 +528,28 @@ mod tests {
 
     fn watermark(poll: &Poll) -> i64 {
         poll.cursor().unwrap().watermark_s() - START_S
+    }
+
+    #[test]
+    fn polls_between_two_deep_ones_read_little_and_lose_nothing() {
+        let busy = (0..1_000_u64).map(|id| (id, i64::try_from(id / 10).unwrap()));
+        let mut shop = SimShop::of(busy, Filter::LastRenewDate);
+        let mut machine = Poll::new(None, Some(START_S));
+        assert_eq!(quiet(&mut shop, &mut machine, now(100)).len(), 1_000);
+        let pages = |shop: &mut SimShop, machine: &mut Poll, at: i64| {
+            let before = shop.pages;
+            let found = quiet(shop, machine, now(at));
+            (shop.pages - before, found)
+        };
+        shop.change(2_000, 60);
+        let (read, found) = pages(&mut shop, &mut machine, 102);
+        assert!(read <= 2, "{read} pages");
+        assert!(!found.contains(&(2_000, 60)), "it was saved long before it could be seen");
+        let (read, found) = pages(&mut shop, &mut machine, 100 + DEEP_EVERY_S);
+        assert!(read > 5, "{read} pages");
+        assert!(found.contains(&(2_000, 60)));
+        let (read, _) = pages(&mut shop, &mut machine, 50);
+        assert!(read > 5, "a clock that was set back must not hide anything: {read} pages");
     }
 
     #[test]

@@ -25,14 +25,14 @@ impl Cursor {
         self.watermark_s
     }
 
-    /// Where the next poll begins.
-    pub(super) fn after_s(&self) -> i64 {
-        self.watermark_s.saturating_sub(OVERLAP_S).max(self.from_s)
+    /// Where a poll begins that looks back so far behind the watermark.
+    pub(super) fn after_s(&self, overlap_s: i64) -> i64 {
+        self.watermark_s.saturating_sub(overlap_s).max(self.from_s)
     }
 
     pub(super) fn advance(&mut self, to_s: Option<i64>) {
         self.watermark_s = to_s.map_or(self.watermark_s, |to_s| to_s.max(self.watermark_s));
-        let after_s = self.after_s();
+        let after_s = self.after_s(OVERLAP_S);
         self.known.retain(|(updated_s, _)| updated_s.is_none_or(|at| at >= after_s));
     }
 
