@@ -208,6 +208,9 @@ impl M3 {
     /// Sets one field of a customer, such as BLCD or TXAP.
     pub fn set_customer_field(&self, cuno: &str, field: &str, value: &str) {
         self.core.with(|state| {
+            if field == "MAIL" {
+                state.world().note_mail(value, cuno);
+            }
             if let Some(customer) = state.world().customers.get_mut(cuno) {
                 customer.fields.insert(field.to_owned(), value.to_owned());
             }

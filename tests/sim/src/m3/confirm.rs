@@ -108,6 +108,7 @@ impl World {
         let parts = if self.dice.permille(self.setup.partial_permille) { 2 } else { 1 };
         let order = Order::new(orno.clone(), batch, parts, ask.now);
         self.reserve(&order, ask.now.wall_ms);
+        self.note_order(&batch.cuno, &orno);
         self.orders.insert(orno.clone(), order);
         orno
     }
@@ -152,8 +153,8 @@ impl World {
             let status = batch.order_status();
             (from.is_empty() || status >= from) && (to.is_empty() || status <= to)
         };
-        let own = self.batch.values().filter(|batch| batch.cuno == cuno);
-        let own = own.filter(wanted).take(ask.rows_max);
+        let own = self.numbers_of(cuno).filter_map(|orno| self.batch.get(orno));
+        let own = own.filter(|batch| batch.cuno == cuno).filter(wanted).take(ask.rows_max);
         Ok(own.map(|batch| self.batch_row(batch)).collect())
     }
 

@@ -56,6 +56,7 @@ impl World {
             changed_wall_ms: wall_ms,
             indexed_ms: 0,
         };
+        self.note_mail(mail, cuno);
         self.customers.insert(cuno.to_owned(), customer);
     }
 
@@ -143,6 +144,7 @@ impl World {
             changed_wall_ms: ask.now.wall_ms,
             indexed_ms: ask.now.ms + self.setup.index_ms,
         };
+        self.note_mail(ask.text("MAIL"), &cuno);
         self.customers.insert(cuno.clone(), customer);
         let said = said.chars().take(50).collect();
         Ok(vec![row([("CUNO", cuno), ("ERRM", said)])])
@@ -167,6 +169,7 @@ impl World {
         }
         customer.changed_wall_ms = ask.now.wall_ms;
         customer.indexed_ms = ask.now.ms + index_ms;
+        self.note_mail(ask.text("MAIL"), cuno);
         Ok(())
     }
 
@@ -189,15 +192,20 @@ impl World {
     /// The index lags behind the customers.
     fn search_customers(&self, ask: &Ask<'_>) -> Vec<Record> {
         let indexed = ["CUNO", "MAIL", "ALCU", "CUNM", "VRNO", "YREF"];
-        self.customers
-            .values()
+        let query = ask.text("SQRY");
+        let mail = query.strip_prefix("MAIL:").filter(|word| !word.contains(['*', '"', ' ']));
+        let some = mail.map(|mail| self.customers_at.get(&mail.to_lowercase()));
+        let some = some.map(|cunos| cunos.into_iter().flatten());
+        let all = some.is_none().then(|| self.customers.values()).into_iter().flatten();
+        let some = some.into_iter().flatten().filter_map(|cuno| self.customers.get(cuno));
+        some.chain(all)
             .filter(|customer| customer.indexed_ms <= ask.now.ms)
             .filter(|customer| {
                 let value = |field: &str| match field {
                     "CUNO" => customer.cuno.as_str(),
                     _ => customer.text(field),
                 };
-                found_by(ask.text("SQRY"), &value, &indexed)
+                found_by(query, &value, &indexed)
             })
             .take(ask.rows_max)
             .map(|customer| self.customer_row(customer))

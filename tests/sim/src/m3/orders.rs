@@ -142,6 +142,7 @@ impl World {
             made: Vec::new(),
             made_ms: ask.now.ms,
         };
+        self.note_order(&batch.cuno, &orno);
         self.batch.insert(orno.clone(), batch);
         Ok(vec![row([("ORNO", orno)])])
     }
@@ -186,6 +187,8 @@ impl World {
         }
         batch.cuno = batch.text("CUNO").to_owned();
         batch.stat = if batch.lines.is_empty() { 20 } else { batch.stat };
+        let (cuno, orno) = (batch.cuno.clone(), batch.orno.clone());
+        self.note_order(&cuno, &orno);
         Ok(Vec::new())
     }
 

@@ -230,7 +230,8 @@ impl World {
             let (low, high) = order.span();
             (from.is_empty() || low.as_str() >= from) && (to.is_empty() || high.as_str() <= to)
         };
-        let own = self.orders.values().filter(|order| order.cuno == cuno);
+        let own = self.numbers_of(cuno).filter_map(|orno| self.orders.get(orno));
+        let own = own.filter(|order| order.cuno == cuno);
         Ok(own.filter(wanted).take(ask.rows_max).map(|order| self.order_row(order)).collect())
     }
 

@@ -15,7 +15,10 @@ use super::{
     warehouse::{Delivery, Invoice},
 };
 use crate::dice::Dice;
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// The number series of one company.
 #[derive(Debug)]
@@ -76,6 +79,10 @@ pub(crate) struct World {
     pub(crate) orders: BTreeMap<String, Order>,
     /// Real orders by customer's order number.
     pub(crate) by_cuor: BTreeMap<String, Vec<String>>,
+    /// Where to look for the temporary and real orders of a customer; some may be gone.
+    pub(crate) numbers_of: BTreeMap<String, BTreeSet<String>>,
+    /// Where to look for the customers with an e-mail address, in small letters; some may have another.
+    pub(crate) customers_at: BTreeMap<String, BTreeSet<String>>,
     pub(crate) deliveries: BTreeMap<u64, Delivery>,
     pub(crate) invoices: BTreeMap<u64, Invoice>,
     pub(crate) requests: Vec<Record>,
@@ -99,6 +106,8 @@ impl World {
             batch: BTreeMap::new(),
             orders: BTreeMap::new(),
             by_cuor: BTreeMap::new(),
+            numbers_of: BTreeMap::new(),
+            customers_at: BTreeMap::new(),
             deliveries: BTreeMap::new(),
             invoices: BTreeMap::new(),
             requests: Vec::new(),
@@ -135,6 +144,21 @@ impl World {
             let name = format!("{}/{}", ask.program, ask.transaction);
             Err(Nok::rest("TransactionNotFound", "", &name))
         })
+    }
+
+    /// The customer may have this order from now on.
+    pub(crate) fn note_order(&mut self, cuno: &str, orno: &str) {
+        self.numbers_of.entry(cuno.to_owned()).or_default().insert(orno.to_owned());
+    }
+
+    /// The customer may have this address from now on.
+    pub(crate) fn note_mail(&mut self, mail: &str, cuno: &str) {
+        self.customers_at.entry(mail.to_lowercase()).or_default().insert(cuno.to_owned());
+    }
+
+    /// Numbers that the orders of a customer are among.
+    pub(crate) fn numbers_of(&self, cuno: &str) -> impl Iterator<Item = &String> {
+        self.numbers_of.get(cuno).into_iter().flatten()
     }
 
     /// Whether a table has this value; a blank one is always there.

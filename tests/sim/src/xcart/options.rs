@@ -8,6 +8,8 @@ use std::sync::{
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
+/// Customers with an account when nobody says how many.
+const CUSTOMERS_BY_DEFAULT: u64 = 40;
 /// So many goods has a shop that was not told otherwise.
 pub const ITEMS_BY_DEFAULT: usize = 200;
 
@@ -22,6 +24,8 @@ pub struct Options {
     pub quirks: Quirks,
     /// Its goods; orders are for these.
     pub items: Vec<Item>,
+    /// How many customers have an account.
+    pub customers: u64,
     /// The token that may only read; an empty one never matches.
     pub read_token: String,
     /// The token that may do everything; an empty one never matches.
@@ -48,6 +52,7 @@ impl Options {
             weather: Weather::calm(),
             quirks: Quirks::calm(),
             items: crate::catalogue::items(seed, ITEMS_BY_DEFAULT),
+            customers: CUSTOMERS_BY_DEFAULT,
             read_token: "read-token-of-the-simulated-shop".to_owned(),
             write_token: "write-token-of-the-simulated-shop".to_owned(),
             tls: None,

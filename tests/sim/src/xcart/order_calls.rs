@@ -21,8 +21,9 @@ use std::cmp::Ordering;
 
 /// `GET /api/orders`.
 pub(crate) fn list(world: &World, call: &Call) -> Result<Outcome, Refusal> {
+    let asked = Asked::read(world, call);
     let mut orders: Vec<&Order> =
-        world.orders.values().filter(|order| wanted(world, call, order)).collect();
+        world.orders.values().filter(|order| asked.wants(order)).collect();
     sort(world, call, &mut orders);
     let (number, per) = call.query.page()?;
     let shown = window(&orders, number, per);
@@ -35,27 +36,56 @@ pub(crate) fn list(world: &World, call: &Call) -> Result<Outcome, Refusal> {
     Ok(Outcome::Page("Order", page))
 }
 
-fn wanted(world: &World, call: &Call, order: &Order) -> bool {
-    let query = &call.query;
-    let within = |name: &str, at_s: i64| {
-        query.keyed(name).iter().all(|(bound, text)| match (*bound, parse(text, world.now_s())) {
-            ("after", Some(s)) => at_s >= s,
-            ("before", Some(s)) => at_s <= s,
-            ("strictly_after", Some(s)) => at_s > s,
-            ("strictly_before", Some(s)) => at_s < s,
-            _ => true,
-        })
-    };
-    let coded = |name: &str, table: Table| {
-        let codes = query.all(name);
-        codes.is_empty() || order.status_code(table).is_some_and(|code| codes.contains(&code))
-    };
-    let login = query.get("profile.login").unwrap_or_default().to_lowercase();
-    within("date", order.created_s)
-        && (!world.quirks.last_renew_date_filter || within("lastRenewDate", order.updated_s))
-        && coded("paymentStatus.code", Table::Payment)
-        && coded("shippingStatus.code", Table::Shipping)
-        && order.email.to_lowercase().contains(&login)
+/// A limit of a date, and its kind.
+type Bound<'a> = (&'a str, i64);
+
+/// What a list is narrowed by.
+struct Asked<'a> {
+    created: Vec<Bound<'a>>,
+    renewed: Vec<Bound<'a>>,
+    payment: Vec<&'a str>,
+    shipping: Vec<&'a str>,
+    login: String,
+}
+
+impl<'a> Asked<'a> {
+    fn read(world: &World, call: &'a Call) -> Self {
+        let query = &call.query;
+        // A date that cannot be read is no limit.
+        let bounds = |name: &str| {
+            let limits = query.keyed(name).into_iter();
+            limits.filter_map(|(kind, text)| Some((kind, parse(text, world.now_s())?))).collect()
+        };
+        let renewed = world.quirks.last_renew_date_filter.then(|| bounds("lastRenewDate"));
+        Self {
+            created: bounds("date"),
+            renewed: renewed.unwrap_or_default(),
+            payment: query.all("paymentStatus.code"),
+            shipping: query.all("shippingStatus.code"),
+            login: query.get("profile.login").unwrap_or_default().to_lowercase(),
+        }
+    }
+
+    fn wants(&self, order: &Order) -> bool {
+        let coded = |codes: &[&str], table: Table| {
+            codes.is_empty() || order.status_code(table).is_some_and(|code| codes.contains(&code))
+        };
+        within(&self.created, order.created_s)
+            && within(&self.renewed, order.updated_s)
+            && coded(&self.payment, Table::Payment)
+            && coded(&self.shipping, Table::Shipping)
+            && (self.login.is_empty() || order.email.to_lowercase().contains(&self.login))
+    }
+}
+
+fn within(bounds: &[Bound<'_>], at_s: i64) -> bool {
+    bounds.iter().all(|&(kind, s)| match kind {
+        "after" => at_s >= s,
+        "before" => at_s <= s,
+        "strictly_after" => at_s > s,
+        "strictly_before" => at_s < s,
+        _ => true,
+    })
 }
 
 /// What to sort by.

@@ -20,8 +20,6 @@ use std::collections::BTreeMap;
 
 const CLASS: &str = "XLite\\API\\Endpoint\\Profile\\DTO\\Input";
 const ADMIN: u64 = 100;
-/// Registered customers of a new shop.
-const ACCOUNTS: u64 = 40;
 const LOGIN_LEN_MIN: usize = 5;
 const PASSWORD_LEN_MIN: usize = 8;
 const PASSWORD_LEN_MAX: usize = 128;
@@ -92,14 +90,14 @@ fn defaults() -> Map<String, Value> {
 }
 
 /// The admin and the customers a new shop has.
-pub(crate) fn register_customers(world: &mut World) {
+pub(crate) fn register_customers(world: &mut World, customers: u64) {
     let now_s = world.now_s();
     let mut dice = world.dice.fork("profiles");
     let mut admin = Profile::new(1, "admin@shop.example", now_s - 400 * 86_400);
     admin.anonymous = false;
     admin.fields.insert("access_level".to_owned(), json!(ADMIN));
     world.profiles.insert(1, admin);
-    for id in 2..2 + ACCOUNTS {
+    for id in 2..2 + customers {
         let login = format!("customer.{id}@example.org");
         let mut profile = Profile::new(id, &login, now_s - i64::try_from(id).unwrap_or(0) * 86_400);
         profile.anonymous = false;

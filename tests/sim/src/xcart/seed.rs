@@ -15,8 +15,8 @@ use rust_decimal::Decimal;
 
 /// Lines of a seeded order at most.
 const LINES_MAX: u64 = 12;
-/// How many accounts orders are spread over.
-const ACCOUNTS: u64 = 40;
+/// Guests for each account.
+const GUESTS_PER_ACCOUNT: u64 = 50;
 
 /// What orders are made from.
 pub(crate) struct Seed<'a> {
@@ -50,7 +50,8 @@ pub(crate) fn order(dice: &mut Dice, seed: &Seed<'_>) -> OrderSpec {
 }
 
 fn customer(dice: &mut Dice, seed: &Seed<'_>, spec: &mut OrderSpec) {
-    let guest = dice.below(ACCOUNTS * 50);
+    let accounts = u64::try_from(seed.accounts.len()).unwrap_or(u64::MAX).max(1);
+    let guest = dice.below(accounts.saturating_mul(GUESTS_PER_ACCOUNT));
     match dice.below(10) {
         0..=5 if !seed.accounts.is_empty() => {
             let (id, email) = dice.pick(seed.accounts);

@@ -66,14 +66,14 @@ impl World {
             clock: options.clock.clone(),
             outbox,
             dice,
-            next_id: 5_000,
+            next_id: 5_000.max(options.customers.saturating_mul(2)),
             next_number: 100,
             last_order_id: 120,
             defects_permille: options.defects_permille,
             awaiting_permille: options.awaiting_permille,
         };
         super::product::stock_the_shelf(&mut world);
-        super::profile::register_customers(&mut world);
+        super::profile::register_customers(&mut world, options.customers);
         world
     }
 
