@@ -38,6 +38,12 @@ const APPEND_EVENTS: u64 = 128;
 const JUMP_H: u64 = 6;
 /// The orders came in over so many seconds before: twice what the first poll looks back.
 const ORDERS_SPAN_S: i64 = 48 * 3_600;
+/// Orders for each customer with an account.
+const ORDERS_PER_CUSTOMER: u64 = 10;
+/// The clock jumps when no order has come to M3 for so long.
+const STILL_TIME: Duration = Duration::from_secs(2);
+/// How far it jumps then.
+const STILL_JUMP_S: u64 = 15;
 /// Between two looks.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// Size of a segment: small, so that many are drained and removed.
@@ -83,7 +89,10 @@ pub(crate) async fn play(args: &Args) -> Result<bool, Fault> {
     let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let calm = xcart::Options::calm(args.seed);
     let token = calm.write_token.clone();
-    let shop = Shop::start(anywhere, xcart::Options { items: items.clone(), ..calm }).await?;
+    // A customer has a handful of orders, as in a shop, and not hundreds.
+    let customers = u64::try_from(args.orders)?.div_ceil(ORDERS_PER_CUSTOMER);
+    let calm = xcart::Options { items: items.clone(), customers, ..calm };
+    let shop = Shop::start(anywhere, calm).await?;
     let calm = m3::Options { items, ..m3::Options::calm(args.seed) };
     let m3 = M3::start(anywhere, calm).await?;
     m3.hold_deliveries(true);
@@ -211,13 +220,19 @@ async fn days(
     m3.outage(false);
     let back = Instant::now();
     let deadline = Instant::now() + Duration::from_secs(args.patience_s);
-    let mut ahead_s = hours * 3_600;
-    while m3.booked() < args.orders && Instant::now() < deadline {
+    let (mut ahead_s, mut booked) = (hours * 3_600, m3.booked());
+    let mut moved = Instant::now();
+    while booked < args.orders && Instant::now() < deadline {
         running.alive()?;
-        // What waits for its next try waits minutes; they pass faster here.
-        ahead_s += 15;
-        running.jump_to(ahead_s)?;
         tokio::time::sleep(LOOK_EVERY).await;
+        let now = m3.booked();
+        if now > booked {
+            (booked, moved) = (now, Instant::now());
+        } else if moved.elapsed() > STILL_TIME {
+            // What is left waits minutes for its next try; they pass faster here.
+            ahead_s += STILL_JUMP_S;
+            running.jump_to(ahead_s)?;
+        }
     }
     let seconds = back.elapsed().as_secs_f64();
     let made = m3.booked();
