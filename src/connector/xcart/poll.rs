@@ -7,8 +7,10 @@
 //! shell calls the shop and keeps what was handed out before it keeps the [`Cursor`].
 
 mod cursor;
+mod sight;
 
 pub use cursor::Cursor;
+use sight::{Sight, found};
 
 use super::{
     rest::{Filter, OrdersQuery, PAGE_LEN, Sort},
@@ -128,16 +130,6 @@ enum Way {
         /// The shop's last change when the walk began: the watermark goes no further.
         newest_s: Option<i64>,
     },
-}
-
-/// A page, looked at from where the walk stands.
-struct Sight {
-    found: Vec<Found>,
-    nameless: usize,
-    len: usize,
-    dates: Vec<i64>,
-    /// The latest date that may become the watermark.
-    top_s: Option<i64>,
 }
 
 impl Poll {
@@ -340,36 +332,6 @@ impl Walk {
     }
 }
 
-impl Sight {
-    fn of(page: &[OrderOnPage], now_s: i64) -> Self {
-        let dates: Vec<i64> = page.iter().filter_map(OrderOnPage::updated_s).collect();
-        let found: Vec<_> = page.iter().filter_map(found).collect();
-        Self {
-            nameless: page.len().saturating_sub(found.len()),
-            found,
-            len: page.len(),
-            top_s: dates.iter().filter(|at| is_credible(**at, now_s)).max().copied(),
-            dates,
-        }
-    }
-
-    fn is_full(&self) -> bool {
-        self.len >= PAGE_LEN
-    }
-
-    fn is_sorted(&self, sort: Sort) -> bool {
-        match sort {
-            Sort::OldestFirst => self.dates.is_sorted(),
-            Sort::NewestFirst => self.dates.is_sorted_by(|newer, older| newer >= older),
-            Sort::ById => true,
-        }
-    }
-
-    fn reaches_below(&self, after_s: i64) -> bool {
-        self.dates.iter().any(|at| *at < after_s)
-    }
-}
-
 /// Decides where to begin from the shop's newest orders: a day back, by our clock as long as that
 /// is within a day of the newest order's. Nothing is decided by an empty page.
 fn first_cursor(page: &[OrderOnPage], now_s: i64) -> Option<Cursor> {
@@ -394,18 +356,6 @@ fn is_credible(at_s: i64, now_s: i64) -> bool {
 
 fn seconds(now: Now) -> i64 {
     i64::try_from(now.unix_ms() / 1_000).unwrap_or(i64::MAX)
-}
-
-fn found(entry: &OrderOnPage) -> Option<Found> {
-    match entry {
-        OrderOnPage::Order(order) => {
-            let (id, number) = (order.id, Some(order.number.clone()));
-            Some(Found { id, number, updated_s: Some(order.updated_s) })
-        }
-        OrderOnPage::Unreadable { id, updated_s, why: _ } => {
-            id.map(|id| Found { id, number: None, updated_s: *updated_s })
-        }
-    }
 }
 
 #[cfg(test)]
