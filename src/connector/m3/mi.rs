@@ -3,9 +3,13 @@
 //! A [`MiRecord`] gives texts without the padding M3 adds and numbers in every form M3
 //! writes them (reference/m3.md 1.6).
 
+use crate::connector::loose::Text;
 use rust_decimal::Decimal;
-use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{MapAccess, Visitor},
+};
+use std::fmt;
 use thiserror::Error;
 
 /// One transaction to run. Values are sent as they are; empty ones are never sent.
@@ -89,8 +93,8 @@ fn is_name(text: &str) -> bool {
 }
 
 /// One record of an answer.
-#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
-pub struct MiRecord(BTreeMap<String, String>);
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MiRecord(Vec<(Box<str>, Box<str>)>);
 
 /// A field that should hold a number does not.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -105,7 +109,8 @@ pub struct BadNumber {
 impl MiRecord {
     /// Returns a field without the blanks at its end; empty if it is not there.
     pub fn text(&self, field: &str) -> &str {
-        self.0.get(field).map_or("", |value| value.trim_end())
+        let found = self.0.iter().find(|(name, _)| &**name == field);
+        found.map_or("", |(_, value)| value.trim_end())
     }
 
     /// Reads a number in any of M3's forms; blank is 0.
@@ -119,7 +124,15 @@ impl MiRecord {
 
     /// Walks over field and value, the latter as M3 sent it.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(field, value)| (field.as_str(), value.as_str()))
+        self.0.iter().map(|(field, value)| (&**field, &**value))
+    }
+
+    /// Of two values of a field the later one holds.
+    fn set(&mut self, field: Box<str>, value: Box<str>) {
+        match self.0.iter_mut().find(|(name, _)| *name == field) {
+            Some((_, old)) => *old = value,
+            None => self.0.push((field, value)),
+        }
     }
 
     /// Whether there is no field at all.
@@ -130,7 +143,38 @@ impl MiRecord {
 
 impl<F: Into<String>, V: Into<String>> FromIterator<(F, V)> for MiRecord {
     fn from_iter<I: IntoIterator<Item = (F, V)>>(pairs: I) -> Self {
-        Self(pairs.into_iter().map(|(field, value)| (field.into(), value.into())).collect())
+        let mut record = Self::default();
+        for (field, value) in pairs {
+            record.set(field.into().into(), value.into().into());
+        }
+        record.0.shrink_to_fit();
+        record
+    }
+}
+
+impl<'de> Deserialize<'de> for MiRecord {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Fields)
+    }
+}
+
+/// Reads a record without a tree in between: a list may have a hundred thousand of them.
+struct Fields;
+
+impl<'de> Visitor<'de> for Fields {
+    type Value = MiRecord;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the fields of a record")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<MiRecord, A::Error> {
+        let mut record = MiRecord::default();
+        while let Some((field, Text(value))) = map.next_entry::<Box<str>, Text>()? {
+            record.set(field, value.into());
+        }
+        record.0.shrink_to_fit();
+        Ok(record)
     }
 }
 

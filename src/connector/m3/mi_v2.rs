@@ -107,7 +107,7 @@ struct Body {
 #[serde(rename_all = "camelCase", default)]
 struct Entry {
     transaction: Text,
-    records: Many<BTreeMap<String, Text>>,
+    records: Many<MiRecord>,
     not_processed: Flag,
     error_message: Text,
     error_code: Text,
@@ -239,8 +239,7 @@ impl Entry {
         }
         let Many(records) = self.records;
         // `[{}]` is one of the ways to say "done, nothing to tell".
-        let records = records.into_iter().filter(|record| !record.is_empty());
-        Ok(records.map(|record| record.into_iter().map(|(k, Text(v))| (k, v)).collect()).collect())
+        Ok(records.into_iter().filter(|record| !record.is_empty()).collect())
     }
 }
 
