@@ -19,6 +19,7 @@ pub mod parked;
 pub mod probe;
 pub mod report;
 pub mod serve;
+pub mod stock;
 
 pub use fault::{Fault, explain};
 
@@ -61,6 +62,8 @@ enum Command {
     Look(journal::Look),
     /// Try the channels by which people are told, see what is raised, mute.
     Alert(Alert),
+    /// See how the shop's stock follows M3, and which goods differ.
+    Stock(stock::Stock),
     /// Print the version.
     Version,
 }
@@ -94,6 +97,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Result<(), Fault> {
         Command::Journal(journal) => journal::run(&journal),
         Command::Look(look) => journal::look(&look),
         Command::Alert(alert) => alert::run(&alert),
+        Command::Stock(stock) => stock::run(&stock),
         Command::Version => say(&format!("causeway {}\n", env!("CARGO_PKG_VERSION"))),
     }
 }

@@ -24,6 +24,7 @@ use crate::{
     },
     delivery,
     flow::rules::Rules,
+    goods,
     intake::{self, poller},
     journal, log, metrics, state,
 };
@@ -53,6 +54,8 @@ pub struct Config {
     pub m3: Option<m3::Settings>,
     /// What an integrator set about orders; absent: orders are kept, not carried over.
     pub order_to_cash: Option<Rules>,
+    /// How the shop's stock follows M3; absent: it does not.
+    pub stock: Option<goods::rules::Rules>,
     /// How to reach the shop.
     pub xcart: Option<xcart::Settings>,
     /// How often the shop is asked what changed.
@@ -94,6 +97,13 @@ impl Config {
         }
         if self.order_to_cash.is_some() && self.xcart.is_none() {
             problems.add("xcart", "is missing, and orders cannot be read", "add [xcart]");
+        }
+        if let Some(stock) = &self.stock {
+            stock.check("stock", problems);
+            let needs = [("m3", self.m3.is_none()), ("xcart", self.xcart.is_none())];
+            for (table, _) in needs.into_iter().filter(|(_, missing)| *missing) {
+                problems.add(table, "is missing, and [stock] needs it", format!("add [{table}]"));
+            }
         }
         let limits = [
             ("journal", self.journal.check()),

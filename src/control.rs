@@ -9,6 +9,7 @@ use crate::{
     alert,
     backup::{self, Contents},
     delivery::desk::{Ask, Reply, Request},
+    goods,
     journal::Journal,
     log,
     state::State,
@@ -81,11 +82,14 @@ pub enum ControlError {
 
 /// Whom a question is for, as it goes through the socket.
 #[derive(Debug, Serialize, Deserialize)]
-enum Question<A, B, C> {
+enum Question<A, B, C, D> {
     Cases(A),
     Alerts(B),
     Errand(C),
+    Goods(D),
 }
+
+type Asked = Question<Ask, alert::Ask, Errand, goods::report::Ask>;
 
 /// Who answers.
 #[derive(Clone, Debug)]
@@ -94,6 +98,8 @@ pub struct Desks {
     pub cases: mpsc::Sender<Request>,
     /// What is asked of the alerts; absent: they are off.
     pub alerts: Option<mpsc::Sender<alert::Request>>,
+    /// What is asked of the goods; absent: their flow is off.
+    pub goods: Option<goods::Shared>,
 }
 
 /// The door.
@@ -151,7 +157,7 @@ async fn converse(
     let mut line = String::new();
     let mut reader = BufReader::new(reader.take(QUESTION_BYTES_MAX));
     timeout(ANSWER_TIME_MAX, reader.read_line(&mut line)).await??;
-    let mut text = match serde_json::from_str::<Question<Ask, alert::Ask, Errand>>(&line) {
+    let mut text = match serde_json::from_str::<Asked>(&line) {
         Ok(Question::Cases(ask)) => {
             let (reply, answer) = oneshot::channel();
             let asking = asked(&desks.cases, Request { ask, reply }, answer);
@@ -160,6 +166,13 @@ async fn converse(
         Ok(Question::Alerts(ask)) => {
             let asking = ask_alerts_desk(ask, &desks);
             serde_json::to_vec(&timeout(ANSWER_TIME_MAX, asking).await?)?
+        }
+        Ok(Question::Goods(ask)) => {
+            let answer = match &desks.goods {
+                Some(goods) => goods::report::answer(&stores.0, goods, &ask),
+                None => Err("stock is off: the configuration has no [stock]".to_owned()),
+            };
+            serde_json::to_vec(&answer)?
         }
         Ok(Question::Errand(errand)) => serde_json::to_vec(&run_errand(errand, stores).await)?,
         Err(fault) => {
@@ -211,21 +224,31 @@ async fn asked<Q, R>(
 
 /// Asks the gateway that runs on a state folder about its cases.
 pub async fn ask(state_dir: &Path, ask: &Ask) -> Result<Reply, ControlError> {
-    let question = Question::<_, (), ()>::Cases(ask);
+    let question = Question::<_, (), (), ()>::Cases(ask);
     let talk = talk(state_dir, &question);
     timeout(ANSWER_TIME_MAX, talk).await.map_err(|_| ControlError::Slow)?
 }
 
 /// Asks the gateway that runs on a state folder about its alerts.
 pub async fn ask_alerts(state_dir: &Path, ask: &alert::Ask) -> Result<alert::Reply, ControlError> {
-    let question = Question::<(), _, ()>::Alerts(ask);
+    let question = Question::<(), _, (), ()>::Alerts(ask);
+    let talk = talk(state_dir, &question);
+    timeout(ANSWER_TIME_MAX, talk).await.map_err(|_| ControlError::Slow)?
+}
+
+/// Asks the gateway that runs on a state folder about its goods.
+pub async fn ask_goods(
+    state_dir: &Path,
+    ask: &goods::report::Ask,
+) -> Result<goods::report::Reply, ControlError> {
+    let question = Question::<(), (), (), _>::Goods(ask);
     let talk = talk(state_dir, &question);
     timeout(ANSWER_TIME_MAX, talk).await.map_err(|_| ControlError::Slow)?
 }
 
 /// Has the gateway that runs on a state folder do an errand, and waits until it is done.
 pub async fn send(state_dir: &Path, errand: &Errand) -> Result<Contents, ControlError> {
-    let question = Question::<(), (), _>::Errand(errand);
+    let question = Question::<(), (), _, ()>::Errand(errand);
     let talk = talk(state_dir, &question);
     timeout(ERRAND_TIME_MAX, talk).await.map_err(|_| ControlError::Slow)?
 }

@@ -6,6 +6,7 @@
 //! 3. At the end the committers finish what was queued, after every part has stopped.
 
 mod alerts;
+mod stock;
 
 use crate::{
     alert,
@@ -27,6 +28,7 @@ use crate::{
         perform::Performer,
     },
     flow::rules::Rules,
+    goods,
     intake::{
         began,
         dedup::Recent,
@@ -118,30 +120,36 @@ pub async fn start(frame: &Frame) -> Result<Foundation, GatewayError> {
     let tally = watch::Sender::new(Tally::default());
     let (desk, requests) = mpsc::channel(QUESTIONS_WAITING_MAX);
     let (alerts_desk, alert_requests) = mpsc::channel(QUESTIONS_WAITING_MAX);
-    let desks = Desks { cases: desk, alerts: config.alerts.as_ref().map(|_| alerts_desk) };
+    let goods = config.stock.as_ref().map(goods::Shared::new);
+    let alerts_desk = config.alerts.as_ref().map(|_| alerts_desk);
+    let desks = Desks { cases: desk, alerts: alerts_desk, goods: goods.clone() };
     let opened = |source| GatewayError::Door { what: "the control socket", source };
     let door = Door::open(&config.state_dir, desks, (state.clone(), journal.clone()));
     let door = Arc::new(door.map_err(opened)?);
     supervisor.keep("control", move |stop| Arc::clone(&door).run(stop));
     let mut gates = Vec::new();
-    if let (Some(xcart), Some(m3), Some(rules)) = (&config.xcart, &config.m3, &config.order_to_cash)
-    {
+    if let (Some(xcart), Some(m3)) = (&config.xcart, &config.m3) {
         let shop = Shop::new(xcart.clone(), &credentials.get(&xcart.credential)?)?;
         let m3 = M3::new(m3.clone(), &credentials.get(m3.login.credential())?)?;
         shop.count_calls(&metrics.calls);
         m3.count_calls(&metrics.calls);
         gates = vec![Gated::Shop(shop.clone()), Gated::M3(m3.clone())];
-        let stores = (journal.clone(), state.clone());
-        poll(config, frame, (shop.clone(), &stores), rules);
-        deliver(frame, stores, (shop, m3), rules, (requests, tally.clone()));
-    } else {
-        tracing::warn!(
-            "no [xcart], [m3] or [order_to_cash]: events are kept, nothing is carried over"
-        );
+        if let Some(goods) = &goods {
+            stock::start(frame, &state, (&shop, &m3), goods);
+        }
+        if let Some(rules) = &config.order_to_cash {
+            let stores = (journal.clone(), state.clone());
+            poll(config, frame, (shop.clone(), &stores), rules);
+            deliver(frame, stores, (shop, m3), rules, (requests, tally.clone()));
+        }
+    }
+    if config.order_to_cash.is_none() {
+        tracing::warn!("no [order_to_cash]: events are kept, no order is carried over");
     }
     let alerts =
         alerts::watch(frame, (state, journal.clone()), &gates, tally.subscribe(), alert_requests)?;
-    let draw = drawing(journal, gates, alerts, picture.clone());
+    let stock = goods.map(|goods| goods.standing.subscribe());
+    let draw = drawing(journal, (gates, stock), alerts, picture.clone());
     show(supervisor, draw, tally.subscribe());
     Ok(Foundation { _journal: journal_committer, _state: state_committer })
 }
@@ -292,7 +300,7 @@ impl Ledger for Book {
 /// Returns what puts the picture together.
 fn drawing(
     journal: Journal,
-    gates: Vec<Gated>,
+    (gates, stock): (Vec<Gated>, Option<watch::Receiver<goods::Standing>>),
     alerts: watch::Receiver<alert::AlertsPicture>,
     picture: watch::Sender<Picture>,
 ) -> impl Fn(&Tally) + Send + Sync + 'static {
@@ -315,6 +323,7 @@ fn drawing(
             stages: stages(&tally.stages),
             parked: tally.stages.get("parked").copied().unwrap_or(0),
             oldest_waiting_s: oldest.unwrap_or(0),
+            stock: stock.as_ref().map(|stock| *stock.borrow()),
             destinations: gates.iter().map(Gated::drawn).collect(),
             alerts: raised,
             channels,

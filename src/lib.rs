@@ -23,6 +23,8 @@ pub mod flow;
 
 pub mod delivery;
 
+pub mod goods;
+
 pub mod connector;
 
 pub mod alert;

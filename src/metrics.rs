@@ -168,6 +168,11 @@ struct States {
     journal_lost: Gauge,
     journal_quarantined: Gauge,
     resident: Gauge,
+    stock_polled: Gauge,
+    stock_waiting: Gauge,
+    stock_refused: Gauge,
+    stock_unknown: Gauge,
+    stock_written: Gauge,
     alerts: Gauge,
     unsent: Family<ChannelLabels, Gauge>,
 }
@@ -220,6 +225,17 @@ impl Metrics {
         registry.register("alerts_raised", "Alerts that are raised", states.alerts.clone());
         let told = "Notices that a channel has not taken yet";
         registry.register("alert_unsent", told, states.unsent.clone());
+        let told = "When M3 was last asked for balances, since 1970";
+        let polled = states.stock_polled.clone();
+        registry.register_with_unit("stock_polled", told, Unit::Seconds, polled);
+        let told = "Items whose stock waits for the shop";
+        registry.register("stock_waiting", told, states.stock_waiting.clone());
+        let told = "Goods whose stock the shop refuses";
+        registry.register("stock_refused", told, states.stock_refused.clone());
+        let told = "Goods of the shop that M3 does not know";
+        registry.register("stock_unknown", told, states.stock_unknown.clone());
+        let told = "Numbers of pieces that the shop took since the start";
+        registry.register("stock_written", told, states.stock_written.clone());
         let resident = states.resident.clone();
         let told = "Memory of the process that is in RAM";
         registry.register_with_unit("process_resident_memory", told, Unit::Bytes, resident);
@@ -273,6 +289,12 @@ impl States {
         self.journal_lost.set(gauge(picture.journal.lost));
         let aside = u64::try_from(picture.journal.aside).unwrap_or(u64::MAX);
         self.journal_quarantined.set(gauge(aside));
+        let stock = picture.stock.unwrap_or_default();
+        self.stock_polled.set(gauge(stock.polled_ms / 1_000));
+        self.stock_waiting.set(gauge(stock.waiting));
+        self.stock_refused.set(gauge(stock.refused));
+        self.stock_unknown.set(gauge(stock.unknown));
+        self.stock_written.set(gauge(stock.written));
         self.alerts.set(gauge(u64::try_from(picture.alerts.len()).unwrap_or(u64::MAX)));
         self.unsent.clear();
         for channel in &picture.channels {

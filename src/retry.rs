@@ -25,6 +25,10 @@ impl RetryPolicy {
     pub const MESSAGES: Self =
         Self { first: Duration::from_secs(5), cap: Duration::from_mins(15), attempts: 1 };
 
+    /// From a minute to six hours: for what a shop refuses until somebody mends it.
+    pub const REFUSED: Self =
+        Self { first: Duration::from_mins(1), cap: Duration::from_hours(6), attempts: 1 };
+
     /// Returns how long to wait after `failed` failures, or `None` to give up.
     pub fn wait_after(&self, failed: u32, jitter: Jitter) -> Option<Duration> {
         (failed < self.attempts).then(|| self.wait_however_long(failed, jitter))

@@ -34,6 +34,8 @@ mod pressure;
 mod process;
 #[path = "gateway/refusals.rs"]
 mod refusals;
+#[path = "gateway/stock.rs"]
+mod stock;
 #[path = "gateway/the_way.rs"]
 mod the_way;
 #[path = "gateway/tools.rs"]

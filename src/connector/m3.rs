@@ -12,6 +12,7 @@ mod mi_v1;
 mod mi_v2;
 pub mod order;
 mod send;
+pub mod stock;
 pub mod token;
 mod wire;
 

@@ -3,6 +3,7 @@
 pub mod docs;
 pub mod poll;
 mod problem;
+pub mod products;
 pub mod rest;
 pub mod wire;
 

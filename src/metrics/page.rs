@@ -2,6 +2,7 @@
 //!
 //! Guarantees: every text is escaped; the page needs nothing but itself.
 
+use crate::{dates, goods};
 use std::fmt::{self, Write};
 
 /// What the page and the metrics can show. Published by its owner, never locked.
@@ -17,6 +18,8 @@ pub struct Picture {
     pub parked: u64,
     /// Age of the oldest run that waits; 0 when none does.
     pub oldest_waiting_s: u64,
+    /// How the shop's stock follows M3, if it does.
+    pub stock: Option<goods::Standing>,
     /// The systems we call.
     pub destinations: Vec<Destination>,
     /// The alerts that are raised: what each is known by, and what it says.
@@ -160,6 +163,9 @@ pub fn overview(picture: &Picture) -> Result<String, fmt::Error> {
         ("Journal, segments in quarantine".to_owned(), journal.aside.to_string()),
     ];
     table(&mut html, "Now", sums.drain(..))?;
+    if let Some(stock) = &picture.stock {
+        table(&mut html, "Stock", stock_rows(stock).into_iter())?;
+    }
     let rows = stages.iter().map(|(stage, count)| (stage.clone(), count.to_string()));
     table(&mut html, "Runs by stage", rows)?;
     let rows = destinations.iter().map(|d| (d.name.clone(), d.told()));
@@ -169,6 +175,21 @@ pub fn overview(picture: &Picture) -> Result<String, fmt::Error> {
     table(&mut html, "Channels", rows)?;
     html.push_str("</body>\n</html>\n");
     Ok(html)
+}
+
+fn stock_rows(stock: &goods::Standing) -> [(String, String); 5] {
+    let since = |at_ms: u64| match at_ms {
+        0 => "not yet".to_owned(),
+        at_ms => dates::rfc3339(at_ms),
+    };
+    let row = |name: &str, value: String| (name.to_owned(), value);
+    [
+        row("M3 asked last", since(stock.polled_ms)),
+        row("Shop read last", since(stock.walked_ms)),
+        row("Items waiting", stock.waiting.to_string()),
+        row("Goods that the shop refuses", stock.refused.to_string()),
+        row("Goods that M3 does not know", stock.unknown.to_string()),
+    ]
 }
 
 fn table(

@@ -289,16 +289,16 @@ impl Shop {
         self.0.gate.state()
     }
 
-    async fn get(&self, target: &str) -> Result<Answer, Failure> {
+    pub(super) async fn get(&self, target: &str) -> Result<Answer, Failure> {
         let answer = self.send(Method::GET, target, None::<&()>).await;
         answer.and_then(success).map_err(|failure| failure.of_kind(Kind::Read))
     }
 
-    async fn put(&self, target: &str, body: &impl Serialize) -> Result<(), Failure> {
+    pub(super) async fn put(&self, target: &str, body: &impl Serialize) -> Result<(), Failure> {
         self.send(Method::PUT, target, Some(body)).await.and_then(success).map(|_| ())
     }
 
-    async fn send(
+    pub(super) async fn send(
         &self,
         method: Method,
         target: &str,

@@ -34,6 +34,11 @@ impl Sweep {
         Self { begun_ms: now_ms, next_ms, orphans: Vec::new() }
     }
 
+    /// When it began: the order was confirmed or cancelled then; 0 before that.
+    pub fn begun_ms(&self) -> u64 {
+        self.begun_ms
+    }
+
     /// When something is due.
     pub fn due_ms(&self) -> Option<u64> {
         if self.orphans.is_empty() { self.next_ms } else { Some(0) }

@@ -274,6 +274,25 @@ impl Shop {
         world.products.get(product)?.amount(*variant)
     }
 
+    /// Somebody in the back office types another number of pieces in.
+    pub fn set_amount(&self, sku: &str, amount: i64) {
+        let mut world = lock(&self.inner.world);
+        let Some((product, variant)) = world.shelf.get(sku).copied() else { return };
+        if let Some(product) = world.products.get_mut(&product)
+            && let Some(now) = product.amount(variant)
+        {
+            product.shift_amount(variant, amount - now);
+        }
+    }
+
+    /// Somebody in the back office deletes the product of a SKU, with its variants.
+    pub fn remove_product(&self, sku: &str) {
+        let mut world = lock(&self.inner.world);
+        let Some((product, _)) = world.shelf.get(sku).copied() else { return };
+        world.products.remove(&product);
+        world.shelf.retain(|_, (other, _)| *other != product);
+    }
+
     /// The calls the shop got, oldest first, at most [`SEEN_LEN_MAX`].
     pub fn what_it_saw(&self) -> Vec<Seen> {
         lock(&self.inner.world).seen.iter().cloned().collect()

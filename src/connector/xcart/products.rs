@@ -1,0 +1,211 @@
+//! Products and variants of the shop: read by pages, written by what changed (reference/xcart.md 5.1).
+//!
+//! Guarantees: a write names only what changes, so nothing else of a product is touched; it is
+//! absolute, so it may be repeated; a product that cannot be read never hides the others of its page.
+
+use super::{
+    problem::{self, Missing},
+    rest::{PAGE_LEN, Shop},
+};
+use crate::{
+    amount::Amount,
+    connector::{Class, Failure, Fate, Kind, loose::Text},
+};
+use reqwest::Method;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+/// Where a SKU is sold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Place {
+    /// X-Cart's `product_id`.
+    pub product: u64,
+    /// The variant's id, if it is one.
+    pub variant: Option<u64>,
+}
+
+/// What is sold under one SKU, as the shop shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// Where.
+    pub place: Place,
+    /// SKU; empty for a variant without one of its own.
+    pub sku: String,
+    /// Pieces; none for a variant that takes them from its product.
+    pub amount: Option<u64>,
+    /// Whether the shop counts them; without that an amount has no effect.
+    pub counted: bool,
+}
+
+/// One entry of a list of products.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// It can be read.
+    Shown(Shown),
+    /// It cannot.
+    Unreadable {
+        /// Its id, if that can be read.
+        id: Option<u64>,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+/// What is to be changed of a product or variant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The pieces there are from now on.
+    pub amount: u64,
+}
+
+#[derive(Deserialize)]
+struct WireProduct {
+    id: Text,
+    #[serde(default)]
+    sku: Text,
+    #[serde(default)]
+    amount: Text,
+    inventory_traceable: Option<bool>,
+    default_amount: Option<bool>,
+}
+
+#[derive(Serialize)]
+struct ProductChange {
+    amount: u64,
+    /// Without it the amount has no effect in the storefront.
+    inventory_traceable: bool,
+}
+
+#[derive(Serialize)]
+struct VariantChange {
+    amount: u64,
+    default_amount: bool,
+}
+
+impl Shop {
+    /// Reads one page of products in the order of their ids, from page 1. It is the last one when
+    /// it is shorter than [`PAGE_LEN`].
+    pub async fn products(&self, page: u32) -> Result<Vec<Entry>, Failure> {
+        let answer = self.get(&format!("/products?itemsPerPage={PAGE_LEN}&page={page}")).await?;
+        list(&answer.body, None)
+    }
+
+    /// Reads one product; none if there is no such product.
+    pub async fn product(&self, id: u64) -> Result<Option<Entry>, Failure> {
+        match self.get(&format!("/products/{id}")).await {
+            Ok(answer) => Ok(Some(entry(&String::from_utf8_lossy(&answer.body), None))),
+            Err(failure) if failure.class == Class::NotFound => Ok(None),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// Reads the variants of a product; none where the shop has no variants at all.
+    pub async fn variants(&self, product: u64) -> Result<Option<Vec<Entry>>, Failure> {
+        let target = format!("/products/{product}/variants?itemsPerPage={PAGE_LEN}");
+        let answer = self.send(Method::GET, &target, None::<&()>).await;
+        let answer = answer.map_err(|failure| failure.of_kind(Kind::Read))?;
+        match answer.status {
+            404 if problem::missing(&answer) == Missing::Path => Ok(None),
+            // The product has gone meanwhile.
+            404 if problem::missing(&answer) == Missing::Record => Ok(Some(Vec::new())),
+            200..=299 => list(&answer.body, Some(product)).map(Some),
+            _ => Err(problem::failure(&answer).of_kind(Kind::Read)),
+        }
+    }
+
+    /// Writes what changed. Absolute: after an unknown fate it is simply sent again.
+    pub async fn change_goods(&self, place: Place, change: Change) -> Result<(), Failure> {
+        let Change { amount } = change;
+        let Place { product, variant } = place;
+        match variant {
+            None => {
+                let change = ProductChange { amount, inventory_traceable: true };
+                self.put(&format!("/products/{product}"), &change).await
+            }
+            Some(variant) => {
+                let change = VariantChange { amount, default_amount: false };
+                self.put(&format!("/products/{product}/variants/{variant}"), &change).await
+            }
+        }
+    }
+}
+
+fn list(body: &[u8], product: Option<u64>) -> Result<Vec<Entry>, Failure> {
+    let entries: Vec<&RawValue> = serde_json::from_slice(body).map_err(|fault| {
+        let text = format!("the shop's list of products cannot be read: {fault}");
+        Failure::new(Fate::NotDone, Class::Broken, &text)
+    })?;
+    Ok(entries.into_iter().map(|raw| entry(raw.get(), product)).collect())
+}
+
+/// Reads a product, or a variant of `product`.
+fn entry(text: &str, product: Option<u64>) -> Entry {
+    let unreadable = |id: Option<u64>, why: String| Entry::Unreadable { id, why };
+    let wire: WireProduct = match serde_json::from_str(text) {
+        Ok(wire) => wire,
+        Err(fault) => return unreadable(None, fault.to_string()),
+    };
+    let Ok(id) = wire.id.0.trim().parse::<u64>() else {
+        return unreadable(None, format!("id: {:?}", wire.id.0));
+    };
+    let Ok(amount) = pieces(&wire.amount.0) else {
+        return unreadable(Some(id), format!("amount: {:?}", wire.amount.0));
+    };
+    let place = match product {
+        None => Place { product: id, variant: None },
+        Some(product) => Place { product, variant: Some(id) },
+    };
+    let inherits = wire.default_amount == Some(true);
+    Entry::Shown(Shown {
+        place,
+        sku: wire.sku.0.trim().to_owned(),
+        amount: if inherits { None } else { amount },
+        counted: !inherits && wire.inventory_traceable != Some(false),
+    })
+}
+
+/// Pieces: a whole number, or nothing where the shop says none.
+fn pieces(text: &str) -> Result<Option<u64>, ()> {
+    if text.trim().is_empty() {
+        return Ok(None);
+    }
+    let amount = Amount::from_json_number(text.trim()).map_err(drop)?;
+    let whole = amount.0.trunc();
+    if whole != amount.0 {
+        return Err(());
+    }
+    // A shop that oversold shows less than nothing.
+    Ok(Some(u64::try_from(whole).unwrap_or(0)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn products_and_variants_are_read_as_they_are_written() {
+        let body = r#"[{"id":7,"sku":" A-1 ","amount":3,"inventory_traceable":true,"price":1.5,"new":{}},
+            {"id":"8","sku":"B","amount":"4.0","inventory_traceable":false},
+            {"id":9,"sku":"C","amount":2.5}, {"sku":"D"}, "x", {"id":10,"sku":null,"amount":-2}]"#;
+        let read = list(body.as_bytes(), None).unwrap();
+        let shown = |product, sku: &str, amount, counted| {
+            let place = Place { product, variant: None };
+            Entry::Shown(Shown { place, sku: sku.to_owned(), amount, counted })
+        };
+        assert_eq!(read[0], shown(7, "A-1", Some(3), true));
+        assert_eq!(read[1], shown(8, "B", Some(4), false));
+        assert!(matches!(read[2], Entry::Unreadable { id: Some(9), .. }));
+        assert!(matches!(read[3], Entry::Unreadable { id: None, .. }));
+        assert!(matches!(read[4], Entry::Unreadable { id: None, .. }));
+        assert_eq!(read[5], shown(10, "", Some(0), true));
+        let variants = r#"[{"id":1,"sku":"V","amount":5,"default_amount":false},
+            {"id":2,"sku":"W","amount":5,"default_amount":true}]"#;
+        let read = list(variants.as_bytes(), Some(7)).unwrap();
+        let place = |variant| Place { product: 7, variant: Some(variant) };
+        let own = Shown { place: place(1), sku: "V".to_owned(), amount: Some(5), counted: true };
+        let inherited =
+            Shown { place: place(2), sku: "W".to_owned(), amount: None, counted: false };
+        assert_eq!(read, [Entry::Shown(own), Entry::Shown(inherited)]);
+        assert!(list(b"<html>", None).is_err());
+    }
+}

@@ -1,0 +1,130 @@
+//! What was ordered in the shop and is not in M3's balances yet.
+//!
+//! Guarantees: an order counts from the moment its lines are known until its confirmation has had
+//! time to reach M3's balances; so it may count twice for a while and never not at all. What it
+//! cannot know: an order that was placed since the shop was last asked.
+
+use super::table;
+use crate::{
+    delivery::{
+        cases::CaseError,
+        rows::{self, CaseKey, RunRow},
+    },
+    flow::run::{Ending, Run, Stage, Standing},
+    order::Order,
+    state::{Batch, State},
+};
+use std::collections::BTreeMap;
+
+/// Rows read in one go.
+const ROWS_MAX: usize = 256;
+
+/// Pieces by SKU.
+pub type Held = BTreeMap<String, u64>;
+
+/// Whether the lines of an order still lack in M3's balances.
+fn counts(run: &Run, now_ms: u64, hold_confirmed_ms: u64) -> bool {
+    let withdrawn = run.seen == Standing::Cancelled && run.orno.is_none();
+    match (&run.stage, &run.orno) {
+        (Stage::Done(Ending::Cancelled | Ending::NotWanted | Ending::Discarded), None) => false,
+        _ if withdrawn => false,
+        (_, None) => true,
+        (_, Some(_)) => now_ms < run.sweep.begun_ms().saturating_add(hold_confirmed_ms),
+    }
+}
+
+/// Adds up what all cases hold.
+pub async fn now(state: &State, now_ms: u64, hold_confirmed_ms: u64) -> Result<Held, CaseError> {
+    let mut held = Held::new();
+    let mut range = rows::table("r");
+    loop {
+        let page = state.scan(range, ROWS_MAX)?;
+        for (key, value) in &page {
+            let row: RunRow = rows::read(value)?;
+            let case =
+                CaseKey::from_row(key).filter(|_| counts(&row.run, now_ms, hold_confirmed_ms));
+            let order = case.map(|case| state.get(&case.order())).transpose()?.flatten();
+            let order = order.as_deref().map(rows::read::<Order>).transpose()?;
+            for line in order.iter().flat_map(|order| &order.lines) {
+                let pieces = held.entry(line.sku.clone()).or_default();
+                *pieces = pieces.saturating_add(u64::from(line.quantity));
+            }
+        }
+        match page.last() {
+            Some((key, _)) if page.len() == ROWS_MAX => range = rows::table_after("r", key),
+            Some(_) | None => return Ok(held),
+        }
+        // The cases may be many, and orders are not to wait for this.
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Returns what was held when this was last written down.
+pub fn stored(state: &State) -> Result<Held, CaseError> {
+    let mut held = Held::new();
+    let mut range = rows::table(table::HELD);
+    loop {
+        let page = state.scan(range, ROWS_MAX)?;
+        for (key, value) in &page {
+            if let Some(sku) = table::name_of(key) {
+                held.insert(sku.to_owned(), rows::read(value)?);
+            }
+        }
+        match page.last() {
+            Some((key, _)) if page.len() == ROWS_MAX => {
+                range = rows::table_after(table::HELD, key);
+            }
+            Some(_) | None => return Ok(held),
+        }
+    }
+}
+
+/// Names the SKUs of which another number of pieces is held than before, with that number. Pure.
+pub fn changed(before: &Held, after: &Held) -> Held {
+    let gone = before.keys().filter(|sku| !after.contains_key(*sku)).map(|sku| (sku.clone(), 0));
+    let other = after.iter().filter(|(sku, pieces)| before.get(*sku) != Some(pieces));
+    gone.chain(other.map(|(sku, pieces)| (sku.clone(), *pieces))).collect()
+}
+
+/// Writes a number down.
+pub fn put(batch: &mut Batch, sku: &str, pieces: u64) -> Result<(), rows::BadRow> {
+    let key = table::key(table::HELD, sku);
+    if pieces == 0 {
+        batch.delete(key);
+    } else {
+        batch.put(key, rows::write(&pieces)?);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ids::Orno, order::OrderRef};
+
+    #[test]
+    fn an_order_counts_until_m3_must_have_it() {
+        let mut run = Run::new(OrderRef::Id(1), None, 0);
+        assert!(counts(&run, 0, 100));
+        run.seen = Standing::Cancelled;
+        assert!(!counts(&run, 0, 100), "the shop has put it back");
+        run.seen = Standing::Wanted;
+        run.stage = Stage::Done(Ending::Discarded);
+        assert!(!counts(&run, 0, 100));
+        run.stage = Stage::Check;
+        run.orno = Orno::try_from("1").ok();
+        run.sweep = crate::flow::run::Sweep::begin(1_000, 5);
+        assert!(counts(&run, 1_099, 100));
+        assert!(!counts(&run, 1_100, 100));
+    }
+
+    #[test]
+    fn only_what_changed_is_named() {
+        let held = |of: &[(&str, u64)]| -> Held {
+            of.iter().map(|(sku, pieces)| ((*sku).to_owned(), *pieces)).collect()
+        };
+        let (before, after) = (held(&[("A", 1), ("B", 2)]), held(&[("B", 2), ("C", 3)]));
+        assert_eq!(changed(&before, &after), held(&[("A", 0), ("C", 3)]));
+        assert!(changed(&after, &after).is_empty());
+    }
+}

@@ -1,0 +1,317 @@
+//! Reads all goods of the shop: which SKUs there are, where they are sold, and how many it has.
+//!
+//! What this module guarantees:
+//! 1. A walk goes on where it was when the gateway stopped; a page is on disk before the next is read.
+//! 2. A SKU is forgotten only when a whole walk did not meet it and its product says so itself:
+//!    products that move between pages while these are read are not lost.
+//! 3. A number of pieces that somebody changed by hand is found once a day and made good.
+//!
+//! It is the only one that makes SKUs, and the only one that looks up their items.
+
+use super::{
+    Shared, Trouble, commit,
+    good::Good,
+    mark,
+    table::{self, StockCursor, WalkCursor},
+    watch::IDLE,
+};
+use crate::{
+    clock,
+    connector::{
+        Kind,
+        m3::{M3, customer as mi_items, mi::MiCall},
+        xcart::{
+            products::{Entry, Shown},
+            rest::{PAGE_LEN, Shop},
+        },
+    },
+    delivery::rows,
+    flow::rules::ItemRules,
+    ids::Itno,
+    retry::{Jitter, RetryPolicy},
+    state::{Batch, State},
+};
+use std::collections::BTreeMap;
+use tokio_util::sync::CancellationToken;
+
+/// Pages of one walk; a shop that has more does not turn them.
+const PAGES_MAX: u32 = 20_000;
+/// Rows read in one go.
+const ROWS_MAX: usize = 256;
+
+/// Walks over the shop's goods.
+#[derive(Debug)]
+pub struct Walker {
+    shop: Shop,
+    m3: M3,
+    state: State,
+    shared: Shared,
+    items: ItemRules,
+}
+
+/// What a walk met.
+#[derive(Clone, Copy, Debug, Default)]
+struct Met {
+    goods: u64,
+    unreadable: u64,
+    variants: Variants,
+}
+
+/// Who wants a walk now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    ByNobody,
+    BySomebody,
+}
+
+/// Whether variants are asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Variants {
+    #[default]
+    Asked,
+    /// The shop has none, or nobody wants them.
+    None,
+}
+
+impl Walker {
+    /// Prepares to walk; nothing is asked.
+    pub fn new(shop: Shop, m3: M3, state: State, (shared, items): (Shared, ItemRules)) -> Self {
+        Self { shop, m3, state, shared, items }
+    }
+
+    /// Walks once a day, and when asked, until stopped.
+    pub async fn run(&self, stop: CancellationToken) {
+        let (mut failed, mut asked) = (0_u32, Asked::ByNobody);
+        loop {
+            let Some(walked) = stop.run_until_cancelled(self.walk_if_due(asked)).await else {
+                return;
+            };
+            let pause = match walked {
+                Ok(()) => {
+                    (failed, asked) = (0, Asked::ByNobody);
+                    IDLE
+                }
+                Err(trouble) => {
+                    failed = failed.saturating_add(1);
+                    if failed == 1 || failed.is_multiple_of(20) {
+                        tracing::warn!(failed, why = %trouble, "could not read the shop's goods");
+                    }
+                    RetryPolicy::ORDERS.wait_however_long(failed, Jitter(fastrand::u8(..)))
+                }
+            };
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = self.shared.bells.walk.notified() => asked = Asked::BySomebody,
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+    }
+
+    async fn walk_if_due(&self, asked: Asked) -> Result<(), Trouble> {
+        let now_ms = clock::now().unix_ms();
+        let stock = self.state.get(&rows::cursor(table::STOCK_CURSOR))?;
+        let stock = stock.as_deref().map(rows::read::<StockCursor>).transpose()?;
+        if stock.is_none_or(|stock| stock.full_ms == 0) {
+            // A SKU is told from an alias by what M3 has balances of.
+            return Ok(());
+        }
+        let cursor = self.state.get(&rows::cursor(table::WALK_CURSOR))?;
+        let cursor = cursor.as_deref().map(rows::read::<WalkCursor>).transpose()?;
+        let mut cursor = cursor.unwrap_or_default();
+        self.shared.note(|standing| standing.walked_ms = cursor.ended_ms);
+        let daily_ms = self.shared.rules.full_at.last_before(now_ms);
+        if cursor.page == 0 && cursor.ended_ms >= daily_ms && asked == Asked::ByNobody {
+            return Ok(());
+        }
+        if cursor.page == 0 {
+            (cursor.number, cursor.page) = (cursor.number.saturating_add(1), 1);
+        }
+        self.walk(cursor).await
+    }
+
+    async fn walk(&self, mut cursor: WalkCursor) -> Result<(), Trouble> {
+        let mut met = Met::default();
+        if !self.shared.rules.variants {
+            met.variants = Variants::None;
+        }
+        loop {
+            let page = self.shop.products(cursor.page).await?;
+            let last = page.len() < PAGE_LEN || cursor.page >= PAGES_MAX;
+            self.take(page, cursor, &mut met).await?;
+            cursor.page = cursor.page.saturating_add(1);
+            if last {
+                break;
+            }
+            self.keep(cursor).await?;
+        }
+        let unknown = self.forget(cursor.number).await?;
+        cursor = WalkCursor { page: 0, ended_ms: clock::now().unix_ms(), ..cursor };
+        self.keep(cursor).await?;
+        let Met { goods, unreadable, .. } = met;
+        tracing::info!(goods, unreadable, unknown, "read the shop's goods");
+        self.shared.note(|standing| {
+            (standing.walked_ms, standing.unknown) = (cursor.ended_ms, unknown);
+        });
+        self.shared.bells.send.notify_waiters();
+        Ok(())
+    }
+
+    async fn keep(&self, cursor: WalkCursor) -> Result<(), Trouble> {
+        let mut batch = Batch::new();
+        batch.put(rows::cursor(table::WALK_CURSOR), rows::write(&cursor)?);
+        commit(&self.state, batch).await
+    }
+
+    async fn take(
+        &self,
+        page: Vec<Entry>,
+        cursor: WalkCursor,
+        met: &mut Met,
+    ) -> Result<(), Trouble> {
+        let products = readable(page, met);
+        let mut all = products.clone();
+        if met.variants == Variants::Asked {
+            for product in &products {
+                let Some(variants) = self.shop.variants(product.place.product).await? else {
+                    met.variants = Variants::None;
+                    break;
+                };
+                all.extend(readable(variants, met));
+            }
+        }
+        all.retain(|shown| !shown.sku.is_empty());
+        met.goods = met.goods.saturating_add(u64::try_from(all.len()).unwrap_or(u64::MAX));
+        self.write_down(&all, cursor.number).await
+    }
+
+    async fn write_down(&self, all: &[Shown], walk: u64) -> Result<(), Trouble> {
+        let now_ms = clock::now().unix_ms();
+        let mut nameless = Vec::new();
+        let mut batch = Batch::new();
+        for shown in all {
+            let key = table::key(table::GOODS, &shown.sku);
+            let stored = self.state.get(&key)?;
+            let (mut good, differs) = match stored.as_deref().map(rows::read::<Good>).transpose()? {
+                Some(mut good) => {
+                    let differs = good.seen(shown, walk);
+                    (good, differs)
+                }
+                None => (Good::new(shown, walk), true),
+            };
+            if good.itno.is_none() {
+                good.itno = self.item_named(&shown.sku)?;
+                match &good.itno {
+                    Some(itno) => {
+                        batch.put(table::sku_of_item(itno, &shown.sku), Vec::new());
+                    }
+                    None => nameless.push(shown.sku.clone()),
+                }
+            }
+            if let Some(itno) = good.itno.as_ref().filter(|_| differs) {
+                mark(&mut batch, &self.state, itno.as_str(), now_ms)?;
+            }
+            batch.expect(key.clone(), stored.as_deref());
+            batch.put(key, rows::write(&good)?);
+        }
+        commit(&self.state, batch).await?;
+        self.look_up(nameless, now_ms).await
+    }
+
+    /// A SKU that M3 has balances of is its own item number.
+    fn item_named(&self, sku: &str) -> Result<Option<Itno>, Trouble> {
+        let Ok(itno) = Itno::try_from(sku) else { return Ok(None) };
+        let known = self.state.get(&table::key(table::BALANCES, sku))?;
+        Ok(known.map(|_| itno))
+    }
+
+    /// Looks the rest up among M3's aliases.
+    async fn look_up(&self, skus: Vec<String>, now_ms: u64) -> Result<(), Trouble> {
+        let calls = mi_items::aliases(&skus, &self.items.alias_categories);
+        if calls.is_empty() {
+            return Ok(());
+        }
+        let found = mi_items::aliases_found(&calls, self.ask(&calls).await?)?;
+        let mut batch = Batch::new();
+        for (sku, itno) in found {
+            let key = table::key(table::GOODS, &sku);
+            let Some(stored) = self.state.get(&key)? else { continue };
+            let good = Good { itno: Some(itno.clone()), ..rows::read::<Good>(&stored)? };
+            batch.expect(key.clone(), Some(&stored));
+            batch.put(key, rows::write(&good)?);
+            batch.put(table::sku_of_item(&itno, &sku), Vec::new());
+            mark(&mut batch, &self.state, itno.as_str(), now_ms)?;
+        }
+        commit(&self.state, batch).await
+    }
+
+    async fn ask(&self, calls: &[MiCall]) -> Result<crate::connector::m3::order::Answers, Trouble> {
+        Ok(self.m3.bulk(calls, Kind::Read).await?)
+    }
+
+    /// Forgets what this walk did not meet and what is not there; counts what M3 does not know.
+    async fn forget(&self, walk: u64) -> Result<u64, Trouble> {
+        let mut unknown = 0_u64;
+        let mut asked: BTreeMap<u64, bool> = BTreeMap::new();
+        let mut range = rows::table(table::GOODS);
+        loop {
+            let page = self.state.scan(range, ROWS_MAX)?;
+            for (key, value) in &page {
+                let good: Good = rows::read(value)?;
+                let gone = good.walk != walk && !self.is_there(&good, &mut asked).await?;
+                if gone {
+                    self.drop_good(key, value, &good).await?;
+                } else if good.itno.is_none() {
+                    unknown = unknown.saturating_add(1);
+                }
+            }
+            match page.last() {
+                Some((key, _)) if page.len() == ROWS_MAX => {
+                    range = rows::table_after(table::GOODS, key);
+                }
+                Some(_) | None => return Ok(unknown),
+            }
+        }
+    }
+
+    /// Asks a product that was not met whether it is there. A variant is where its product is: one
+    /// that was deleted alone answers 404 when it is written, and rests.
+    async fn is_there(
+        &self,
+        good: &Good,
+        asked: &mut BTreeMap<u64, bool>,
+    ) -> Result<bool, Trouble> {
+        let product = good.place.product;
+        if let Some(there) = asked.get(&product) {
+            return Ok(*there);
+        }
+        let there = self.shop.product(product).await?.is_some();
+        asked.insert(product, there);
+        Ok(there)
+    }
+
+    async fn drop_good(&self, key: &[u8], stored: &[u8], good: &Good) -> Result<(), Trouble> {
+        let mut batch = Batch::new();
+        batch.expect(key, Some(stored));
+        batch.delete(key);
+        if let (Some(itno), Some(sku)) = (&good.itno, table::name_of(key)) {
+            batch.delete(table::sku_of_item(itno, sku));
+            tracing::info!(sku, "the shop does not sell it any more");
+        }
+        commit(&self.state, batch).await
+    }
+}
+
+/// Leaves out what cannot be read, with a word about it.
+fn readable(entries: Vec<Entry>, met: &mut Met) -> Vec<Shown> {
+    let mut shown = Vec::with_capacity(entries.len());
+    for entry in entries {
+        match entry {
+            Entry::Shown(one) => shown.push(one),
+            Entry::Unreadable { id, why } => {
+                met.unreadable = met.unreadable.saturating_add(1);
+                tracing::warn!(id, why, "a product cannot be read");
+            }
+        }
+    }
+    shown
+}
