@@ -73,6 +73,12 @@ impl Amount {
     }
 }
 
+impl From<u64> for Amount {
+    fn from(whole: u64) -> Self {
+        Self(whole.into())
+    }
+}
+
 impl fmt::Display for Amount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(&self.0, f)

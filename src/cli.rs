@@ -12,6 +12,7 @@ mod check;
 mod destinations;
 mod doctor;
 mod fault;
+pub mod goods;
 pub mod journal;
 pub mod memory;
 mod notify;
@@ -19,7 +20,6 @@ pub mod parked;
 pub mod probe;
 pub mod report;
 pub mod serve;
-pub mod stock;
 
 pub use fault::{Fault, explain};
 
@@ -62,8 +62,8 @@ enum Command {
     Look(journal::Look),
     /// Try the channels by which people are told, see what is raised, mute.
     Alert(Alert),
-    /// See how the shop's stock follows M3, and which goods differ.
-    Stock(stock::Stock),
+    /// See how the shop's stock and prices follow M3, and which goods differ.
+    Goods(goods::Goods),
     /// Print the version.
     Version,
 }
@@ -97,7 +97,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Result<(), Fault> {
         Command::Journal(journal) => journal::run(&journal),
         Command::Look(look) => journal::look(&look),
         Command::Alert(alert) => alert::run(&alert),
-        Command::Stock(stock) => stock::run(&stock),
+        Command::Goods(goods) => goods::run(&goods),
         Command::Version => say(&format!("causeway {}\n", env!("CARGO_PKG_VERSION"))),
     }
 }

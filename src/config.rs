@@ -55,7 +55,12 @@ pub struct Config {
     /// What an integrator set about orders; absent: orders are kept, not carried over.
     pub order_to_cash: Option<Rules>,
     /// How the shop's stock follows M3; absent: it does not.
-    pub stock: Option<goods::rules::Rules>,
+    pub stock: Option<goods::rules::Stock>,
+    /// How the shop's prices follow M3; absent: they do not.
+    pub prices: Option<goods::rules::Prices>,
+    /// What stock and prices share.
+    #[serde(default)]
+    pub goods: goods::rules::Goods,
     /// How to reach the shop.
     pub xcart: Option<xcart::Settings>,
     /// How often the shop is asked what changed.
@@ -98,11 +103,12 @@ impl Config {
         if self.order_to_cash.is_some() && self.xcart.is_none() {
             problems.add("xcart", "is missing, and orders cannot be read", "add [xcart]");
         }
-        if let Some(stock) = &self.stock {
-            stock.check("stock", problems);
+        if let Some(rules) = self.goods() {
+            rules.check(problems);
             let needs = [("m3", self.m3.is_none()), ("xcart", self.xcart.is_none())];
             for (table, _) in needs.into_iter().filter(|(_, missing)| *missing) {
-                problems.add(table, "is missing, and [stock] needs it", format!("add [{table}]"));
+                let told = "is missing, and [stock] and [prices] need it";
+                problems.add(table, told, format!("add [{table}]"));
             }
         }
         let limits = [
@@ -115,6 +121,14 @@ impl Config {
                 add_told(&format!("{table}.{told}"), problems);
             }
         }
+    }
+
+    /// Returns the rules for goods, if any of their flows is on.
+    pub fn goods(&self) -> Option<goods::rules::Rules> {
+        let Self { goods, stock, prices, .. } = self;
+        let on = stock.is_some() || prices.is_some();
+        let (goods, stock, prices) = (goods.clone(), stock.clone(), prices.clone());
+        on.then_some(goods::rules::Rules { goods, stock, prices })
     }
 
     /// Names every credential this configuration needs, with the key that names it.

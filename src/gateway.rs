@@ -6,7 +6,7 @@
 //! 3. At the end the committers finish what was queued, after every part has stopped.
 
 mod alerts;
-mod stock;
+mod catalogue;
 
 use crate::{
     alert,
@@ -120,7 +120,7 @@ pub async fn start(frame: &Frame) -> Result<Foundation, GatewayError> {
     let tally = watch::Sender::new(Tally::default());
     let (desk, requests) = mpsc::channel(QUESTIONS_WAITING_MAX);
     let (alerts_desk, alert_requests) = mpsc::channel(QUESTIONS_WAITING_MAX);
-    let goods = config.stock.as_ref().map(goods::Shared::new);
+    let goods = config.goods().map(goods::Shared::new);
     let alerts_desk = config.alerts.as_ref().map(|_| alerts_desk);
     let desks = Desks { cases: desk, alerts: alerts_desk, goods: goods.clone() };
     let opened = |source| GatewayError::Door { what: "the control socket", source };
@@ -135,7 +135,7 @@ pub async fn start(frame: &Frame) -> Result<Foundation, GatewayError> {
         m3.count_calls(&metrics.calls);
         gates = vec![Gated::Shop(shop.clone()), Gated::M3(m3.clone())];
         if let Some(goods) = &goods {
-            stock::start(frame, &state, (&shop, &m3), goods);
+            catalogue::start(frame, &state, (&shop, &m3), goods);
         }
         if let Some(rules) = &config.order_to_cash {
             let stores = (journal.clone(), state.clone());
@@ -148,8 +148,8 @@ pub async fn start(frame: &Frame) -> Result<Foundation, GatewayError> {
     }
     let alerts =
         alerts::watch(frame, (state, journal.clone()), &gates, tally.subscribe(), alert_requests)?;
-    let stock = goods.map(|goods| goods.standing.subscribe());
-    let draw = drawing(journal, (gates, stock), alerts, picture.clone());
+    let goods = goods.map(|goods| goods.standing.subscribe());
+    let draw = drawing(journal, (gates, goods), alerts, picture.clone());
     show(supervisor, draw, tally.subscribe());
     Ok(Foundation { _journal: journal_committer, _state: state_committer })
 }
@@ -300,7 +300,7 @@ impl Ledger for Book {
 /// Returns what puts the picture together.
 fn drawing(
     journal: Journal,
-    (gates, stock): (Vec<Gated>, Option<watch::Receiver<goods::Standing>>),
+    (gates, goods): (Vec<Gated>, Option<watch::Receiver<goods::Standing>>),
     alerts: watch::Receiver<alert::AlertsPicture>,
     picture: watch::Sender<Picture>,
 ) -> impl Fn(&Tally) + Send + Sync + 'static {
@@ -323,7 +323,7 @@ fn drawing(
             stages: stages(&tally.stages),
             parked: tally.stages.get("parked").copied().unwrap_or(0),
             oldest_waiting_s: oldest.unwrap_or(0),
-            stock: stock.as_ref().map(|stock| *stock.borrow()),
+            goods: goods.as_ref().map(|goods| *goods.borrow()),
             destinations: gates.iter().map(Gated::drawn).collect(),
             alerts: raised,
             channels,

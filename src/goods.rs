@@ -1,4 +1,4 @@
-//! The shop's goods follow M3: how many of each there are to sell.
+//! The shop's goods follow M3: how many of each there are to sell, and at which price.
 //!
 //! What this stage guarantees:
 //! 1. What M3 said is on disk before the watermark of its changes moves; a change that was lost on
@@ -14,9 +14,11 @@
 pub mod balance;
 pub mod good;
 pub mod held;
+pub mod price;
 pub mod report;
 pub mod rules;
 pub mod send;
+pub mod source;
 pub mod table;
 pub mod walk;
 pub mod watch;
@@ -41,15 +43,17 @@ pub struct Bells {
     pub send: Notify,
     /// The shop's goods are to be read.
     pub walk: Notify,
-    /// M3's balances are to be read whole.
+    /// M3's lists are to be read whole.
     pub full: Notify,
 }
 
 /// How this stage stands, for the page and the metrics.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Standing {
-    /// When M3 was last asked with success, in milliseconds since 1970.
-    pub polled_ms: u64,
+    /// When M3 was last asked for balances with success, in milliseconds since 1970.
+    pub stock_ms: u64,
+    /// The same for prices.
+    pub prices_ms: u64,
     /// When the shop's goods were last read to the end.
     pub walked_ms: u64,
     /// Items that wait to be compared or written.
@@ -77,8 +81,8 @@ pub struct Shared {
 
 impl Shared {
     /// Starts with nothing known.
-    pub fn new(rules: &Rules) -> Self {
-        let (rules, bells) = (Arc::new(rules.clone()), Arc::default());
+    pub fn new(rules: Rules) -> Self {
+        let (rules, bells) = (Arc::new(rules), Arc::default());
         Self { rules, bells, standing: watching::Sender::new(Standing::default()) }
     }
 

@@ -134,6 +134,11 @@ struct StageLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct FlowLabels {
+    flow: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct BreakerLabels {
     destination: String,
 }
@@ -168,11 +173,11 @@ struct States {
     journal_lost: Gauge,
     journal_quarantined: Gauge,
     resident: Gauge,
-    stock_polled: Gauge,
-    stock_waiting: Gauge,
-    stock_refused: Gauge,
-    stock_unknown: Gauge,
-    stock_written: Gauge,
+    goods_polled: Family<FlowLabels, Gauge>,
+    goods_waiting: Gauge,
+    goods_refused: Gauge,
+    goods_unknown: Gauge,
+    goods_written: Gauge,
     alerts: Gauge,
     unsent: Family<ChannelLabels, Gauge>,
 }
@@ -225,17 +230,17 @@ impl Metrics {
         registry.register("alerts_raised", "Alerts that are raised", states.alerts.clone());
         let told = "Notices that a channel has not taken yet";
         registry.register("alert_unsent", told, states.unsent.clone());
-        let told = "When M3 was last asked for balances, since 1970";
-        let polled = states.stock_polled.clone();
-        registry.register_with_unit("stock_polled", told, Unit::Seconds, polled);
-        let told = "Items whose stock waits for the shop";
-        registry.register("stock_waiting", told, states.stock_waiting.clone());
-        let told = "Goods whose stock the shop refuses";
-        registry.register("stock_refused", told, states.stock_refused.clone());
+        let told = "When M3 was last asked, since 1970, by flow";
+        let polled = states.goods_polled.clone();
+        registry.register_with_unit("goods_polled", told, Unit::Seconds, polled);
+        let told = "Items that wait to be compared or written to the shop";
+        registry.register("goods_waiting", told, states.goods_waiting.clone());
+        let told = "Goods whose change the shop refuses";
+        registry.register("goods_refused", told, states.goods_refused.clone());
         let told = "Goods of the shop that M3 does not know";
-        registry.register("stock_unknown", told, states.stock_unknown.clone());
-        let told = "Numbers of pieces that the shop took since the start";
-        registry.register("stock_written", told, states.stock_written.clone());
+        registry.register("goods_unknown", told, states.goods_unknown.clone());
+        let told = "Changes of goods that the shop took since the start";
+        registry.register("goods_written", told, states.goods_written.clone());
         let resident = states.resident.clone();
         let told = "Memory of the process that is in RAM";
         registry.register_with_unit("process_resident_memory", told, Unit::Bytes, resident);
@@ -289,12 +294,17 @@ impl States {
         self.journal_lost.set(gauge(picture.journal.lost));
         let aside = u64::try_from(picture.journal.aside).unwrap_or(u64::MAX);
         self.journal_quarantined.set(gauge(aside));
-        let stock = picture.stock.unwrap_or_default();
-        self.stock_polled.set(gauge(stock.polled_ms / 1_000));
-        self.stock_waiting.set(gauge(stock.waiting));
-        self.stock_refused.set(gauge(stock.refused));
-        self.stock_unknown.set(gauge(stock.unknown));
-        self.stock_written.set(gauge(stock.written));
+        let goods = picture.goods.unwrap_or_default();
+        self.goods_polled.clear();
+        for (flow, at_ms) in [("stock", goods.stock_ms), ("prices", goods.prices_ms)] {
+            if at_ms > 0 {
+                self.goods_polled.get_or_create(&FlowLabels { flow }).set(gauge(at_ms / 1_000));
+            }
+        }
+        self.goods_waiting.set(gauge(goods.waiting));
+        self.goods_refused.set(gauge(goods.refused));
+        self.goods_unknown.set(gauge(goods.unknown));
+        self.goods_written.set(gauge(goods.written));
         self.alerts.set(gauge(u64::try_from(picture.alerts.len()).unwrap_or(u64::MAX)));
         self.unsent.clear();
         for channel in &picture.channels {

@@ -30,6 +30,8 @@ mod polled;
 mod post;
 #[path = "gateway/pressure.rs"]
 mod pressure;
+#[path = "gateway/prices.rs"]
+mod prices;
 #[path = "gateway/process.rs"]
 mod process;
 #[path = "gateway/refusals.rs"]

@@ -11,6 +11,7 @@ pub mod mi;
 mod mi_v1;
 mod mi_v2;
 pub mod order;
+pub mod prices;
 mod send;
 pub mod stock;
 pub mod token;

@@ -2,7 +2,7 @@
 
 use crate::{
     amount::Amount,
-    connector::xcart::products::{Place, Shown},
+    connector::xcart::products::{Change, Place, Shown},
     ids::Itno,
 };
 use rust_decimal::prelude::ToPrimitive;
@@ -25,8 +25,14 @@ pub struct Good {
     pub has: Option<u64>,
     /// Whether the shop counts them.
     pub counted: bool,
-    /// Pieces it should have; none before that was worked out.
+    /// Pieces it should have; none if the shop keeps its own.
     pub wants: Option<u64>,
+    /// The price the shop has; none for a variant that takes its product's.
+    pub has_price: Option<Amount>,
+    /// The price it should have; none if the shop keeps its own.
+    pub wants_price: Option<Amount>,
+    /// Why there is no price that it should have.
+    pub no_price: Option<String>,
     /// The walk that saw it last.
     pub walk: u64,
     /// Why it could not be written.
@@ -59,21 +65,26 @@ pub fn for_sale(balances: &Balances, safety: Amount, held: u64) -> u64 {
     pieces.and_then(|pieces| pieces.to_u64()).unwrap_or(0)
 }
 
-impl From<u64> for Amount {
-    fn from(pieces: u64) -> Self {
-        Self(pieces.into())
-    }
-}
-
 impl Good {
     /// Begins with what the shop shows.
     pub fn new(shown: &Shown, walk: u64) -> Self {
-        let Shown { place, sku: _, amount, counted } = shown;
-        let (has, counted) = (*amount, *counted);
-        Self { place: *place, itno: None, has, counted, wants: None, walk, refused: None }
+        let Shown { place, sku: _, amount, counted, price } = shown;
+        let (has, counted, has_price) = (*amount, *counted, *price);
+        Self {
+            place: *place,
+            itno: None,
+            has,
+            counted,
+            wants: None,
+            has_price,
+            wants_price: None,
+            no_price: None,
+            walk,
+            refused: None,
+        }
     }
 
-    /// Takes in what the shop shows; says whether it has another number of pieces than thought.
+    /// Takes in what the shop shows; says whether it has something else than thought.
     pub fn seen(&mut self, shown: &Shown, walk: u64) -> bool {
         let differs =
             (self.has, self.counted) != (shown.amount, shown.counted) || self.place != shown.place;
@@ -82,9 +93,19 @@ impl Good {
         differs
     }
 
-    /// Whether the shop has another number of pieces than it should.
+    /// Returns the pieces to write, if the shop has others than it should.
+    pub fn amount_due(&self) -> Option<u64> {
+        self.wants.filter(|_| self.wants != self.has || !self.counted)
+    }
+
+    /// Returns the price to write, if the shop has another than it should.
+    pub fn price_due(&self) -> Option<Amount> {
+        self.wants_price.filter(|_| self.wants_price != self.has_price)
+    }
+
+    /// Whether the shop has anything else than it should.
     pub fn differs(&self) -> bool {
-        self.wants.is_some() && (self.wants != self.has || !self.counted)
+        self.amount_due().is_some() || self.price_due().is_some()
     }
 
     /// Whether a write that the shop refused is still to rest.
@@ -93,8 +114,12 @@ impl Good {
     }
 
     /// The shop has it.
-    pub fn written(&mut self, amount: u64) {
-        (self.has, self.counted, self.refused) = (Some(amount), true, None);
+    pub fn written(&mut self, change: &Change) {
+        if let Some(amount) = change.amount {
+            (self.has, self.counted) = (Some(amount), true);
+        }
+        self.has_price = change.price.or(self.has_price);
+        self.refused = None;
     }
 
     /// Returns how often the shop has refused it, this time included.
@@ -141,7 +166,8 @@ mod tests {
     #[test]
     fn what_the_shop_refuses_rests_and_is_forgotten_when_it_is_taken() {
         let place = Place { product: 1, variant: None };
-        let shown = Shown { place, sku: "A".to_owned(), amount: Some(3), counted: true };
+        let shown =
+            Shown { place, sku: "A".to_owned(), amount: Some(3), counted: true, price: None };
         let mut good = Good::new(&shown, 1);
         assert!(!good.differs(), "nobody has worked out what it should have");
         good.wants = Some(5);
@@ -150,11 +176,15 @@ mod tests {
         good.refuse("no", 300, 400);
         assert_eq!(good.refused.as_ref().map(|r| (r.since_ms, r.times)), Some((100, 2)));
         assert!(good.rests(399) && !good.rests(400));
-        good.written(5);
+        good.written(&Change { amount: Some(5), price: None });
         assert!(!good.differs() && good.refused.is_none());
         let uncounted = Shown { counted: false, amount: Some(5), ..shown };
         assert!(good.seen(&uncounted, 2));
         assert!(good.differs(), "an amount that is not counted has no effect");
         assert!(!good.seen(&uncounted, 3));
+        good.wants_price = Some(Amount::from(7));
+        assert_eq!(good.price_due(), Some(Amount::from(7)));
+        good.written(&Change { amount: None, price: Some(Amount::from(7)) });
+        assert_eq!((good.price_due(), good.amount_due()), (None, Some(5)));
     }
 }

@@ -5,9 +5,12 @@
 use super::{
     Shared,
     good::{Balances, Good},
+    price,
+    rules::Mode,
     table,
 };
 use crate::{
+    amount::Amount,
     clock,
     delivery::{cases::CaseError, rows},
     state::State,
@@ -38,7 +41,7 @@ pub enum Ask {
         /// The shop's SKU.
         sku: String,
     },
-    /// Reads M3's balances and the shop's goods anew.
+    /// Reads M3's lists and the shop's goods anew.
     Refresh,
 }
 
@@ -47,7 +50,7 @@ pub enum Ask {
 pub enum Only {
     /// All.
     All,
-    /// Those of which the shop has another number than it should.
+    /// Those of which the shop has something else than it should.
     Differing,
     /// Those that M3 does not know.
     Unknown,
@@ -76,10 +79,8 @@ pub enum Reply {
 /// How the flow stands, as it is told.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Told {
-    /// Whether the shop is written to.
-    pub writes: bool,
-    /// Seconds since M3 was asked; none if never since the start.
-    pub polled_s: Option<u64>,
+    /// The flows that are on.
+    pub flows: Vec<FlowTold>,
     /// Seconds since the shop's goods were read to the end; none if never.
     pub walked_s: Option<u64>,
     /// Items that wait.
@@ -92,6 +93,17 @@ pub struct Told {
     pub unknown: u64,
     /// Writes since the start.
     pub written: u64,
+}
+
+/// How one flow stands.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct FlowTold {
+    /// `stock` or `prices`.
+    pub name: String,
+    /// Whether the shop is written to.
+    pub writes: bool,
+    /// Seconds since M3 was asked; none if never since the start.
+    pub polled_s: Option<u64>,
 }
 
 /// One SKU in a list.
@@ -109,6 +121,10 @@ pub struct Line {
     pub has: Option<u64>,
     /// Pieces it should have.
     pub wants: Option<u64>,
+    /// The price the shop has.
+    pub has_price: Option<String>,
+    /// The price it should have.
+    pub wants_price: Option<String>,
     /// What is wrong, in words; empty if nothing is.
     pub note: String,
 }
@@ -120,12 +136,31 @@ pub struct Shown {
     pub line: Line,
     /// M3's figure by warehouse.
     pub balances: Vec<(String, String)>,
+    /// M3's prices: from, to (0: no end), from so many pieces on, price, for so many, with VAT or not.
+    pub prices: Vec<PriceLine>,
     /// Pieces that are never sold.
     pub safety: String,
     /// Pieces that were ordered and are not in M3 yet.
     pub held: u64,
     /// Whether it waits to be compared or written.
     pub is_due: bool,
+}
+
+/// One price of M3.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PriceLine {
+    /// FVDT.
+    pub from: u32,
+    /// LVDT; 0 for no end.
+    pub to: u32,
+    /// From so many pieces on.
+    pub quantity: String,
+    /// SAPR.
+    pub price: String,
+    /// For so many pieces.
+    pub per: u32,
+    /// Whether it contains VAT.
+    pub gross: bool,
 }
 
 /// Answers; the outer error is a sentence for the person.
@@ -150,9 +185,17 @@ fn standing(shared: &Shared) -> Told {
     let now_ms = clock::now().unix_ms();
     let standing = *shared.standing.borrow();
     let ago = |at_ms: u64| (at_ms > 0).then(|| now_ms.saturating_sub(at_ms) / 1_000);
+    let flow = |name: &str, mode: Mode, at_ms: u64| FlowTold {
+        name: name.to_owned(),
+        writes: mode == Mode::Write,
+        polled_s: ago(at_ms),
+    };
+    let rules = &shared.rules;
+    let stock = rules.stock.as_ref().map(|stock| flow("stock", stock.mode, standing.stock_ms));
+    let prices = rules.prices.as_ref();
+    let prices = prices.map(|prices| flow("prices", prices.mode, standing.prices_ms));
     Told {
-        writes: shared.rules.mode == super::rules::Mode::Write,
-        polled_s: ago(standing.polled_ms),
+        flows: stock.into_iter().chain(prices).collect(),
         walked_s: ago(standing.walked_ms),
         waiting: standing.waiting,
         oldest_s: standing.waiting_since_ms.and_then(ago).unwrap_or(0),
@@ -207,12 +250,9 @@ fn line(sku: &str, good: &Good) -> Line {
             format!("the shop refused it {} times: {}", refused.times, refused.text)
         }
         (None, None) => "M3 knows neither an item nor an alias of this name".to_owned(),
-        (None, Some(_)) if good.wants.is_none() => {
-            "M3 lists no balance of it in these warehouses".to_owned()
-        }
-        (None, Some(_)) if !good.counted => "the shop does not count its pieces".to_owned(),
-        (None, Some(_)) => String::new(),
+        (None, Some(_)) => kept(good),
     };
+    let price = |price: Option<Amount>| price.map(Amount::to_mi);
     Line {
         sku: sku.to_owned(),
         itno: good.itno.as_ref().map(|itno| itno.as_str().to_owned()),
@@ -220,7 +260,19 @@ fn line(sku: &str, good: &Good) -> Line {
         variant: good.place.variant,
         has: good.has,
         wants: good.wants,
+        has_price: price(good.has_price),
+        wants_price: price(good.wants_price),
         note,
+    }
+}
+
+/// Says why the shop keeps what it has, if it does.
+fn kept(good: &Good) -> String {
+    match (&good.no_price, good.wants, good.wants_price) {
+        (Some(why), ..) => format!("the shop keeps its price: {why}"),
+        (None, None, None) => "M3 lists nothing of it".to_owned(),
+        (None, Some(_), _) if !good.counted => "the shop does not count its pieces".to_owned(),
+        (None, ..) => String::new(),
     }
 }
 
@@ -234,10 +286,23 @@ fn show(state: &State, shared: &Shared, sku: &str) -> Result<Option<Shown>, Case
     let held = held.as_deref().map(rows::read::<u64>).transpose()?.unwrap_or(0);
     let is_due = state.get(&table::key(table::DUE, itno))?.is_some();
     let balances = balances.into_iter().map(|(whlo, quantity)| (whlo, quantity.to_mi()));
+    let listed = state.get(&table::key(table::PRICES, itno))?;
+    let listed =
+        listed.as_deref().map(rows::read::<price::Listed>).transpose()?.unwrap_or_default();
+    let prices = listed.into_iter().map(|((from, quantity), valid)| PriceLine {
+        from,
+        to: valid.to,
+        quantity: quantity.to_mi(),
+        price: valid.price.to_mi(),
+        per: valid.per,
+        gross: valid.gross,
+    });
+    let safety = shared.rules.stock.as_ref().map(|stock| stock.safety_of(itno));
     Ok(Some(Shown {
         line: line(sku, &good),
         balances: balances.collect(),
-        safety: shared.rules.safety_of(itno).to_mi(),
+        prices: prices.collect(),
+        safety: safety.unwrap_or_default().to_mi(),
         held,
         is_due,
     }))

@@ -1,13 +1,47 @@
-//! What an integrator may set about the stock flow: the `[stock]` table. Pure.
+//! What an integrator may set about the goods: the tables `[goods]`, `[stock]` and `[prices]`. Pure.
 
-use crate::{amount::Amount, config::Problems, connector::m3::stock::Figure, ids::short_hash};
+use super::price::day_at;
+use crate::{
+    amount::Amount,
+    config::Problems,
+    connector::m3::{prices::Day, stock::Figure},
+};
 use serde::Deserialize;
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
+
+/// All settings of this stage.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// What both flows share.
+    pub goods: Goods,
+    /// The stock flow; absent: the shop keeps its numbers.
+    pub stock: Option<Stock>,
+    /// The price flow; absent: the shop keeps its prices.
+    pub prices: Option<Prices>,
+}
+
+/// What both flows share: the `[goods]` table.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Goods {
+    /// When everything is read anew each day, as `HH:MM` in UTC.
+    pub full_at: DayTime,
+    /// Writes to the shop at the same time.
+    pub writes_at_once: u32,
+    /// Whether variants are asked for; that is one call for each product, once a day.
+    pub variants: bool,
+}
+
+impl Default for Goods {
+    fn default() -> Self {
+        Self { full_at: DayTime::default(), writes_at_once: 2, variants: true }
+    }
+}
 
 /// Settings of the stock flow: the `[stock]` table.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Rules {
+pub struct Stock {
     /// WHLO of the warehouses whose balances are added up.
     pub warehouses: Vec<String>,
     /// Which of M3's figures counts.
@@ -17,15 +51,12 @@ pub struct Rules {
     #[serde(default)]
     pub mode: Mode,
     /// Seconds between two looks at M3.
-    #[serde(default = "poll_s")]
+    #[serde(default = "stock_poll_s")]
     pub poll_s: u64,
     /// How far back each look reaches beyond the one before, in seconds: clocks differ, and a long
     /// transaction appears late.
     #[serde(default = "overlap_s")]
     pub overlap_s: u64,
-    /// When everything is read anew each day, as `HH:MM` in UTC.
-    #[serde(default)]
-    pub full_at: DayTime,
     /// Pieces of each item that are never sold.
     #[serde(default)]
     pub safety: Amount,
@@ -35,12 +66,64 @@ pub struct Rules {
     /// How long after its confirmation an order still counts as not in M3's balances, in seconds.
     #[serde(default = "hold_confirmed_s")]
     pub hold_confirmed_s: u64,
-    /// Writes to the shop at the same time.
-    #[serde(default = "writes_at_once")]
-    pub writes_at_once: u32,
-    /// Whether variants are asked for; that is one call for each product, once a day.
-    #[serde(default = "yes")]
-    pub variants: bool,
+}
+
+/// Settings of the price flow: the `[prices]` table.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Prices {
+    /// PRRF, the price list.
+    pub list: String,
+    /// CUCD, the currency of the shop's prices.
+    pub currency: String,
+    /// Whether the shop is written to.
+    #[serde(default)]
+    pub mode: Mode,
+    /// How M3 is asked.
+    #[serde(default)]
+    pub ask: AskFor,
+    /// Seconds between two looks at M3.
+    #[serde(default = "prices_poll_s")]
+    pub poll_s: u64,
+    /// As for the stock.
+    #[serde(default = "overlap_s")]
+    pub overlap_s: u64,
+    /// Whether the shop's prices contain VAT.
+    #[serde(default)]
+    pub shop_prices: Vat,
+    /// VAT in percent, where M3's prices are of the other kind.
+    pub vat_percent: Option<Amount>,
+    /// Other percentages for some items, by ITNO.
+    #[serde(default)]
+    pub vat_percent_of: BTreeMap<String, Amount>,
+    /// Decimal places of the shop's prices; the currency's own when VAT is worked out, else 4.
+    pub decimals: Option<u32>,
+    /// When M3's day begins, in minutes before midnight UTC: 60 for a site at +01:00.
+    #[serde(default)]
+    pub day_offset_min: i32,
+}
+
+/// How M3 is asked for prices (reference/m3.md 4.3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AskFor {
+    /// `OIS320MI/LstNewPrices`: what changed, and everything once a day.
+    #[default]
+    Changes,
+    /// `OIS017MI/LstPriceList` and `LstBasePrice`: the whole list each time. For an M3 without the
+    /// other, and for one that has many more lists than this.
+    List,
+}
+
+/// Whether prices contain VAT.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Vat {
+    /// They do not.
+    #[default]
+    Net,
+    /// They do.
+    Gross,
 }
 
 /// Whether the shop is written to.
@@ -94,8 +177,15 @@ const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 const WAREHOUSES_MAX: usize = 50;
 /// Writes to the shop at the same time, at most.
 const WRITES_AT_ONCE_MAX: u32 = 8;
-const fn poll_s() -> u64 {
+/// Decimal places that a shop keeps of a price.
+const DECIMALS_MAX: u32 = 4;
+
+const fn stock_poll_s() -> u64 {
     60
+}
+
+const fn prices_poll_s() -> u64 {
+    300
 }
 
 const fn overlap_s() -> u64 {
@@ -106,54 +196,93 @@ const fn hold_confirmed_s() -> u64 {
     120
 }
 
-const fn writes_at_once() -> u32 {
-    2
+/// A rule that is broken, the key it is about, and what is wrong.
+type Broken = (bool, &'static str, &'static str);
+
+fn tell(key: &str, rows: &[Broken], problems: &mut Problems) {
+    for (_, name, told) in rows.iter().filter(|(wrong, ..)| *wrong) {
+        problems.add(format!("{key}.{name}"), *told, "see docs/configuration.md");
+    }
 }
 
-const fn yes() -> bool {
-    true
+const fn not_a_poll(poll_s: u64) -> Broken {
+    (poll_s < 1 || poll_s > 86_400, "poll_s", "is not between 1 and 86400")
+}
+
+const fn not_an_overlap(overlap_s: u64) -> Broken {
+    (overlap_s > 86_400, "overlap_s", "is more than a day")
 }
 
 impl Rules {
-    /// Adds what is wrong beyond the grammar; `key` is where this table stands.
-    pub fn check(&self, key: &str, problems: &mut Problems) {
+    /// Adds what is wrong beyond the grammar.
+    pub fn check(&self, problems: &mut Problems) {
+        self.goods.check(problems);
+        self.stock.iter().for_each(|stock| stock.check(problems));
+        self.prices.iter().for_each(|prices| prices.check(problems));
+    }
+}
+
+impl Goods {
+    /// Adds what is wrong beyond the grammar.
+    pub fn check(&self, problems: &mut Problems) {
+        let lanes = (1..=WRITES_AT_ONCE_MAX).contains(&self.writes_at_once);
+        tell("goods", &[(!lanes, "writes_at_once", "is not between 1 and 8")], problems);
+    }
+}
+
+impl Stock {
+    /// Adds what is wrong beyond the grammar.
+    pub fn check(&self, problems: &mut Problems) {
         let nameless = self.warehouses.iter().any(|whlo| whlo.trim().is_empty());
         let none = self.warehouses.is_empty() || nameless;
         let rows = [
             (none, "warehouses", "names no warehouse, or an empty one"),
             (self.warehouses.len() > WAREHOUSES_MAX, "warehouses", "names more than 50 warehouses"),
-            (!(1..=86_400).contains(&self.poll_s), "poll_s", "is not between 1 and 86400"),
-            (self.overlap_s > 86_400, "overlap_s", "is more than a day"),
+            not_a_poll(self.poll_s),
+            not_an_overlap(self.overlap_s),
             (self.hold_confirmed_s > 86_400, "hold_confirmed_s", "is more than a day"),
-            (
-                !(1..=WRITES_AT_ONCE_MAX).contains(&self.writes_at_once),
-                "writes_at_once",
-                "is not between 1 and 8",
-            ),
         ];
-        for (wrong, name, told) in rows {
-            if wrong {
-                problems.add(format!("{key}.{name}"), told, "see docs/configuration.md");
-            }
-        }
-    }
-
-    /// Returns a fingerprint of which figures of M3 count.
-    pub fn fingerprint(&self) -> String {
-        let mut parts: Vec<&[u8]> = self.warehouses.iter().map(String::as_bytes).collect();
-        parts.sort_unstable();
-        parts.push(self.quantity.field().as_bytes());
-        short_hash(&parts, 12)
+        tell("stock", &rows, problems);
     }
 
     /// Returns the pieces of an item that are never sold.
     pub fn safety_of(&self, itno: &str) -> Amount {
         self.safety_of.get(itno).copied().unwrap_or(self.safety)
     }
+}
 
-    /// Returns the time between two looks at M3.
-    pub fn poll(&self) -> Duration {
-        Duration::from_secs(self.poll_s)
+impl Prices {
+    /// Adds what is wrong beyond the grammar.
+    pub fn check(&self, problems: &mut Problems) {
+        let percents = self.vat_percent.iter().chain(self.vat_percent_of.values());
+        let hundred = Amount::from(100_u64);
+        let odd = percents.into_iter().any(|percent| *percent < Amount::ZERO || *percent > hundred);
+        let currency =
+            self.currency.len() == 3 && self.currency.bytes().all(|b| b.is_ascii_uppercase());
+        let rows = [
+            (self.list.trim().is_empty(), "list", "names no price list"),
+            (!currency, "currency", "is not a currency such as EUR"),
+            (odd, "vat_percent", "is not between 0 and 100"),
+            (
+                self.decimals.is_some_and(|places| places > DECIMALS_MAX),
+                "decimals",
+                "is more than 4",
+            ),
+            (self.day_offset_min.abs() > 14 * 60, "day_offset_min", "is more than 14 hours"),
+            not_a_poll(self.poll_s),
+            not_an_overlap(self.overlap_s),
+        ];
+        tell("prices", &rows, problems);
+    }
+
+    /// Returns M3's day at a moment, in milliseconds since 1970.
+    pub fn day_at(&self, unix_ms: u64) -> Day {
+        day_at(unix_ms, self.day_offset_min)
+    }
+
+    /// Returns the VAT of an item in percent, if it is known.
+    pub fn vat_of(&self, itno: &str) -> Option<Amount> {
+        self.vat_percent_of.get(itno).copied().or(self.vat_percent)
     }
 }
 
@@ -176,14 +305,25 @@ mod tests {
     }
 
     #[test]
-    fn rules_need_a_warehouse_and_nothing_else() {
-        let rules: Rules = toml::from_str(r#"warehouses = ["001"]"#).unwrap();
-        assert_eq!(rules.mode, Mode::Watch, "nothing is written that nobody asked for");
+    fn rules_need_a_warehouse_and_a_price_list_and_nothing_else() {
+        let stock: Stock = toml::from_str(r#"warehouses = ["001"]"#).unwrap();
+        let prices: Prices = toml::from_str("list = \"WEB\"\ncurrency = \"EUR\"").unwrap();
+        assert_eq!(
+            (stock.mode, prices.mode),
+            (Mode::Watch, Mode::Watch),
+            "nothing is written unasked"
+        );
         let mut problems = Problems::default();
-        rules.check("stock", &mut problems);
-        assert!(problems.is_empty());
-        let bad: Rules = toml::from_str("warehouses = []\npoll_s = 0\nwrites_at_once = 9").unwrap();
-        bad.check("stock", &mut problems);
-        assert!(!problems.is_empty());
+        stock.check(&mut problems);
+        prices.check(&mut problems);
+        Goods::default().check(&mut problems);
+        assert!(problems.is_empty(), "{problems}");
+        let bad: Stock = toml::from_str("warehouses = []\npoll_s = 0").unwrap();
+        bad.check(&mut problems);
+        let bad = "list = \"\"\ncurrency = \"eur\"\nvat_percent = \"101\"\ndecimals = 5";
+        let bad: Prices = toml::from_str(bad).unwrap();
+        bad.check(&mut problems);
+        toml::from_str::<Goods>("writes_at_once = 9").unwrap().check(&mut problems);
+        assert_eq!(problems.all().len(), 7, "{problems}");
     }
 }

@@ -1,4 +1,4 @@
-//! Tells the shop how many pieces it has, item by item.
+//! Tells the shop how many pieces it has and what they cost, item by item.
 //!
 //! What this module guarantees:
 //! 1. An item is told once for all that changed while it waited, with what is true then.
@@ -8,15 +8,15 @@
 //!    shop is away nothing is tried.
 
 use super::{
-    Shared, Trouble,
-    balance::only,
-    commit,
+    Shared, Trouble, commit,
     good::{Balances, Good, for_sale},
+    price,
     rules::Mode,
     table::{self, Due},
     watch::IDLE,
 };
 use crate::{
+    amount::Amount,
     clock,
     connector::{
         Class, Failure, Fate,
@@ -59,12 +59,27 @@ struct Passed {
     refused: u64,
 }
 
+/// What the SKUs of one item should have.
+#[derive(Clone, Debug, Default)]
+struct Wants {
+    amount: Option<u64>,
+    price: Option<Amount>,
+    no_price: Option<String>,
+}
+
+impl Wants {
+    fn give(&self, good: &mut Good) {
+        let Self { amount, price, no_price } = self.clone();
+        (good.wants, good.wants_price, good.no_price) = (amount, price, no_price);
+    }
+}
+
 /// What became of one write.
 enum Written {
-    /// The shop has that number already, or nobody wants it written.
+    /// The shop has it already, or nobody wants it written.
     Needless,
     /// The shop has it now.
-    Taken,
+    Taken(Change),
     /// The shop refused it for what it is.
     Refused { text: String, at_ms: u64, again_ms: u64 },
     /// It was refused before and is not tried yet.
@@ -80,7 +95,7 @@ enum Told {
 }
 
 impl Sender {
-    /// Prepares lane `lane` of `rules.writes_at_once`; nothing is sent.
+    /// Prepares lane `lane` of `goods.writes_at_once`; nothing is sent.
     pub fn new(shop: Shop, state: State, shared: Shared, lane: u32) -> Self {
         Self { shop, state, shared, lane }
     }
@@ -144,7 +159,7 @@ impl Sender {
     }
 
     fn is_ours(&self, itno: &str) -> bool {
-        let lanes = self.shared.rules.writes_at_once.max(1);
+        let lanes = self.shared.rules.goods.writes_at_once.max(1);
         let hash = short_hash(&[itno.as_bytes()], 4);
         let sum: u32 = hash.bytes().map(u32::from).sum();
         sum % lanes == self.lane
@@ -156,20 +171,17 @@ impl Sender {
         let Some(marked) = self.state.get(&table::key(table::DUE, itno))? else {
             return Ok(Told::Done);
         };
-        let stored = self.state.get(&table::key(table::BALANCES, itno))?;
-        let mut results = Vec::new();
-        if let Some(stored) = stored {
-            let goods = self.goods(itno)?;
-            let wants = self.wants(itno, rows::read(&stored)?, &goods)?;
-            for (sku, mut good) in goods {
-                good.wants = Some(wants);
-                let result = self.write(&sku, &good, wants).await?;
-                results.push((sku, wants, result));
-            }
+        let goods = self.goods(itno)?;
+        let wants = self.wants(itno, &goods)?;
+        let mut results = Vec::with_capacity(goods.len());
+        for (sku, mut good) in goods {
+            wants.give(&mut good);
+            let result = self.write(&sku, &good).await?;
+            results.push((sku, result));
         }
         let is_left = |result: &Written| matches!(result, Written::Refused { .. } | Written::Rests);
-        let left = results.iter().filter(|(.., result)| is_left(result)).count();
-        self.keep(results).await?;
+        let left = results.iter().filter(|(_, result)| is_left(result)).count();
+        self.keep(&wants, results).await?;
         if left > 0 {
             return Ok(Told::Left { refused: u64::try_from(left).unwrap_or(u64::MAX) });
         }
@@ -186,16 +198,16 @@ impl Sender {
 
     /// Writes down what came of the writes. The goods may have been read anew meanwhile, so each is
     /// taken as it is now.
-    async fn keep(&self, results: Vec<(String, u64, Written)>) -> Result<(), Trouble> {
+    async fn keep(&self, wants: &Wants, results: Vec<(String, Written)>) -> Result<(), Trouble> {
         for _ in 0..KEEP_TRIES_MAX {
             let mut batch = Batch::new();
-            for (sku, wants, result) in &results {
+            for (sku, result) in &results {
                 let key = table::key(table::GOODS, sku);
                 let Some(before) = self.state.get(&key)? else { continue };
                 let mut good: Good = rows::read(&before)?;
-                good.wants = Some(*wants);
+                wants.give(&mut good);
                 match result {
-                    Written::Taken => good.written(*wants),
+                    Written::Taken(change) => good.written(change),
                     Written::Refused { text, at_ms, again_ms } => {
                         good.refuse(text, *at_ms, *again_ms);
                     }
@@ -227,42 +239,72 @@ impl Sender {
         Ok(goods)
     }
 
-    fn wants(
-        &self,
-        itno: &str,
-        balances: Balances,
-        goods: &[(String, Good)],
-    ) -> Result<u64, Trouble> {
+    /// Works out what the SKUs of an item should have.
+    fn wants(&self, itno: &str, goods: &[(String, Good)]) -> Result<Wants, Trouble> {
         let rules = &self.shared.rules;
+        let mut wants = Wants::default();
+        if let Some(stock) = &rules.stock
+            && let Some(stored) = self.state.get(&table::key(table::BALANCES, itno))?
+        {
+            let mut balances: Balances = rows::read(&stored)?;
+            balances.retain(|whlo, _| stock.warehouses.contains(whlo));
+            let held = self.held(goods)?;
+            wants.amount = Some(for_sale(&balances, stock.safety_of(itno), held));
+        }
+        if let Some(prices) = &rules.prices
+            && let Some(stored) = self.state.get(&table::key(table::PRICES, itno))?
+        {
+            let today = prices.day_at(clock::now().unix_ms());
+            let listed: price::Listed = rows::read(&stored)?;
+            match price::for_shop(&listed, today, prices, prices.vat_of(itno)) {
+                Ok(price) => wants.price = Some(price),
+                Err(why) => wants.no_price = Some(why.to_owned()),
+            }
+        }
+        Ok(wants)
+    }
+
+    /// Adds up what orders hold of an item, under whatever SKU.
+    fn held(&self, goods: &[(String, Good)]) -> Result<u64, Trouble> {
         let mut held = 0_u64;
         for (sku, _) in goods {
             let stored = self.state.get(&table::key(table::HELD, sku))?;
             let pieces = stored.as_deref().map(rows::read::<u64>).transpose()?;
             held = held.saturating_add(pieces.unwrap_or(0));
         }
-        Ok(for_sale(&only(balances, &rules.warehouses), rules.safety_of(itno), held))
+        Ok(held)
     }
 
-    /// Writes where the shop has another number.
-    async fn write(&self, sku: &str, good: &Good, wants: u64) -> Result<Written, Trouble> {
+    /// What is to be written, as far as somebody wants it written.
+    fn change(&self, good: &Good) -> Option<Change> {
+        let rules = &self.shared.rules;
+        let writes = |mode: Option<Mode>| mode == Some(Mode::Write);
+        let stock = writes(rules.stock.as_ref().map(|stock| stock.mode));
+        let prices = writes(rules.prices.as_ref().map(|prices| prices.mode));
+        let amount = good.amount_due().filter(|_| stock);
+        let price = good.price_due().filter(|_| prices);
+        let change = Change { amount, price };
+        (change != Change::default()).then_some(change)
+    }
+
+    /// Writes where the shop has something else.
+    async fn write(&self, sku: &str, good: &Good) -> Result<Written, Trouble> {
         let now_ms = clock::now().unix_ms();
-        if !good.differs() || self.shared.rules.mode == Mode::Watch {
-            return Ok(Written::Needless);
-        }
+        let Some(change) = self.change(good) else { return Ok(Written::Needless) };
         if good.rests(now_ms) {
             return Ok(Written::Rests);
         }
-        match self.shop.change_goods(good.place, Change { amount: wants }).await {
+        match self.shop.change_goods(good.place, change).await {
             Ok(()) => {
-                tracing::debug!(sku, amount = wants, "the shop has its stock");
+                tracing::debug!(sku, ?change, "the shop has it");
                 self.shared.note(|standing| standing.written = standing.written.saturating_add(1));
-                Ok(Written::Taken)
+                Ok(Written::Taken(change))
             }
             Err(failure) if is_for_itself(&failure) => {
                 let jitter = Jitter(fastrand::u8(..));
                 let pause = RetryPolicy::REFUSED.wait_however_long(good.refusals(), jitter);
                 let text = failure.to_string();
-                tracing::warn!(sku, why = text, "the shop refuses a number of pieces");
+                tracing::warn!(sku, why = text, "the shop refuses a change");
                 if failure.class == Class::NotFound && good.refused.is_none() {
                     // It was deleted or made anew: the shop's list tells.
                     self.shared.bells.walk.notify_one();

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `gs/<sku>` | one SKU of the shop: where it is sold, its item, what it has and should have |
 //! | `gi/<itno>`, a zero, `<sku>` | nothing: the SKUs of an item |
-//! | `gv/<itno>` | the balances of an item |
+//! | `gv/<itno>`, `gp/<itno>` | the balances of an item; its prices |
 //! | `gq/<itno>` | the item is due for the shop |
 //! | `gh/<sku>` | pieces that were ordered and that M3 does not have yet |
 //!
@@ -18,12 +18,12 @@ use std::ops::Range;
 pub const GOODS: &str = "gs";
 /// Table of the balances.
 pub const BALANCES: &str = "gv";
+/// Table of the prices.
+pub const PRICES: &str = "gp";
 /// Table of what is due.
 pub const DUE: &str = "gq";
 /// Table of what was ordered and is not in M3.
 pub const HELD: &str = "gh";
-/// Name of the cursor of the balances.
-pub const STOCK_CURSOR: &str = "stock";
 /// Name of the cursor of the shop's goods.
 pub const WALK_CURSOR: &str = "goods";
 
@@ -61,9 +61,9 @@ pub struct Due {
     pub since_ms: u64,
 }
 
-/// Where the reading of M3's balances stands.
+/// Where the reading of one of M3's lists stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StockCursor {
+pub struct Cursor {
     /// Changes up to here, by our clock in milliseconds since 1970, are on disk.
     pub seen_ms: u64,
     /// When everything was read last; 0 if never.

@@ -4,7 +4,7 @@
 //! 1. A walk goes on where it was when the gateway stopped; a page is on disk before the next is read.
 //! 2. A SKU is forgotten only when a whole walk did not meet it and its product says so itself:
 //!    products that move between pages while these are read are not lost.
-//! 3. A number of pieces that somebody changed by hand is found once a day and made good.
+//! 3. What somebody changed by hand is found once a day and made good.
 //!
 //! It is the only one that makes SKUs, and the only one that looks up their items.
 
@@ -12,7 +12,9 @@ use super::{
     Shared, Trouble, commit,
     good::Good,
     mark,
-    table::{self, StockCursor, WalkCursor},
+    rules::{Prices, Stock},
+    source::Source as _,
+    table::{self, Cursor, WalkCursor},
     watch::IDLE,
 };
 use crate::{
@@ -109,17 +111,15 @@ impl Walker {
 
     async fn walk_if_due(&self, asked: Asked) -> Result<(), Trouble> {
         let now_ms = clock::now().unix_ms();
-        let stock = self.state.get(&rows::cursor(table::STOCK_CURSOR))?;
-        let stock = stock.as_deref().map(rows::read::<StockCursor>).transpose()?;
-        if stock.is_none_or(|stock| stock.full_ms == 0) {
-            // A SKU is told from an alias by what M3 has balances of.
+        if !self.knows_items()? {
+            // A SKU is told from an alias by what M3 has listed.
             return Ok(());
         }
         let cursor = self.state.get(&rows::cursor(table::WALK_CURSOR))?;
         let cursor = cursor.as_deref().map(rows::read::<WalkCursor>).transpose()?;
         let mut cursor = cursor.unwrap_or_default();
         self.shared.note(|standing| standing.walked_ms = cursor.ended_ms);
-        let daily_ms = self.shared.rules.full_at.last_before(now_ms);
+        let daily_ms = self.shared.rules.goods.full_at.last_before(now_ms);
         if cursor.page == 0 && cursor.ended_ms >= daily_ms && asked == Asked::ByNobody {
             return Ok(());
         }
@@ -129,9 +129,26 @@ impl Walker {
         self.walk(cursor).await
     }
 
+    /// Whether each list of M3 that is watched was read whole once.
+    fn knows_items(&self) -> Result<bool, Trouble> {
+        let rules = &self.shared.rules;
+        let watched = [
+            rules.stock.as_ref().map(|_| Stock::NAME),
+            rules.prices.as_ref().map(|_| Prices::NAME),
+        ];
+        for name in watched.into_iter().flatten() {
+            let cursor = self.state.get(&rows::cursor(name))?;
+            let cursor = cursor.as_deref().map(rows::read::<Cursor>).transpose()?;
+            if cursor.is_none_or(|cursor| cursor.full_ms == 0) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     async fn walk(&self, mut cursor: WalkCursor) -> Result<(), Trouble> {
         let mut met = Met::default();
-        if !self.shared.rules.variants {
+        if !self.shared.rules.goods.variants {
             met.variants = Variants::None;
         }
         loop {
@@ -217,11 +234,16 @@ impl Walker {
         self.look_up(nameless, now_ms).await
     }
 
-    /// A SKU that M3 has balances of is its own item number.
+    /// A SKU that M3 has listed is its own item number.
     fn item_named(&self, sku: &str) -> Result<Option<Itno>, Trouble> {
         let Ok(itno) = Itno::try_from(sku) else { return Ok(None) };
-        let known = self.state.get(&table::key(table::BALANCES, sku))?;
-        Ok(known.map(|_| itno))
+        let tables = [table::BALANCES, table::PRICES];
+        for table in tables {
+            if self.state.get(&table::key(table, sku))?.is_some() {
+                return Ok(Some(itno));
+            }
+        }
+        Ok(None)
     }
 
     /// Looks the rest up among M3's aliases.

@@ -1,4 +1,4 @@
-//! Asks M3 which balances changed, for ever.
+//! Asks M3 what changed of its items, for ever.
 //!
 //! What this module guarantees:
 //! 1. The watermark moves only after every change before it is on disk; it is the moment before
@@ -9,15 +9,16 @@
 
 use super::{
     Shared, Trouble,
-    balance::{self, Listed, Whole},
+    balance::{Listed, Whole, is_credible},
     commit,
-    good::{Balances, Good},
+    good::Good,
     held, mark,
-    table::{self, StockCursor},
+    source::Source,
+    table::{self, Cursor},
 };
 use crate::{
     clock,
-    connector::{Kind, m3::M3, m3::stock},
+    connector::m3::M3,
     delivery::rows,
     ids::Itno,
     retry::{Jitter, RetryPolicy},
@@ -30,13 +31,16 @@ use tokio_util::sync::CancellationToken;
 const ITEMS_MAX: usize = 128;
 /// Rows read in one go.
 const ROWS_MAX: usize = 256;
+/// The longest that a part of this stage rests when nobody wakes it.
+pub(super) const IDLE: Duration = Duration::from_mins(1);
 
-/// Watches M3's balances.
+/// Watches one kind of what M3 knows.
 #[derive(Debug)]
-pub struct Watcher {
+pub struct Watcher<S> {
     m3: M3,
     state: State,
     shared: Shared,
+    source: S,
 }
 
 /// What one look came to.
@@ -46,38 +50,37 @@ struct Look {
     whole: Whole,
 }
 
-impl Watcher {
+impl<S: Source> Watcher<S> {
     /// Prepares to watch; nothing is asked.
-    pub fn new(m3: M3, state: State, shared: Shared) -> Self {
-        Self { m3, state, shared }
+    pub fn new(m3: M3, state: State, (shared, source): (Shared, S)) -> Self {
+        Self { m3, state, shared, source }
     }
 
     /// Watches until stopped.
     pub async fn run(&self, stop: CancellationToken) {
         let (mut failed, mut asked) = (0_u32, Whole::Changes);
         loop {
+            let rung = self.shared.bells.full.notified();
             let Some(looked) = stop.run_until_cancelled(self.look(asked)).await else {
                 return;
             };
             let pause = match looked {
                 Ok(Look { rows, changed, whole }) => {
-                    tracing::debug!(rows, changed, ?whole, "looked at M3's balances");
+                    tracing::debug!(what = S::NAME, rows, changed, ?whole, "looked at M3");
                     failed = 0;
-                    self.shared.rules.poll()
+                    self.source.poll()
                 }
                 Err(trouble) => {
                     failed = failed.saturating_add(1);
-                    let pause =
-                        RetryPolicy::ORDERS.wait_however_long(failed, Jitter(fastrand::u8(..)));
                     if failed == 1 || failed.is_multiple_of(20) {
-                        tracing::warn!(failed, why = %trouble, "could not look at M3's balances");
+                        tracing::warn!(what = S::NAME, failed, why = %trouble, "could not look at M3");
                     }
-                    pause
+                    RetryPolicy::ORDERS.wait_however_long(failed, Jitter(fastrand::u8(..)))
                 }
             };
             asked = tokio::select! {
                 () = stop.cancelled() => return,
-                () = self.shared.bells.full.notified() => Whole::All,
+                () = rung => Whole::All,
                 // What was asked for and failed is still wanted.
                 () = tokio::time::sleep(pause) => if failed > 0 { asked } else { Whole::Changes },
             };
@@ -85,34 +88,34 @@ impl Watcher {
     }
 
     async fn look(&self, asked: Whole) -> Result<Look, Trouble> {
-        let rules = &self.shared.rules;
         let now_ms = clock::now().unix_ms();
-        let key = rows::cursor(table::STOCK_CURSOR);
+        let key = rows::cursor(S::NAME);
         let stored = self.state.get(&key)?;
-        let cursor = stored.as_deref().map(rows::read::<StockCursor>).transpose()?;
-        let cursor = cursor.unwrap_or_default();
-        let (daily_ms, of) = (rules.full_at.last_before(now_ms), rules.fingerprint());
-        let due = cursor.full_ms < daily_ms.max(1) || cursor.of != of;
-        let whole = if due { Whole::All } else { asked };
-        let hold_ms = rules.hold_confirmed_s.saturating_mul(1_000);
-        let held = held::now(&self.state, now_ms, hold_ms).await?;
-        let overlap_ms = rules.overlap_s.saturating_mul(1_000);
+        let cursor = stored.as_deref().map(rows::read::<Cursor>).transpose()?.unwrap_or_default();
+        let whole = self.whole(&cursor, asked, now_ms);
+        let held = match self.source.hold_ms() {
+            Some(hold_ms) => Some(held::now(&self.state, now_ms, hold_ms).await?),
+            None => None,
+        };
         let since_ms = match whole {
             Whole::All => None,
             // A clock that was set back must not skip anything.
-            Whole::Changes => Some(cursor.seen_ms.min(now_ms).saturating_sub(overlap_ms)),
+            Whole::Changes => {
+                Some(cursor.seen_ms.min(now_ms).saturating_sub(self.source.overlap_ms()))
+            }
         };
         let listed = self.list(since_ms, whole).await?;
         let mut changed = self.take(&listed, whole, now_ms).await?;
-        if whole == Whole::All {
-            changed = changed.saturating_add(self.forget(&listed, now_ms).await?);
+        changed = changed.saturating_add(self.go_over(&listed, whole, (&cursor, now_ms)).await?);
+        if let Some(held) = held {
+            changed = changed.saturating_add(self.hold(&held, now_ms).await?);
         }
-        changed = changed.saturating_add(self.hold(&held, now_ms).await?);
         let full_ms = if whole == Whole::All { now_ms } else { cursor.full_ms };
+        let of = self.source.fingerprint();
         let mut batch = Batch::new();
-        batch.put(key, rows::write(&StockCursor { seen_ms: now_ms, full_ms, of })?);
+        batch.put(key, rows::write(&Cursor { seen_ms: now_ms, full_ms, of })?);
         commit(&self.state, batch).await?;
-        self.shared.note(|standing| standing.polled_ms = now_ms);
+        self.shared.note(|standing| S::note(standing, now_ms));
         if changed > 0 {
             self.shared.bells.send.notify_waiters();
         }
@@ -123,44 +126,50 @@ impl Watcher {
         Ok(Look { rows: listed.len(), changed, whole })
     }
 
-    async fn list(&self, since_ms: Option<u64>, whole: Whole) -> Result<Listed, Trouble> {
-        let rules = &self.shared.rules;
-        let call = stock::changed_since(since_ms, rules.quantity);
-        let answer = self.m3.call(&call, Kind::Read).await?;
+    fn whole(&self, cursor: &Cursor, asked: Whole, now_ms: u64) -> Whole {
+        let daily_ms = self.shared.rules.goods.full_at.last_before(now_ms).max(1);
+        let due = cursor.full_ms < daily_ms || cursor.of != self.source.fingerprint();
+        if due || self.source.asks_for_all() { Whole::All } else { asked }
+    }
+
+    async fn list(&self, since_ms: Option<u64>, whole: Whole) -> Result<Listed<S::Row>, Trouble> {
+        let answer = self.source.list(&self.m3, since_ms).await?;
         let all = answer.len();
         let mut rows = Vec::new();
         for row in answer {
-            let read = stock::balance(&row, rules.quantity, &rules.warehouses);
-            match read {
+            match self.source.read(&row) {
                 Ok(found) => rows.extend(found),
                 Err(bad) => {
-                    tracing::warn!(itno = row.text("ITNO"), %bad, "a balance cannot be read");
+                    let itno = row.text("ITNO");
+                    tracing::warn!(what = S::NAME, itno, %bad, "a row of M3 cannot be read");
                 }
             }
         }
         if whole == Whole::All && rows.is_empty() {
-            let warehouses = rules.warehouses.join(", ");
-            return Err(Trouble::Doubt(format!(
-                "M3 lists {all} balances and none of warehouse {warehouses}; are stock.warehouses right?"
-            )));
+            return Err(Trouble::Doubt(self.source.nothing(all)));
         }
         Ok(Listed::new(rows))
     }
 
     /// Writes down what changed, a part at a time; says how many items did.
-    async fn take(&self, listed: &Listed, whole: Whole, now_ms: u64) -> Result<usize, Trouble> {
+    async fn take(
+        &self,
+        listed: &Listed<S::Row>,
+        whole: Whole,
+        now_ms: u64,
+    ) -> Result<usize, Trouble> {
         let (mut changed, mut batch, mut items) = (0_usize, Batch::new(), 0_usize);
-        for (itno, rows) in listed.items() {
-            let key = table::key(table::BALANCES, itno.as_str());
+        for (itno, its_rows) in listed.items() {
+            let key = table::key(S::TABLE, itno.as_str());
             let stored = self.state.get(&key)?;
-            let known = stored.as_deref().map(rows::read::<Balances>).transpose()?;
-            let fresh = balance::merged(known.as_ref(), rows, whole);
-            if known.as_ref() == Some(&fresh) {
+            let known = stored.as_deref().map(rows::read::<S::Kept>).transpose()?;
+            let fresh = rows::write(&self.source.merge(known, its_rows, whole))?;
+            if stored.as_ref() == Some(&fresh) {
                 continue;
             }
-            batch.put(key, rows::write(&fresh)?);
+            batch.put(key, fresh);
             mark(&mut batch, &self.state, itno.as_str(), now_ms)?;
-            if known.is_none() {
+            if stored.is_none() {
                 self.link(&mut batch, itno)?;
             }
             (changed, items) = (changed.saturating_add(1), items.saturating_add(1));
@@ -187,45 +196,69 @@ impl Watcher {
         Ok(())
     }
 
-    /// Items that a whole list lacks have nothing to sell any more.
-    async fn forget(&self, listed: &Listed, now_ms: u64) -> Result<usize, Trouble> {
-        let (mut vanished, mut known) = (Vec::new(), 0_usize);
-        let mut range = rows::table(table::BALANCES);
+    /// Finds what a whole list lacks, and what has begun or ended since the last look.
+    async fn go_over(
+        &self,
+        listed: &Listed<S::Row>,
+        whole: Whole,
+        (cursor, now_ms): (&Cursor, u64),
+    ) -> Result<usize, Trouble> {
+        if whole == Whole::Changes && !self.source.may_turn(cursor.seen_ms, now_ms) {
+            return Ok(0);
+        }
+        let (mut vanished, mut turned, mut known) = (Vec::new(), Vec::new(), 0_usize);
+        let mut range = rows::table(S::TABLE);
         loop {
             let page = self.state.scan(range, ROWS_MAX)?;
             for (key, value) in &page {
                 let Some(itno) = table::name_of(key) else { continue };
-                if rows::read::<Balances>(value)?.is_empty() {
+                let kept: S::Kept = rows::read(value)?;
+                if kept == S::Kept::default() {
                     continue;
                 }
                 known = known.saturating_add(1);
-                if !listed.has(itno) {
+                if whole == Whole::All && !listed.has(itno) {
                     vanished.push(itno.to_owned());
+                } else if self.source.turns(&kept, cursor.seen_ms, now_ms) {
+                    turned.push(itno.to_owned());
                 }
             }
             match page.last() {
                 Some((key, _)) if page.len() == ROWS_MAX => {
-                    range = rows::table_after(table::BALANCES, key);
+                    range = rows::table_after(S::TABLE, key);
                 }
                 Some(_) | None => break,
             }
+            tokio::task::yield_now().await;
         }
-        if !Listed::is_credible(vanished.len(), known) {
-            let lacks = vanished.len();
+        if !is_credible(vanished.len(), known) {
+            let (what, lacks) = (S::NAME, vanished.len());
             return Err(Trouble::Doubt(format!(
-                "M3's list of all balances lacks {lacks} of {known} items that had some; it is not believed"
+                "M3's whole list ({what}) lacks {lacks} of {known} items that were known; it is not believed"
             )));
         }
-        for some in vanished.chunks(ITEMS_MAX) {
+        self.empty(&vanished, now_ms).await?;
+        for some in turned.chunks(ITEMS_MAX) {
             let mut batch = Batch::new();
             for itno in some {
-                let key = table::key(table::BALANCES, itno);
-                batch.put(key, rows::write(&Balances::new())?);
                 mark(&mut batch, &self.state, itno, now_ms)?;
             }
             commit(&self.state, batch).await?;
         }
-        Ok(vanished.len())
+        Ok(vanished.len().saturating_add(turned.len()))
+    }
+
+    /// Items that a whole list lacks have nothing any more.
+    async fn empty(&self, vanished: &[String], now_ms: u64) -> Result<(), Trouble> {
+        for some in vanished.chunks(ITEMS_MAX) {
+            let mut batch = Batch::new();
+            for itno in some {
+                batch.put(table::key(S::TABLE, itno), rows::write(&S::Kept::default())?);
+                mark(&mut batch, &self.state, itno, now_ms)?;
+            }
+            commit(&self.state, batch).await?;
+        }
+        Ok(())
     }
 
     /// Writes down what orders hold; items whose number changed are due.
@@ -247,6 +280,3 @@ impl Watcher {
         Ok(changed.len())
     }
 }
-
-/// The longest that a part rests when nobody wakes it.
-pub(super) const IDLE: Duration = Duration::from_mins(1);

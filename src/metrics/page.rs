@@ -18,8 +18,8 @@ pub struct Picture {
     pub parked: u64,
     /// Age of the oldest run that waits; 0 when none does.
     pub oldest_waiting_s: u64,
-    /// How the shop's stock follows M3, if it does.
-    pub stock: Option<goods::Standing>,
+    /// How the shop's goods follow M3, if they do.
+    pub goods: Option<goods::Standing>,
     /// The systems we call.
     pub destinations: Vec<Destination>,
     /// The alerts that are raised: what each is known by, and what it says.
@@ -163,8 +163,8 @@ pub fn overview(picture: &Picture) -> Result<String, fmt::Error> {
         ("Journal, segments in quarantine".to_owned(), journal.aside.to_string()),
     ];
     table(&mut html, "Now", sums.drain(..))?;
-    if let Some(stock) = &picture.stock {
-        table(&mut html, "Stock", stock_rows(stock).into_iter())?;
+    if let Some(goods) = &picture.goods {
+        table(&mut html, "Goods", goods_rows(goods).into_iter())?;
     }
     let rows = stages.iter().map(|(stage, count)| (stage.clone(), count.to_string()));
     table(&mut html, "Runs by stage", rows)?;
@@ -177,18 +177,19 @@ pub fn overview(picture: &Picture) -> Result<String, fmt::Error> {
     Ok(html)
 }
 
-fn stock_rows(stock: &goods::Standing) -> [(String, String); 5] {
+fn goods_rows(goods: &goods::Standing) -> [(String, String); 6] {
     let since = |at_ms: u64| match at_ms {
         0 => "not yet".to_owned(),
         at_ms => dates::rfc3339(at_ms),
     };
     let row = |name: &str, value: String| (name.to_owned(), value);
     [
-        row("M3 asked last", since(stock.polled_ms)),
-        row("Shop read last", since(stock.walked_ms)),
-        row("Items waiting", stock.waiting.to_string()),
-        row("Goods that the shop refuses", stock.refused.to_string()),
-        row("Goods that M3 does not know", stock.unknown.to_string()),
+        row("M3 asked last for balances", since(goods.stock_ms)),
+        row("M3 asked last for prices", since(goods.prices_ms)),
+        row("Shop read last", since(goods.walked_ms)),
+        row("Items waiting", goods.waiting.to_string()),
+        row("Goods that the shop refuses", goods.refused.to_string()),
+        row("Goods that M3 does not know", goods.unknown.to_string()),
     ]
 }
 

@@ -69,10 +69,10 @@ async fn the_shop_gets_every_number_and_each_change_once() {
     scene.m3.set_stock("002", &item.itno, Decimal::from(-30));
     follows(&scene, &item.sku, 0).await;
     assert!(told(&scene) <= told_first + 3);
-    let said = causeway(&scene, &["stock", "show", &item.sku]).await;
+    let said = causeway(&scene, &["goods", "show", &item.sku]).await;
     assert_eq!(said.status, 0, "{}", said.err);
     assert!(said.out.contains("warehouse 001") && said.out.contains("-30"), "{}", said.out);
-    let said = causeway(&scene, &["stock", "list", "--only", "differing", "--as", "csv"]).await;
+    let said = causeway(&scene, &["goods", "list", "--only", "differing", "--as", "csv"]).await;
     assert_eq!(said.out.lines().count(), 1, "{}", said.out);
     scene.close().await;
 }
@@ -84,7 +84,7 @@ async fn whoever_only_watches_is_shown_the_differences_and_nothing_is_written() 
     assert!(want > 10, "the two begin with other numbers");
     let listed = async || {
         let said =
-            causeway(&scene, &["stock", "list", "--only", "differing", "--as", "json"]).await;
+            causeway(&scene, &["goods", "list", "--only", "differing", "--as", "json"]).await;
         (said.out.lines().count() == want).then_some(said.out)
     };
     let listed = eventually("all differences to be listed", listed).await;
@@ -92,8 +92,8 @@ async fn whoever_only_watches_is_shown_the_differences_and_nothing_is_written() 
     let line = listed.lines().find(|line| line.contains(&format!("\"sku\":\"{sku}\""))).unwrap();
     assert!(line.contains(&format!("\"has\":{}", has.unwrap())), "{line}");
     assert!(line.contains(&format!("\"wants\":{wants}")), "{line}");
-    let said = causeway(&scene, &["stock"]).await;
-    assert!(said.out.contains("watch: nothing is written"), "{}", said.out);
+    let said = causeway(&scene, &["goods"]).await;
+    assert!(said.out.contains("watch, nothing is written"), "{}", said.out);
     assert_eq!(told(&scene), 0);
     scene.close().await;
 }
@@ -110,7 +110,7 @@ async fn many_changes_while_the_shop_is_away_become_one_write() {
         scene.m3.set_stock("002", &item.itno, Decimal::ZERO);
     }
     let waits = async || {
-        let said = causeway(&scene, &["stock", "show", &item.sku]).await;
+        let said = causeway(&scene, &["goods", "show", &item.sku]).await;
         said.out.contains("it waits to be compared or written").then_some(())
     };
     eventually("the item to wait", waits).await;
@@ -143,7 +143,7 @@ async fn what_was_ordered_and_is_not_in_m3_is_not_for_sale_again() {
     scene.confirmed(&number).await;
     // M3 has it reserved now, so the number stays what it is.
     let held = async || {
-        let said = causeway(&scene, &["stock", "show", &item.sku]).await;
+        let said = causeway(&scene, &["goods", "show", &item.sku]).await;
         said.out.contains(&format!("{}", 100 - line.quantity)).then_some(())
     };
     eventually("the order to be reserved", held).await;
@@ -180,11 +180,11 @@ async fn a_list_that_lacks_the_warehouse_empties_nothing() {
     std::fs::write(scene.config(), config.replace(r#"["001", "002"]"#, r#"["009"]"#)).unwrap();
     let before = told(&scene);
     Box::pin(scene.start()).await;
-    causeway(&scene, &["stock", "refresh"]).await;
+    causeway(&scene, &["goods", "refresh"]).await;
     let number = scene.shop.place(OrderSpec::simple());
     scene.confirmed(&number).await;
-    let said = causeway(&scene, &["stock"]).await;
-    assert!(said.out.contains("not since the start"), "{}", said.out);
+    let said = causeway(&scene, &["goods"]).await;
+    assert!(said.out.contains("M3 was asked not since the start"), "{}", said.out);
     assert_eq!(told(&scene), before, "nothing is known of warehouse 009");
     scene.close().await;
 }
@@ -195,7 +195,7 @@ async fn a_number_that_somebody_changed_in_the_shop_is_found_and_made_good() {
     equal(&scene).await;
     let item = scene.shop.goods().swap_remove(2);
     scene.shop.set_amount(&item.sku, 9_999);
-    let said = causeway(&scene, &["stock", "refresh"]).await;
+    let said = causeway(&scene, &["goods", "refresh"]).await;
     assert_eq!(said.status, 0, "{}", said.err);
     equal(&scene).await;
     scene.close().await;
@@ -213,7 +213,7 @@ async fn a_product_that_the_shop_refuses_holds_up_no_other() {
     scene.m3.set_stock("002", &other.itno, Decimal::ZERO);
     follows(&scene, &other.sku, 333).await;
     let forgotten = async || {
-        let said = causeway(&scene, &["stock", "show", &gone.sku]).await;
+        let said = causeway(&scene, &["goods", "show", &gone.sku]).await;
         (said.status != 0 && said.err.contains("has no SKU")).then_some(())
     };
     eventually("the product to be forgotten", forgotten).await;

@@ -35,6 +35,8 @@ pub struct Shown {
     pub amount: Option<u64>,
     /// Whether the shop counts them; without that an amount has no effect.
     pub counted: bool,
+    /// Price of one; none for a variant that takes its product's, or where the shop says none.
+    pub price: Option<Amount>,
 }
 
 /// One entry of a list of products.
@@ -52,10 +54,12 @@ pub enum Entry {
 }
 
 /// What is to be changed of a product or variant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Change {
     /// The pieces there are from now on.
-    pub amount: u64,
+    pub amount: Option<u64>,
+    /// The price from now on.
+    pub price: Option<Amount>,
 }
 
 #[derive(Deserialize)]
@@ -65,21 +69,27 @@ struct WireProduct {
     sku: Text,
     #[serde(default)]
     amount: Text,
+    #[serde(default)]
+    price: Text,
     inventory_traceable: Option<bool>,
     default_amount: Option<bool>,
+    default_price: Option<bool>,
 }
 
-#[derive(Serialize)]
-struct ProductChange {
-    amount: u64,
+/// The members that change; what is none is not sent, and stays.
+#[derive(Default, Serialize)]
+struct WireChange {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    amount: Option<u64>,
     /// Without it the amount has no effect in the storefront.
-    inventory_traceable: bool,
-}
-
-#[derive(Serialize)]
-struct VariantChange {
-    amount: u64,
-    default_amount: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    inventory_traceable: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    default_amount: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    price: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    default_price: Option<bool>,
 }
 
 impl Shop {
@@ -115,19 +125,31 @@ impl Shop {
 
     /// Writes what changed. Absolute: after an unknown fate it is simply sent again.
     pub async fn change_goods(&self, place: Place, change: Change) -> Result<(), Failure> {
-        let Change { amount } = change;
+        let change = wire(place, change)?;
         let Place { product, variant } = place;
         match variant {
-            None => {
-                let change = ProductChange { amount, inventory_traceable: true };
-                self.put(&format!("/products/{product}"), &change).await
-            }
+            None => self.put(&format!("/products/{product}"), &change).await,
             Some(variant) => {
-                let change = VariantChange { amount, default_amount: false };
                 self.put(&format!("/products/{product}/variants/{variant}"), &change).await
             }
         }
     }
+}
+
+/// Writes a change of a product, or of a variant, which then has its own.
+fn wire(place: Place, Change { amount, price }: Change) -> Result<WireChange, Failure> {
+    // A price is written as it is: as a float it might not be.
+    let raw = price.map(|price| RawValue::from_string(price.to_mi())).transpose();
+    let raw = raw.map_err(|fault| Failure::new(Fate::NotDone, Class::Data, &fault.to_string()))?;
+    let is_variant = place.variant.is_some();
+    let own = |is_sent: bool| (is_variant && is_sent).then_some(false);
+    Ok(WireChange {
+        amount,
+        inventory_traceable: (!is_variant && amount.is_some()).then_some(true),
+        default_amount: own(amount.is_some()),
+        price: raw,
+        default_price: own(price.is_some()),
+    })
 }
 
 fn list(body: &[u8], product: Option<u64>) -> Result<Vec<Entry>, Failure> {
@@ -156,11 +178,13 @@ fn entry(text: &str, product: Option<u64>) -> Entry {
         Some(product) => Place { product, variant: Some(id) },
     };
     let inherits = wire.default_amount == Some(true);
+    let price = Amount::from_json_number(wire.price.0.trim()).ok();
     Entry::Shown(Shown {
         place,
         sku: wire.sku.0.trim().to_owned(),
         amount: if inherits { None } else { amount },
         counted: !inherits && wire.inventory_traceable != Some(false),
+        price: price.filter(|_| wire.default_price != Some(true)),
     })
 }
 
@@ -189,8 +213,9 @@ mod tests {
             {"id":9,"sku":"C","amount":2.5}, {"sku":"D"}, "x", {"id":10,"sku":null,"amount":-2}]"#;
         let read = list(body.as_bytes(), None).unwrap();
         let shown = |product, sku: &str, amount, counted| {
+            let price: Option<Amount> = (product == 7).then(|| "1.5".parse().unwrap());
             let place = Place { product, variant: None };
-            Entry::Shown(Shown { place, sku: sku.to_owned(), amount, counted })
+            Entry::Shown(Shown { place, sku: sku.to_owned(), amount, counted, price })
         };
         assert_eq!(read[0], shown(7, "A-1", Some(3), true));
         assert_eq!(read[1], shown(8, "B", Some(4), false));
@@ -202,10 +227,36 @@ mod tests {
             {"id":2,"sku":"W","amount":5,"default_amount":true}]"#;
         let read = list(variants.as_bytes(), Some(7)).unwrap();
         let place = |variant| Place { product: 7, variant: Some(variant) };
-        let own = Shown { place: place(1), sku: "V".to_owned(), amount: Some(5), counted: true };
-        let inherited =
-            Shown { place: place(2), sku: "W".to_owned(), amount: None, counted: false };
+        let own = Shown {
+            place: place(1),
+            sku: "V".to_owned(),
+            amount: Some(5),
+            counted: true,
+            price: None,
+        };
+        let inherited = Shown {
+            place: place(2),
+            sku: "W".to_owned(),
+            amount: None,
+            counted: false,
+            price: None,
+        };
         assert_eq!(read, [Entry::Shown(own), Entry::Shown(inherited)]);
         assert!(list(b"<html>", None).is_err());
+    }
+
+    #[test]
+    fn a_change_names_only_what_changes_and_prices_are_no_floats() {
+        let price = Some("0.1235".parse().unwrap());
+        let text = |change, variant: Option<u64>| {
+            let place = Place { product: 1, variant };
+            serde_json::to_string(&wire(place, change).unwrap()).unwrap()
+        };
+        let both = Change { amount: Some(3), price };
+        assert_eq!(text(both, None), r#"{"amount":3,"inventory_traceable":true,"price":0.1235}"#);
+        let priced = Change { amount: None, price };
+        assert_eq!(text(priced, Some(2)), r#"{"price":0.1235,"default_price":false}"#);
+        let counted = Change { amount: Some(3), price: None };
+        assert_eq!(text(counted, Some(2)), r#"{"amount":3,"default_amount":false}"#);
     }
 }

@@ -24,6 +24,7 @@ mod money;
 mod options;
 mod orders;
 mod parse;
+mod prices;
 mod real;
 mod render;
 mod route;
@@ -38,6 +39,7 @@ pub use faults::Trouble;
 pub use options::{
     Auth, Codes, DateFormat, EmptyRecords, Language, Options, OrderEntryNames, Switches,
 };
+pub use prices::{ListedPrice, PriceKey};
 pub use state::SEEN_MAX;
 
 use crate::{
@@ -230,6 +232,21 @@ impl M3 {
                 article.item.price = price;
                 article.changed_wall_ms = now.wall_ms;
             }
+        });
+    }
+
+    /// Enters or changes a price in a price list; a new company has the list `WEB` in EUR.
+    pub fn set_listed_price(&self, key: PriceKey, price: ListedPrice) {
+        let now = self.core.now();
+        self.core.with(|state| {
+            state.world().prices.insert(key, (price, now.wall_ms));
+        });
+    }
+
+    /// Takes a price out of a price list.
+    pub fn remove_listed_price(&self, key: &PriceKey) {
+        self.core.with(|state| {
+            state.world().prices.remove(key);
         });
     }
 

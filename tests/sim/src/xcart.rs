@@ -56,6 +56,7 @@ use crate::{
 use call::Tokens;
 use events::{Counts, Outbox};
 use front::{Front, Ordered, Sky, lock};
+use rust_decimal::Decimal;
 use statuses::Table;
 use std::{
     io,
@@ -272,6 +273,13 @@ impl Shop {
         let world = lock(&self.inner.world);
         let (product, variant) = world.shelf.get(sku)?;
         world.products.get(product)?.amount(*variant)
+    }
+
+    /// The price of a SKU, as the API shows it.
+    pub fn price(&self, sku: &str) -> Option<Decimal> {
+        let world = lock(&self.inner.world);
+        let (product, variant) = world.shelf.get(sku)?;
+        world.products.get(product)?.price(*variant)
     }
 
     /// Somebody in the back office types another number of pieces in.

@@ -67,6 +67,7 @@ impl World {
                 itno: item.itno.clone(),
             });
         }
+        self.list_item(&item.itno, item.price, wall_ms);
         let article = Article { item: item.clone(), changed_wall_ms: wall_ms };
         self.articles.insert(item.itno.clone(), article);
     }

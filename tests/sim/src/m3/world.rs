@@ -75,6 +75,7 @@ pub(crate) struct World {
     pub(crate) articles: BTreeMap<String, Article>,
     pub(crate) aliases: Vec<Alias>,
     pub(crate) stock: BTreeMap<(String, String), Balance>,
+    pub(crate) prices: super::prices::Prices,
     pub(crate) batch: BTreeMap<String, Batch>,
     pub(crate) orders: BTreeMap<String, Order>,
     /// Real orders by customer's order number.
@@ -103,6 +104,7 @@ impl World {
             articles: BTreeMap::new(),
             aliases: Vec::new(),
             stock: BTreeMap::new(),
+            prices: BTreeMap::new(),
             batch: BTreeMap::new(),
             orders: BTreeMap::new(),
             by_cuor: BTreeMap::new(),
@@ -134,7 +136,8 @@ impl World {
         let answered = match ask.program {
             "OIS100MI" | "OIS275MI" => self.order_entry(ask).or_else(|| self.real_orders(ask)),
             "CRS610MI" | "CRS111MI" => self.customer_programs(ask),
-            "MMS200MI" | "MMS025MI" | "MMS060MI" | "OIS320MI" => self.item_programs(ask),
+            "OIS320MI" | "OIS017MI" => self.price_programs(ask).or_else(|| self.item_programs(ask)),
+            "MMS200MI" | "MMS025MI" | "MMS060MI" => self.item_programs(ask),
             "MWS410MI" | "MWS411MI" | "MWS423MI" => self.delivery_programs(ask),
             "OIS350MI" | "ARS200MI" | "OIS125MI" => self.invoice_programs(ask),
             "MRS001MI" | "MNS150MI" => self.metadata_programs(ask),

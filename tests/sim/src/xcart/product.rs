@@ -12,6 +12,7 @@ use super::{
     route::Verb,
     world::World,
 };
+use rust_decimal::Decimal;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
@@ -104,6 +105,13 @@ impl Product {
     pub(crate) fn amount(&self, variant: Option<u64>) -> Option<i64> {
         let own = variant.and_then(|id| self.variants.get(&id)).filter(|own| keeps_own(own));
         own.unwrap_or(&self.fields).get("amount").and_then(Value::as_i64)
+    }
+
+    /// The price of the product, or of one of its variants.
+    pub(crate) fn price(&self, variant: Option<u64>) -> Option<Decimal> {
+        let own = variant.and_then(|id| self.variants.get(&id));
+        let own = own.filter(|own| own.get("default_price") == Some(&json!(false)));
+        own.unwrap_or(&self.fields).get("price")?.to_string().parse().ok()
     }
 
     fn sku(&self) -> &str {

@@ -1,4 +1,4 @@
-//! The commands for the stock flow: how it stands, which goods differ, why one has the number it has.
+//! The commands for goods: how stock and prices follow M3, which differ, and why one is as it is.
 //!
 //! Guarantees: what the running gateway knows only the running gateway tells; a list is printed part
 //! by part as it comes, however long it is.
@@ -13,13 +13,13 @@ use clap::{Args, Subcommand, ValueEnum};
 use std::{fmt::Write, path::Path};
 use tokio::runtime;
 
-/// How the shop's stock follows M3.
+/// How the shop's stock and prices follow M3.
 #[derive(Debug, Args)]
-pub struct Stock {
+pub struct Goods {
     /// Where the state is found.
     #[command(flatten)]
     pub config: ConfigFile,
-    /// What to do; without it: how the flow stands.
+    /// What to do; without it: how the flows stand.
     #[command(subcommand)]
     pub action: Option<Action>,
 }
@@ -27,7 +27,7 @@ pub struct Stock {
 /// What can be asked of the goods.
 #[derive(Debug, Subcommand)]
 pub enum Action {
-    /// The goods of the shop with the pieces it has and should have.
+    /// The goods of the shop with what it has and should have.
     List {
         /// Which.
         #[arg(long, value_enum, default_value = "all")]
@@ -36,12 +36,12 @@ pub enum Action {
         #[arg(long = "as", value_enum, default_value = "text")]
         form: Form,
     },
-    /// One of them, with where its number comes from.
+    /// One of them, with where its numbers come from.
     Show {
         /// The shop's SKU.
         sku: String,
     },
-    /// Read M3's balances and the shop's goods anew, now.
+    /// Read M3's lists and the shop's goods anew, now.
     Refresh,
 }
 
@@ -50,7 +50,7 @@ pub enum Action {
 pub enum Which {
     /// All of them.
     All,
-    /// Those of which the shop has another number than it should.
+    /// Those of which the shop has something else than it should.
     Differing,
     /// Those that M3 does not know.
     Unknown,
@@ -70,13 +70,13 @@ pub enum Form {
 }
 
 /// Does one of them.
-pub fn run(stock: &Stock) -> Result<(), Fault> {
-    let loaded = config::load(&stock.config.path)?;
+pub fn run(goods: &Goods) -> Result<(), Fault> {
+    let loaded = config::load(&goods.config.path)?;
     let state_dir = &loaded.config.state_dir;
     let runtime = runtime::Builder::new_current_thread().enable_all().build();
     let runtime =
         runtime.map_err(|error| Fault::NoStart { part: "the runtime", source: Box::new(error) })?;
-    match &stock.action {
+    match &goods.action {
         None => match runtime.block_on(control::ask_goods(state_dir, &Ask::Standing))? {
             Reply::Standing(told) => say(&standing(&told)),
             other @ (Reply::Listed { .. } | Reply::Shown(_) | Reply::Begun) => {
@@ -95,7 +95,7 @@ pub fn run(stock: &Stock) -> Result<(), Fault> {
         }
         Some(Action::Refresh) => {
             runtime.block_on(control::ask_goods(state_dir, &Ask::Refresh))?;
-            say("M3's balances and the shop's goods are being read; see `causeway stock`\n")
+            say("M3's lists and the shop's goods are being read; see `causeway goods`\n")
         }
     }
 }
@@ -118,8 +118,8 @@ async fn list(state_dir: &Path, only: Which, form: Form) -> Result<(), Fault> {
         Which::Refused => Only::Refused,
     };
     match form {
-        Form::Text => say(&format!("{:<32} {:<15} {:>8} {:>8}\n", "SKU", "ITNO", "has", "wants"))?,
-        Form::Csv => say("sku,itno,product,variant,has,wants,note\n")?,
+        Form::Text => say(&row(["SKU", "ITNO", "has", "wants", "price", "wants", ""]))?,
+        Form::Csv => say("sku,itno,product,variant,has,wants,has_price,wants_price,note\n")?,
         Form::Json => {}
     }
     let mut after = None;
@@ -145,6 +145,8 @@ fn printed(line: &Line, form: Form) -> serde_json::Result<String> {
     let number = |pieces: Option<u64>| pieces.map_or_else(String::new, |pieces| pieces.to_string());
     let itno = line.itno.as_deref().unwrap_or_default();
     let (has, wants) = (number(line.has), number(line.wants));
+    let price = |price: &Option<String>| price.clone().unwrap_or_default();
+    let (has_price, wants_price) = (price(&line.has_price), price(&line.wants_price));
     Ok(match form {
         Form::Json => format!("{}\n", serde_json::to_string(line)?),
         Form::Csv => {
@@ -155,15 +157,19 @@ fn printed(line: &Line, form: Form) -> serde_json::Result<String> {
                 number(line.variant),
                 has,
                 wants,
+                has_price,
+                wants_price,
                 field(&line.note),
             ];
             format!("{}\n", cells.join(","))
         }
-        Form::Text => {
-            let text = format!("{:<32} {itno:<15} {has:>8} {wants:>8}  {}", line.sku, line.note);
-            format!("{}\n", text.trim_end())
-        }
+        Form::Text => row([&line.sku, itno, &has, &wants, &has_price, &wants_price, &line.note]),
     })
+}
+
+fn row([sku, itno, has, wants, price, new, note]: [&str; 7]) -> String {
+    let text = format!("{sku:<32} {itno:<15} {has:>8} {wants:>8} {price:>11} {new:>11}  {note}");
+    format!("{}\n", text.trim_end())
 }
 
 /// Writes a cell so that commas and quotes stay in it, and a spreadsheet does not take it for a formula.
@@ -185,16 +191,20 @@ fn standing(told: &Told) -> String {
         Some(seconds) => format!("{seconds} s ago"),
         None => never.to_owned(),
     };
-    let mode = if told.writes { "write" } else { "watch: nothing is written to the shop" };
-    let rows = [
-        ("mode", mode.to_owned()),
-        ("M3 was asked", ago(told.polled_s, "not since the start")),
-        ("the shop's goods were read", ago(told.walked_s, "never to the end")),
-        ("items waiting", format!("{}, the oldest {} s", told.waiting, told.oldest_s)),
-        ("written since the start", told.written.to_string()),
-        ("refused by the shop", told.refused.to_string()),
-        ("unknown to M3", told.unknown.to_string()),
-    ];
+    let flows = told.flows.iter().map(|flow| {
+        let mode = if flow.writes { "write" } else { "watch, nothing is written" };
+        let asked = ago(flow.polled_s, "not since the start");
+        (flow.name.as_str(), format!("{mode}; M3 was asked {asked}"))
+    });
+    let rows: Vec<_> = flows
+        .chain([
+            ("the shop's goods were read", ago(told.walked_s, "never to the end")),
+            ("items waiting", format!("{}, the oldest {} s", told.waiting, told.oldest_s)),
+            ("written since the start", told.written.to_string()),
+            ("refused by the shop", told.refused.to_string()),
+            ("unknown to M3", told.unknown.to_string()),
+        ])
+        .collect();
     rows.iter().fold(String::new(), |mut text, (name, value)| {
         let _ = writeln!(text, "{name:<28}{value}");
         text
@@ -202,20 +212,36 @@ fn standing(told: &Told) -> String {
 }
 
 fn one(shown: &Shown) -> String {
-    let Shown { line, balances, safety, held, is_due } = shown;
+    let Shown { line, balances, prices, safety, held, is_due } = shown;
     let number = |pieces: Option<u64>| pieces.map_or("-".to_owned(), |pieces| pieces.to_string());
     let place = match line.variant {
         Some(variant) => format!("product {}, variant {variant}", line.product),
         None => format!("product {}", line.product),
     };
-    let mut text = format!("{}  {place}, ITNO {}\n", line.sku, line.itno.as_deref().unwrap_or("-"));
-    for (warehouse, quantity) in balances {
-        let _ = writeln!(text, "  {:<28}{quantity:>10}", format!("warehouse {warehouse}"));
+    let mut rows: Vec<(String, String)> = Vec::new();
+    if line.wants.is_some() {
+        rows.extend(
+            balances.iter().map(|(whlo, many)| (format!("warehouse {whlo}"), many.clone())),
+        );
+        rows.push(("never sold".to_owned(), format!("-{safety}")));
+        rows.push(("ordered, not in M3 yet".to_owned(), format!("-{held}")));
+        rows.push(("for sale".to_owned(), number(line.wants)));
     }
-    let _ = writeln!(text, "  {:<28}{:>10}", "never sold", format!("-{safety}"));
-    let _ = writeln!(text, "  {:<28}{:>10}", "ordered, not in M3 yet", format!("-{held}"));
-    let _ = writeln!(text, "  {:<28}{:>10}", "for sale", number(line.wants));
-    let _ = writeln!(text, "  {:<28}{:>10}", "in the shop", number(line.has));
+    rows.push(("in the shop".to_owned(), number(line.has)));
+    for price in prices {
+        let to = if price.to == 0 { String::new() } else { format!(" to {}", price.to) };
+        let vat = if price.gross { ", with VAT" } else { "" };
+        let name =
+            format!("price from {}{to}, {}+, per {}{vat}", price.from, price.quantity, price.per);
+        rows.push((name, price.price.clone()));
+    }
+    let price = |price: &Option<String>| price.clone().unwrap_or_else(|| "-".to_owned());
+    rows.push(("price for the shop".to_owned(), price(&line.wants_price)));
+    rows.push(("price in the shop".to_owned(), price(&line.has_price)));
+    let mut text = format!("{}  {place}, ITNO {}\n", line.sku, line.itno.as_deref().unwrap_or("-"));
+    for (name, value) in rows {
+        let _ = writeln!(text, "  {name:<48}{value:>12}");
+    }
     if *is_due {
         text.push_str("  it waits to be compared or written\n");
     }
@@ -238,11 +264,13 @@ mod tests {
             variant: None,
             has: Some(3),
             wants: None,
+            has_price: Some("1.5".to_owned()),
+            wants_price: None,
             note: String::new(),
         };
-        assert_eq!(printed(&line, Form::Csv).unwrap(), "\"'=A,\"\"1\"\"\",A1,7,,3,,\n");
+        assert_eq!(printed(&line, Form::Csv).unwrap(), "\"'=A,\"\"1\"\"\",A1,7,,3,,1.5,,\n");
         let text = printed(&line, Form::Text).unwrap();
-        assert!(text.starts_with("=A,\"1\"") && text.ends_with("3\n"), "{text:?}");
+        assert!(text.starts_with("=A,\"1\"") && text.ends_with("1.5\n"), "{text:?}");
         let json: Line = serde_json::from_str(&printed(&line, Form::Json).unwrap()).unwrap();
         assert_eq!(json, line);
     }

@@ -1,0 +1,49 @@
+//! Starts the parts of the flows of stock and prices.
+
+use crate::{
+    cli::serve::Frame,
+    connector::{m3::M3, xcart::rest::Shop},
+    goods::{Shared, send::Sender, source::Source, walk::Walker, watch::Watcher},
+    state::State,
+    supervise::Supervisor,
+};
+use std::sync::Arc;
+
+/// Starts those that watch M3, one that reads the shop's goods, and those that tell the shop.
+pub(super) fn start(frame: &Frame, state: &State, (shop, m3): (&Shop, &M3), shared: &Shared) {
+    let rules = frame.loaded.config.order_to_cash.as_ref();
+    let items = rules.map(|rules| rules.items.clone()).unwrap_or_default();
+    let supervisor = &frame.supervisor;
+    if let Some(stock) = &shared.rules.stock {
+        watch(supervisor, (m3, state), (shared, stock.clone()));
+    }
+    if let Some(prices) = &shared.rules.prices {
+        watch(supervisor, (m3, state), (shared, prices.clone()));
+    }
+    let walker = (shared.clone(), items);
+    let walker = Arc::new(Walker::new(shop.clone(), m3.clone(), state.clone(), walker));
+    supervisor.keep("goods walk", move |stop| {
+        let walker = Arc::clone(&walker);
+        async move { walker.run(stop).await }
+    });
+    for lane in 0..shared.rules.goods.writes_at_once {
+        let sender = Arc::new(Sender::new(shop.clone(), state.clone(), shared.clone(), lane));
+        supervisor.keep(format!("goods sender {lane}"), move |stop| {
+            let sender = Arc::clone(&sender);
+            async move { sender.run(stop).await }
+        });
+    }
+}
+
+fn watch<S: Source>(
+    supervisor: &Supervisor,
+    (m3, state): (&M3, &State),
+    (shared, source): (&Shared, S),
+) {
+    let source = (shared.clone(), source);
+    let watcher = Arc::new(Watcher::new(m3.clone(), state.clone(), source));
+    supervisor.keep(format!("{} watch", S::NAME), move |stop| {
+        let watcher = Arc::clone(&watcher);
+        async move { watcher.run(stop).await }
+    });
+}
