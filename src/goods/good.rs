@@ -21,8 +21,11 @@ pub struct Good {
     pub place: Place,
     /// M3's item; none while M3 is not known to have one.
     pub itno: Option<Itno>,
-    /// Pieces the shop has, as far as is known; none for a variant that takes its product's.
+    /// Pieces the shop has, as far as is known; none for a variant that takes its product's, and while
+    /// the shop may have changed them itself.
     pub has: Option<u64>,
+    /// How often that was doubted.
+    pub doubts: u64,
     /// Whether the shop counts them.
     pub counted: bool,
     /// Pieces it should have; none if the shop keeps its own.
@@ -74,6 +77,7 @@ impl Good {
             place: *place,
             itno: None,
             has,
+            doubts: 0,
             counted,
             wants: None,
             has_price,
@@ -91,6 +95,11 @@ impl Good {
         (self.place, self.has, self.counted) = (shown.place, shown.amount, shown.counted);
         self.walk = walk;
         differs
+    }
+
+    /// The shop sold some, or took some back: what it has now nobody knows.
+    pub fn doubt(&mut self) {
+        (self.has, self.doubts) = (None, self.doubts.wrapping_add(1));
     }
 
     /// Returns the pieces to write, if the shop has others than it should.

@@ -14,13 +14,23 @@ use crate::{
     order::Order,
     state::{Batch, State},
 };
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Rows read in one go.
 const ROWS_MAX: usize = 256;
 
-/// Pieces by SKU.
-pub type Held = BTreeMap<String, u64>;
+/// What orders hold of one SKU.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    /// Pieces.
+    pub pieces: u64,
+    /// Which orders: another sum for others, though they may hold as much.
+    pub of: u64,
+}
+
+/// By SKU.
+pub type Held = BTreeMap<String, Hold>;
 
 /// Whether the lines of an order still lack in M3's balances.
 fn counts(run: &Run, now_ms: u64, hold_confirmed_ms: u64) -> bool {
@@ -43,11 +53,13 @@ pub async fn now(state: &State, now_ms: u64, hold_confirmed_ms: u64) -> Result<H
             let row: RunRow = rows::read(value)?;
             let case =
                 CaseKey::from_row(key).filter(|_| counts(&row.run, now_ms, hold_confirmed_ms));
+            let of = case.as_ref().map_or(0, |case| mark_of(case.as_str()));
             let order = case.map(|case| state.get(&case.order())).transpose()?.flatten();
             let order = order.as_deref().map(rows::read::<Order>).transpose()?;
             for line in order.iter().flat_map(|order| &order.lines) {
-                let pieces = held.entry(line.sku.clone()).or_default();
-                *pieces = pieces.saturating_add(u64::from(line.quantity));
+                let one = held.entry(line.sku.clone()).or_default();
+                one.pieces = one.pieces.saturating_add(u64::from(line.quantity));
+                one.of = one.of.wrapping_add(of);
             }
         }
         match page.last() {
@@ -79,22 +91,37 @@ pub fn stored(state: &State) -> Result<Held, CaseError> {
     }
 }
 
-/// Names the SKUs of which another number of pieces is held than before, with that number. Pure.
-pub fn changed(before: &Held, after: &Held) -> Held {
-    let gone = before.keys().filter(|sku| !after.contains_key(*sku)).map(|sku| (sku.clone(), 0));
-    let other = after.iter().filter(|(sku, pieces)| before.get(*sku) != Some(pieces));
-    gone.chain(other.map(|(sku, pieces)| (sku.clone(), *pieces))).collect()
+/// A number for an order; those of several are added up.
+fn mark_of(case: &str) -> u64 {
+    // FNV-1a: a coincidence costs a needless look at an item, or one that is missed until the next day.
+    let step = |sum: u64, byte: u8| (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    case.bytes().fold(0xcbf2_9ce4_8422_2325, step)
 }
 
-/// Writes a number down.
-pub fn put(batch: &mut Batch, sku: &str, pieces: u64) -> Result<(), rows::BadRow> {
+/// Names the SKUs that other orders hold than before, with what they hold. Pure.
+pub fn changed(before: &Held, after: &Held) -> Held {
+    let gone = before.keys().filter(|sku| !after.contains_key(*sku));
+    let gone = gone.map(|sku| (sku.clone(), Hold::default()));
+    let other = after.iter().filter(|(sku, hold)| before.get(*sku) != Some(hold));
+    gone.chain(other.map(|(sku, hold)| (sku.clone(), *hold))).collect()
+}
+
+/// Writes it down.
+pub fn put(batch: &mut Batch, sku: &str, hold: Hold) -> Result<(), rows::BadRow> {
     let key = table::key(table::HELD, sku);
-    if pieces == 0 {
+    if hold == Hold::default() {
         batch.delete(key);
     } else {
-        batch.put(key, rows::write(&pieces)?);
+        batch.put(key, rows::write(&hold)?);
     }
     Ok(())
+}
+
+/// Returns the pieces that orders hold of a SKU.
+pub fn pieces(state: &State, sku: &str) -> Result<u64, CaseError> {
+    let stored = state.get(&table::key(table::HELD, sku))?;
+    let hold = stored.as_deref().map(rows::read::<Hold>).transpose()?;
+    Ok(hold.map_or(0, |hold| hold.pieces))
 }
 
 #[cfg(test)]
@@ -120,11 +147,17 @@ mod tests {
 
     #[test]
     fn only_what_changed_is_named() {
-        let held = |of: &[(&str, u64)]| -> Held {
-            of.iter().map(|(sku, pieces)| ((*sku).to_owned(), *pieces)).collect()
+        let held = |of: &[(&str, u64, &str)]| -> Held {
+            let hold = |pieces: u64, case: &str| match case {
+                "" => Hold::default(),
+                case => Hold { pieces, of: mark_of(case) },
+            };
+            of.iter().map(|(sku, pieces, case)| ((*sku).to_owned(), hold(*pieces, case))).collect()
         };
-        let (before, after) = (held(&[("A", 1), ("B", 2)]), held(&[("B", 2), ("C", 3)]));
-        assert_eq!(changed(&before, &after), held(&[("A", 0), ("C", 3)]));
+        let before = held(&[("A", 1, "x"), ("B", 2, "x"), ("D", 4, "x")]);
+        let after = held(&[("B", 2, "x"), ("C", 3, "y"), ("D", 4, "y")]);
+        let want = held(&[("A", 0, ""), ("C", 3, "y"), ("D", 4, "y")]);
+        assert_eq!(changed(&before, &after), want, "D is held by another order");
         assert!(changed(&after, &after).is_empty());
     }
 }

@@ -5,7 +5,7 @@
 use super::{
     Shared,
     good::{Balances, Good},
-    price,
+    held, price,
     rules::Mode,
     table,
 };
@@ -282,8 +282,7 @@ fn show(state: &State, shared: &Shared, sku: &str) -> Result<Option<Shown>, Case
     let itno = good.itno.as_ref().map_or("", |itno| itno.as_str());
     let balances = state.get(&table::key(table::BALANCES, itno))?;
     let balances = balances.as_deref().map(rows::read::<Balances>).transpose()?.unwrap_or_default();
-    let held = state.get(&table::key(table::HELD, sku))?;
-    let held = held.as_deref().map(rows::read::<u64>).transpose()?.unwrap_or(0);
+    let held = held::pieces(state, sku)?;
     let is_due = state.get(&table::key(table::DUE, itno))?.is_some();
     let balances = balances.into_iter().map(|(whlo, quantity)| (whlo, quantity.to_mi()));
     let listed = state.get(&table::key(table::PRICES, itno))?;

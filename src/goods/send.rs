@@ -10,7 +10,7 @@
 use super::{
     Shared, Trouble, commit,
     good::{Balances, Good, for_sale},
-    price,
+    held, price,
     rules::Mode,
     table::{self, Due},
     watch::IDLE,
@@ -177,10 +177,10 @@ impl Sender {
         for (sku, mut good) in goods {
             wants.give(&mut good);
             let result = self.write(&sku, &good).await?;
-            results.push((sku, result));
+            results.push((sku, good.doubts, result));
         }
         let is_left = |result: &Written| matches!(result, Written::Refused { .. } | Written::Rests);
-        let left = results.iter().filter(|(_, result)| is_left(result)).count();
+        let left = results.iter().filter(|(.., result)| is_left(result)).count();
         self.keep(&wants, results).await?;
         if left > 0 {
             return Ok(Told::Left { refused: u64::try_from(left).unwrap_or(u64::MAX) });
@@ -198,15 +198,23 @@ impl Sender {
 
     /// Writes down what came of the writes. The goods may have been read anew meanwhile, so each is
     /// taken as it is now.
-    async fn keep(&self, wants: &Wants, results: Vec<(String, Written)>) -> Result<(), Trouble> {
+    async fn keep(
+        &self,
+        wants: &Wants,
+        results: Vec<(String, u64, Written)>,
+    ) -> Result<(), Trouble> {
         for _ in 0..KEEP_TRIES_MAX {
             let mut batch = Batch::new();
-            for (sku, result) in &results {
+            for (sku, doubts, result) in &results {
                 let key = table::key(table::GOODS, sku);
                 let Some(before) = self.state.get(&key)? else { continue };
                 let mut good: Good = rows::read(&before)?;
                 wants.give(&mut good);
                 match result {
+                    // What the shop sold while it was written comes after it: it is told once more.
+                    Written::Taken(change) if good.doubts != *doubts => {
+                        good.written(&Change { amount: None, ..*change });
+                    }
                     Written::Taken(change) => good.written(change),
                     Written::Refused { text, at_ms, again_ms } => {
                         good.refuse(text, *at_ms, *again_ms);
@@ -268,9 +276,7 @@ impl Sender {
     fn held(&self, goods: &[(String, Good)]) -> Result<u64, Trouble> {
         let mut held = 0_u64;
         for (sku, _) in goods {
-            let stored = self.state.get(&table::key(table::HELD, sku))?;
-            let pieces = stored.as_deref().map(rows::read::<u64>).transpose()?;
-            held = held.saturating_add(pieces.unwrap_or(0));
+            held = held.saturating_add(held::pieces(&self.state, sku)?);
         }
         Ok(held)
     }

@@ -19,10 +19,10 @@ use super::{
 use crate::{
     clock,
     connector::m3::M3,
-    delivery::rows,
+    delivery::{cases::CaseError, rows},
     ids::Itno,
     retry::{Jitter, RetryPolicy},
-    state::{Batch, State},
+    state::{Batch, State, StateError},
 };
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -261,21 +261,30 @@ impl<S: Source> Watcher<S> {
         Ok(())
     }
 
-    /// Writes down what orders hold; items whose number changed are due.
+    /// Writes down what orders hold. Where others do the shop has changed its number itself: it is
+    /// written once more, even if it should be what it was.
     async fn hold(&self, held: &held::Held, now_ms: u64) -> Result<usize, Trouble> {
         let changed = held::changed(&held::stored(&self.state)?, held);
-        let all: Vec<_> = changed.iter().collect();
-        for some in all.chunks(ITEMS_MAX) {
+        for (sku, hold) in &changed {
             let mut batch = Batch::new();
-            for (sku, pieces) in some {
-                held::put(&mut batch, sku, **pieces)?;
-                let good = self.state.get(&table::key(table::GOODS, sku))?;
-                let good = good.as_deref().map(rows::read::<Good>).transpose()?;
-                if let Some(itno) = good.and_then(|good| good.itno) {
+            held::put(&mut batch, sku, *hold)?;
+            let key = table::key(table::GOODS, sku);
+            if let Some(stored) = self.state.get(&key)? {
+                let mut good: Good = rows::read(&stored)?;
+                good.doubt();
+                if let Some(itno) = &good.itno {
                     mark(&mut batch, &self.state, itno.as_str(), now_ms)?;
                 }
+                batch.expect(key.clone(), Some(&stored));
+                batch.put(key, rows::write(&good)?);
             }
-            commit(&self.state, batch).await?;
+            match commit(&self.state, batch).await {
+                // Somebody else has just written the row; the next look takes it up.
+                Err(Trouble::Store(CaseError::Store(StateError::Conflict { .. }))) => {
+                    tracing::debug!(sku, "its row has just changed");
+                }
+                done => done?,
+            }
         }
         Ok(changed.len())
     }
