@@ -1,7 +1,7 @@
 //! What can be asked of the sandbox.
 
 use causeway_sim::weather::Weather;
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use std::path::PathBuf;
 
 /// Shows orders flowing from a shop through Causeway into M3 and their status flowing back.
@@ -21,6 +21,9 @@ pub(crate) struct Args {
     /// What goes wrong between the systems: calm, breezy or storm.
     #[arg(long, default_value = "calm", value_parser = weather)]
     pub weather: String,
+    /// What flows: orders alone, or stock and prices too.
+    #[arg(long, value_enum, default_value = "all")]
+    pub flows: Flows,
     /// Kill the gateway with SIGKILL so many times at random while orders flow, and start it again.
     #[arg(long, default_value_t = 0)]
     pub kill: u32,
@@ -49,6 +52,15 @@ pub(crate) struct Args {
     /// Give up waiting after so many seconds; what is not settled by then counts as lost.
     #[arg(long, default_value_t = 1_800)]
     pub patience_s: u64,
+}
+
+/// What flows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Flows {
+    /// Orders to M3, status and tracking back.
+    Orders,
+    /// That, and stock and prices from M3 to the shop.
+    All,
 }
 
 fn weather(name: &str) -> Result<String, String> {

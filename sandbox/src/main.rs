@@ -8,6 +8,7 @@
 mod args;
 mod child;
 mod incidents;
+mod market;
 mod play;
 mod progress;
 mod proof;

@@ -1,9 +1,10 @@
 //! The play: start everything, take orders, kill the gateway if asked, watch, prove.
 
 use crate::{
-    args::Args,
+    args::{Args, Flows},
     child::Gateway,
     incidents::Incidents,
+    market::Market,
     progress::{Progress, Screen},
     proof::Proof,
     report,
@@ -73,13 +74,18 @@ fn introduce(args: &Args, setting: &Setting) -> io::Result<()> {
          its configuration        {}\n  \
          its log                  {}\n\n\
          An order goes: shop > webhook or poll > journal > customer, head, lines, confirmation in M3 >\n\
-         delivery and invoice in M3 > tracking and status back to the shop.\n\n",
+         delivery and invoice in M3 > tracking and status back to the shop.\n\
+         {}\n",
         setting.shop.url(),
         setting.m3.url(),
         setting.ports.page,
         setting.ports.webhooks,
         folder.display(),
         setting.folder.log().display(),
+        match args.flows {
+            Flows::Orders => "",
+            Flows::All => "Stock and prices go: M3 > what changed > the shop.\n",
+        },
     ))
 }
 
@@ -92,6 +98,7 @@ async fn orders_flow(
     let mut screen = Screen::new();
     let mut kills = Kills::new(args);
     let mut incidents = Incidents::drawn(&args.weather, args.seed, args.orders);
+    let mut market = (args.flows == Flows::All).then(|| Market::drawn(args.seed, args.orders));
     let every = if args.fail.is_empty() { LOOK_EVERY } else { LOOK_OFTEN };
     let mut look = tokio::time::interval(every);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -108,7 +115,7 @@ async fn orders_flow(
         if gateway.revive().await? {
             continue;
         }
-        let proof = match judge(setting, gateway).await {
+        let mut proof = match judge(setting, gateway).await {
             Ok(proof) => proof,
             Err(_) if gateway.revive_surely().await? => continue,
             Err(fault) => return Err(fault.into()),
@@ -121,8 +128,14 @@ async fn orders_flow(
         ))?;
         let done = proof.created + proof.parked;
         incidents.happen(setting, done, now());
-        let settled =
+        let mut settled =
             taken == args.orders && proof.settled() == args.orders && incidents.are_over();
+        if let Some(market) = &mut market {
+            market.happen(setting, done);
+            let goods = market.compare(setting, &proof);
+            settled = settled && market.is_over() && goods.are_equal();
+            proof.goods = Some(goods);
+        }
         if kills.due(done) {
             gateway.kill_and_restart().await?;
         } else if settled || passed > Duration::from_secs(args.patience_s) {

@@ -3,6 +3,7 @@
 //! The gateway is asked only which orders it has set aside and why; whether that
 //! is true is judged by the books too.
 
+use crate::market::Goods;
 use causeway::{
     delivery::desk::Listed,
     ids::{KeyPrefix, OrderKey, OrderNumber},
@@ -42,6 +43,8 @@ pub(crate) struct Proof {
     pub causes: BTreeMap<String, usize>,
     /// By currency: the sum of the shop's orders and of M3's.
     pub totals: BTreeMap<String, Totals>,
+    /// How the goods compare; none where only orders flow.
+    pub goods: Option<Goods>,
     /// From the first order to the last.
     pub seconds: f64,
     /// Memory of the gateway before the first order.
@@ -117,7 +120,8 @@ impl Proof {
     /// Whether nothing is lost, doubled or unequal.
     pub(crate) fn holds(&self) -> bool {
         let equal = self.totals.values().all(|totals| totals.shop == totals.m3);
-        equal && self.lost == 0 && self.duplicates == 0 && self.unequal == 0
+        let goods = self.goods.as_ref().is_none_or(Goods::are_equal);
+        equal && goods && self.lost == 0 && self.duplicates == 0 && self.unequal == 0
     }
 
     /// Orders about which nothing more will happen by itself.

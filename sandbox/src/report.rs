@@ -80,6 +80,14 @@ fn verdict(proof: &Proof) -> String {
         let _ =
             writeln!(text, "  total {currency}  shop {}  M3 {}  {same}", totals.shop, totals.m3);
     }
+    if let Some(goods) = &proof.goods {
+        let same = if goods.are_equal() { "equal" } else { "UNEQUAL" };
+        let _ = writeln!(
+            text,
+            "  goods in the shop {}, other stock than M3 {}, other price {}  {same}",
+            goods.compared, goods.other_stock, goods.other_price
+        );
+    }
     for violation in &proof.violations {
         let _ = writeln!(text, "  M3 should not have been asked: {violation}");
     }

@@ -1,6 +1,9 @@
 //! Sets the scene: both simulators, and the gateway's folder with its configuration.
 
-use crate::args::Args;
+use crate::{
+    args::{Args, Flows},
+    market::{LIST, WAREHOUSE},
+};
 use causeway_sim::{
     catalogue::Item,
     m3::{self, M3},
@@ -84,7 +87,7 @@ impl Setting {
         let shop = Shop::start(anywhere, shop_options).await?;
         let m3 = M3::start(anywhere, m3_options(args, items)).await?;
         let ports = Ports { webhooks: free_port()?, page: free_port()? };
-        write_gateway_files(&folder, (&shop, &token), &m3, (ports, args.quiescence_s))?;
+        write_gateway_files(&folder, (&shop, &token), &m3, (ports, args))?;
         Ok(Self { shop, m3, folder, ports })
     }
 
@@ -135,7 +138,7 @@ fn write_gateway_files(
     folder: &Folder,
     (shop, token): (&Shop, &str),
     m3: &M3,
-    (ports, quiescence_s): (Ports, u64),
+    (ports, args): (Ports, &Args),
 ) -> io::Result<()> {
     let credentials = folder.path.join("credentials");
     if !credentials.exists() {
@@ -147,7 +150,7 @@ fn write_gateway_files(
     secret(&credentials.join("xcart-token"), token)?;
     secret(&credentials.join("xcart-webhook"), WEBHOOK_SECRET)?;
     secret(&credentials.join("m3.ionapi"), &m3.ionapi())?;
-    fs::write(folder.config(), configuration(folder, &shop.url(), ports, quiescence_s))
+    fs::write(folder.config(), configuration(folder, &shop.url(), ports, args))
 }
 
 fn secret(path: &Path, text: &str) -> io::Result<()> {
@@ -158,7 +161,8 @@ fn secret(path: &Path, text: &str) -> io::Result<()> {
 
 /// The gateway's configuration. Waits are in fast motion; in real life the values
 /// that are left out here are right.
-fn configuration(folder: &Folder, shop_url: &str, ports: Ports, quiescence_s: u64) -> String {
+fn configuration(folder: &Folder, shop_url: &str, ports: Ports, args: &Args) -> String {
+    let (quiescence_s, goods) = (args.quiescence_s, goods(args.flows));
     let state_dir = folder.state().display().to_string();
     let Ports { webhooks, page } = ports;
     let gate = "{ concurrency_max = 32, calls_per_s_max = 2000, calls_per_s_min = 500, burst_max = 2000, wait_ms_max = 60000, \
@@ -210,6 +214,7 @@ token = {{ rest_ms_after_failure = 50, rest_ms_after_refusal = 200 }}
 lanes_max = 48
 confirm_concurrency_max = 16
 
+{goods}
 [order_to_cash]
 shop_prefix = "X1"
 order_type = "WEB"
@@ -222,6 +227,29 @@ retry = {{ first_ms = 100, cap_ms = 2000, attempts = 40 }}
 {CHARGES}
 [order_to_cash.customer]
 template = "WEBTMPL"
+"#
+    )
+}
+
+/// The tables of stock and prices. All is in fast motion here, too.
+fn goods(flows: Flows) -> String {
+    if flows == Flows::Orders {
+        return String::new();
+    }
+    format!(
+        r#"[stock]
+warehouses = ["{WAREHOUSE}"]
+mode = "write"
+poll_s = 1
+overlap_s = 20
+hold_confirmed_s = 2
+
+[prices]
+list = "{LIST}"
+currency = "EUR"
+mode = "write"
+poll_s = 1
+overlap_s = 20
 "#
     )
 }

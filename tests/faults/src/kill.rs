@@ -278,6 +278,7 @@ fn sandbox(
     command.args(["--quiescence-s", "1", "--pace-ms", "100", "--patience-s"]);
     command.arg(if args.control { "15" } else { "120" });
     command.args(["--orders", &args.orders.to_string(), "--seed", &seed.to_string()]);
+    command.args(["--flows", "orders"]);
     command.arg("--gateway").arg(&args.gateway);
     if !points.is_empty() {
         command.args(["--fail", &points.join(",")]);
