@@ -7,6 +7,7 @@ mod bodies;
 mod disk;
 mod fjall_log;
 mod gauge;
+mod goods;
 mod ingest;
 mod machine;
 mod orders;
@@ -35,6 +36,8 @@ struct Bench {
 enum Command {
     /// Measures everything in turns.
     Run(rounds::Plan),
+    /// Stock and prices of a large shop: calls, times, memory.
+    Goods(goods::Plan),
     /// One measurement of one store in this process; prints one JSON object.
     Ingest(Ingest),
     /// Serves webhooks until its input ends; prints its port, then one JSON object.
@@ -109,6 +112,7 @@ fn start() -> Result<(), Fault> {
     runtime.block_on(async {
         match bench.command {
             Command::Run(plan) => rounds::run(&plan).await,
+            Command::Goods(plan) => goods::run(&plan).await,
             Command::Ingest(ingest) => {
                 let Ingest { engine, senders, span_ms, folder, packing } = ingest;
                 let (span, packing) = (Duration::from_millis(span_ms), packing.into());
