@@ -13,12 +13,14 @@ mod destinations;
 mod doctor;
 mod fault;
 pub mod journal;
+pub mod m3;
 pub mod memory;
 mod notify;
 pub mod parked;
 pub mod probe;
 pub mod report;
 pub mod serve;
+pub mod table;
 
 pub use fault::{Fault, explain};
 
@@ -61,6 +63,8 @@ enum Command {
     Look(journal::Look),
     /// Try the channels by which people are told, see what is raised, mute.
     Alert(Alert),
+    /// Say what M3 can be asked, and ask it.
+    M3(m3::Ask),
     /// Print the version.
     Version,
 }
@@ -86,7 +90,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Result<(), Fault> {
     };
     match line.command {
         Command::Gateway(file) => serve::run(config::load(&file.path)?),
-        Command::Check(file) => say(&check::told(&config::load(&file.path)?.config)),
+        Command::Check(file) => {
+            let loaded = config::load(&file.path)?;
+            say(&check::told(&loaded.config, m3::standing(&loaded).as_deref()))
+        }
         Command::Doctor(file) => doctor::run(&config::load(&file.path)?),
         Command::Parked(parked) => parked::run(&parked),
         Command::Backup(backup) => backup::run(&backup),
@@ -94,6 +101,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Result<(), Fault> {
         Command::Journal(journal) => journal::run(&journal),
         Command::Look(look) => journal::look(&look),
         Command::Alert(alert) => alert::run(&alert),
+        Command::M3(ask) => m3::run(&ask),
         Command::Version => say(&format!("causeway {}\n", env!("CARGO_PKG_VERSION"))),
     }
 }
@@ -129,7 +137,7 @@ mod tests {
         let broken = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(broken.path(), "nonsense = 1\n").unwrap();
         let file = broken.path().to_str().unwrap();
-        let table: [(&[&str], u8); 13] = [
+        let table: [(&[&str], u8); 17] = [
             (&["causeway"], 64),
             (&["causeway", "dance"], 64),
             (&["causeway", "gateway", "--colour", "red"], 64),
@@ -140,6 +148,10 @@ mod tests {
             (&["causeway", "parked", "replay", "X117", "--cause", "no-sku"], 64),
             (&["causeway", "parked", "replay", "X117", "--with-old-rules"], 64),
             (&["causeway", "parked", "discard", "--reason", "a test"], 64),
+            (&["causeway", "m3", "call"], 64),
+            (&["causeway", "m3", "call", "OIS100MI/GetHead", "ORNO"], 64),
+            (&["causeway", "m3", "call", "OIS100MI/GetHead", "--json", "--csv"], 64),
+            (&["causeway", "m3", "describe", "OIS100MI/Get/Head"], 64),
             (&["causeway", "gateway", "--config", "/nowhere"], 78),
             (&["causeway", "check", "--config", file], 78),
             (&["causeway", "doctor", "--config", file], 78),
@@ -153,7 +165,7 @@ mod tests {
 
     #[test]
     fn each_command_is_understood() {
-        let table: [&[&str]; 26] = [
+        let table: [&[&str]; 29] = [
             &["alert", "test", "--channel", "ops"],
             &["alert", "list", "--json"],
             &["alert", "mute", "away/m3", "--for", "4h"],
@@ -179,6 +191,9 @@ mod tests {
             &["restore", "causeway.backup"],
             &["restore", "--check", "causeway.backup"],
             &["verify-store", "/s/journal/00000000000000000001"],
+            &["m3", "describe"],
+            &["m3", "--config", "f", "describe", "OIS100MI/GetHead", "--json", "--refresh"],
+            &["m3", "call", "OIS100MI/GetHead", "ORNO=1", "--columns", "ORST,ORSL", "--max", "0"],
             &["version"],
         ];
         for args in table {

@@ -8,6 +8,8 @@
 
 #[path = "gateway/alerts.rs"]
 mod alerts;
+#[path = "gateway/catalogue.rs"]
+mod catalogue;
 #[path = "gateway/changes.rs"]
 mod changes;
 #[path = "gateway/channels.rs"]

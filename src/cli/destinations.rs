@@ -17,6 +17,7 @@ use crate::{
         Class, Failure, Kind, http,
         m3::{
             self, Login, M3,
+            catalogue::{needed, refresh},
             ionapi::IonApi,
             mi::{MiCall, MiRecord},
         },
@@ -64,7 +65,7 @@ pub(super) async fn m3(
     let below = rows.iter().any(|row| matches!(row.finding, Finding::Failed { .. }));
     let calls = match M3::new(settings.clone(), &secret) {
         Err(error) => return failed(Layer::Login, error.to_string()),
-        Ok(_) if below => vec![Layer::Login, Layer::Permission, Layer::Company]
+        Ok(_) if below => vec![Layer::Login, Layer::Permission, Layer::Catalogue, Layer::Company]
             .into_iter()
             .map(|layer| (layer, Finding::Skipped("a layer below failed".to_owned())))
             .collect(),
@@ -156,6 +157,7 @@ async fn ask(m3: &M3, settings: &m3::Settings, rules: Option<&Rules>) -> Vec<(La
     vec![
         (Layer::Login, judged(login)),
         (Layer::Permission, orders),
+        (Layer::Catalogue, catalogue(m3, &names).await),
         (Layer::Company, judged(company)),
     ]
 }
@@ -196,6 +198,21 @@ fn has_transactions(found: &[MiRecord], names: &OrderEntry) -> Finding {
     Finding::failed(format!("OIS100MI lacks {}", missing.join(", ")), advice)
 }
 
+/// Reads what M3 says of the programs we call, and compares every field we send or read.
+async fn catalogue(m3: &M3, names: &OrderEntry) -> Finding {
+    let wanted = needed::programs();
+    let found = match Box::pin(refresh::read(m3, &wanted, &mut |_| {})).await {
+        Ok(found) => found,
+        Err(failure) => return judged(Err(failure)),
+    };
+    let (missing, count) = (needed::missing(&found, names), needed::needed(names).len());
+    if missing.is_empty() {
+        return Finding::Fine(format!("the {count} transactions we call have every field we use"));
+    }
+    let advice = "ask for a user who may call them, or for an M3 that has them; reference: docs/integrators.md";
+    Finding::failed(format!("M3 lacks {}", missing.join(", ")), advice)
+}
+
 fn judged(answer: Result<String, Failure>) -> Finding {
     match answer {
         Ok(seen) => Finding::Fine(seen),
@@ -206,7 +223,8 @@ fn judged(answer: Result<String, Failure>) -> Finding {
     }
 }
 
-const fn advice(class: Class) -> &'static str {
+/// Says what to do about a failure of this class.
+pub(super) const fn advice(class: Class) -> &'static str {
     match class {
         Class::Unauthorized => {
             "the credential is not accepted: make a new one and write it down here"
@@ -345,6 +363,7 @@ mod tests {
             (Layer::Clock, true),
             (Layer::Login, true),
             (Layer::Permission, true),
+            (Layer::Catalogue, true),
             (Layer::Company, true),
         ];
         assert_eq!(told, want);

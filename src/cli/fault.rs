@@ -67,6 +67,15 @@ pub enum Fault {
     /// `journal verify` found something, or a number that is not there was asked for.
     #[error("{0}")]
     Missing(String),
+    /// The command line is understood, but what it asks for cannot work.
+    #[error("{0}")]
+    Misasked(String),
+    /// Another system understood and said no.
+    #[error("{0}")]
+    Refused(String),
+    /// Another system gave no answer.
+    #[error("{0}")]
+    Unanswered(String),
     /// A database is not fit to be opened.
     #[error("the database is not fit")]
     Unfit(#[from] StoreError),
@@ -89,6 +98,9 @@ impl Fault {
             Self::NoBackup(_) | Self::NoRestore(_) => ExitCode::from(74),
             Self::InUse => ExitCode::from(75),
             Self::Missing(_) => ExitCode::from(1),
+            Self::Misasked(_) => ExitCode::from(64),
+            Self::Refused(_) => ExitCode::from(1),
+            Self::Unanswered(_) => ExitCode::from(69),
             Self::Unfit(found) => ExitCode::from(guard::status(found)),
         }
     }
