@@ -9,6 +9,7 @@
 pub mod alert;
 pub mod backup;
 mod check;
+pub mod contract;
 mod destinations;
 mod doctor;
 mod fault;
@@ -65,6 +66,8 @@ enum Command {
     Alert(Alert),
     /// Say what M3 can be asked, and ask it.
     M3(m3::Ask),
+    /// Try which facts about a system hold there.
+    Contract(contract::Contract),
     /// Print the version.
     Version,
 }
@@ -102,6 +105,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Result<(), Fault> {
         Command::Look(look) => journal::look(&look),
         Command::Alert(alert) => alert::run(&alert),
         Command::M3(ask) => m3::run(&ask),
+        Command::Contract(contract) => contract::run(&contract),
         Command::Version => say(&format!("causeway {}\n", env!("CARGO_PKG_VERSION"))),
     }
 }
@@ -137,7 +141,7 @@ mod tests {
         let broken = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(broken.path(), "nonsense = 1\n").unwrap();
         let file = broken.path().to_str().unwrap();
-        let table: [(&[&str], u8); 17] = [
+        let table: [(&[&str], u8); 19] = [
             (&["causeway"], 64),
             (&["causeway", "dance"], 64),
             (&["causeway", "gateway", "--colour", "red"], 64),
@@ -152,6 +156,8 @@ mod tests {
             (&["causeway", "m3", "call", "OIS100MI/GetHead", "ORNO"], 64),
             (&["causeway", "m3", "call", "OIS100MI/GetHead", "--json", "--csv"], 64),
             (&["causeway", "m3", "describe", "OIS100MI/Get/Head"], 64),
+            (&["causeway", "contract", "m3", "--write"], 64),
+            (&["causeway", "contract", "m3", "--confirm", "--customer", "C", "--item", "I"], 64),
             (&["causeway", "gateway", "--config", "/nowhere"], 78),
             (&["causeway", "check", "--config", file], 78),
             (&["causeway", "doctor", "--config", file], 78),
@@ -165,7 +171,7 @@ mod tests {
 
     #[test]
     fn each_command_is_understood() {
-        let table: [&[&str]; 29] = [
+        let table: [&[&str]; 31] = [
             &["alert", "test", "--channel", "ops"],
             &["alert", "list", "--json"],
             &["alert", "mute", "away/m3", "--for", "4h"],
@@ -194,6 +200,8 @@ mod tests {
             &["m3", "describe"],
             &["m3", "--config", "f", "describe", "OIS100MI/GetHead", "--json", "--refresh"],
             &["m3", "call", "OIS100MI/GetHead", "ORNO=1", "--columns", "ORST,ORSL", "--max", "0"],
+            &["contract", "m3", "--json", "--bulk-max", "500"],
+            &["contract", "m3", "--write", "--confirm", "--customer", "C", "--item", "I"],
             &["version"],
         ];
         for args in table {

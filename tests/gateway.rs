@@ -14,6 +14,8 @@ mod catalogue;
 mod changes;
 #[path = "gateway/channels.rs"]
 mod channels;
+#[path = "gateway/contract.rs"]
+mod contract;
 #[path = "gateway/customers.rs"]
 mod customers;
 #[path = "gateway/dialects.rs"]

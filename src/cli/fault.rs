@@ -46,6 +46,9 @@ pub enum Fault {
     /// `doctor` found something.
     #[error("{0} of the checks failed; the table says what to do")]
     Unwell(usize),
+    /// `contract` found something.
+    #[error("{0} facts that the gateway relies on differ; the table says which")]
+    Differs(usize),
     /// Nobody is there to read the answer.
     #[error("the answer cannot be written")]
     Unsaid(#[source] io::Error),
@@ -91,6 +94,7 @@ impl Fault {
             Self::NoStart { .. } => ExitCode::from(70),
             Self::GaveUp(_) => ExitCode::from(70),
             Self::StillRunning(_) => ExitCode::from(70),
+            Self::Differs(_) => ExitCode::from(1),
             Self::Unwell(_) => ExitCode::from(1),
             Self::Unsaid(_) => ExitCode::from(74),
             Self::Control(_) => ExitCode::from(69),

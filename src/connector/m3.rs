@@ -14,6 +14,7 @@ mod mi_v2;
 pub mod order;
 mod send;
 pub mod token;
+pub mod watch;
 mod wire;
 
 use self::{

@@ -1,0 +1,136 @@
+//! `causeway contract`: which facts of our notes on a system hold on the one that is configured.
+//!
+//! Guarantees: reads only, unless writes are allowed; the table names what was not taken away again.
+
+use super::{ConfigFile, Fault, m3::failed, say, table::aligned};
+use crate::{
+    config,
+    connector::{Kind, m3::M3},
+    contract::{Book, Depth, m3},
+};
+use clap::{Args, Subcommand};
+use serde_json::json;
+use std::io::{self, Write as _};
+use tokio::runtime;
+
+/// Try which facts hold there.
+#[derive(Debug, Args)]
+pub struct Contract {
+    /// Where the systems are found.
+    #[command(flatten)]
+    pub config: ConfigFile,
+    /// Which system.
+    #[command(subcommand)]
+    pub system: System,
+}
+
+/// Which system is tried.
+#[derive(Debug, Subcommand)]
+pub enum System {
+    /// M3; use a test company.
+    M3(OnM3),
+}
+
+/// What the trials on M3 may do and need.
+#[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+pub struct OnM3 {
+    /// A customer that orders may be entered for.
+    #[arg(long, value_name = "CUNO")]
+    pub customer: Option<String>,
+    /// An item that may be ordered.
+    #[arg(long, value_name = "ITNO")]
+    pub item: Option<String>,
+    /// An order that was delivered.
+    #[arg(long, value_name = "ORNO")]
+    pub order: Option<String>,
+    /// Transactions tried in one bulk call, at most.
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub bulk_max: u16,
+    /// Enter temporary orders and delete them again.
+    #[arg(long, requires = "customer", requires = "item")]
+    pub write: bool,
+    /// Confirm one as well, which makes a real order, and delete it.
+    #[arg(long, requires = "write")]
+    pub confirm: bool,
+    /// As JSON, one object a line.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Tries all, and prints what came of it; a fault when something differs that is relied on.
+pub fn run(contract: &Contract) -> Result<(), Fault> {
+    let loaded = config::load(&contract.config.path)?;
+    let no_start = |source| Fault::NoStart { part: "the connection", source };
+    let runtime = runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| no_start(Box::new(error)))?;
+    let System::M3(asked) = &contract.system;
+    let Some(settings) = &loaded.config.m3 else {
+        return Err(Fault::Misasked("there is no [m3] in the configuration".to_owned()));
+    };
+    let secret = loaded.credentials.get(settings.login.credential());
+    let secret = secret.map_err(|error| no_start(Box::new(error)))?;
+    let m3 = M3::new(settings.clone(), &secret).map_err(|error| no_start(Box::new(error)))?;
+    let given = given(asked);
+    let mut told = aside;
+    let trial = m3::Trial::new(&m3, &given, loaded.config.order_to_cash.as_ref(), &mut told);
+    let book = runtime.block_on(Box::pin(trial.run()));
+    let book = book.map_err(|failure| failed(&failure, Kind::Read))?;
+    say(&if asked.json { as_json(&book) } else { as_text(&book) })?;
+    match book.broken() {
+        0 => Ok(()),
+        broken => Err(Fault::Differs(broken)),
+    }
+}
+
+fn given(asked: &OnM3) -> m3::Given {
+    let depth = match (asked.write, asked.confirm) {
+        (true, true) => Depth::Confirm,
+        (true, false) => Depth::Write,
+        (false, _) => Depth::Read,
+    };
+    let OnM3 { customer, item, order, bulk_max, .. } = asked;
+    m3::Given {
+        depth,
+        customer: customer.clone(),
+        item: item.clone(),
+        order: order.clone(),
+        bulk_max: usize::from(*bulk_max),
+    }
+}
+
+fn as_text(book: &Book) -> String {
+    let rows = book.rows().iter().map(|(fact, verdict)| {
+        let cells = [verdict.word(), fact.name, fact.text, fact.section, verdict.seen()];
+        cells.map(str::to_owned).to_vec()
+    });
+    let rows: Vec<_> = rows.collect();
+    let table = aligned(&["result", "name", "fact", "section", "seen"], &rows);
+    let broken = book.broken();
+    let sum = match broken {
+        0 => "nothing that the gateway relies on differs".to_owned(),
+        1 => "1 fact that the gateway relies on differs".to_owned(),
+        many => format!("{many} facts that the gateway relies on differ"),
+    };
+    format!("{table}{} facts; {sum}\n", book.rows().len())
+}
+
+fn as_json(book: &Book) -> String {
+    let line = |(fact, verdict): &(crate::contract::Fact, crate::contract::Verdict)| {
+        let value = json!({
+            "name": fact.name,
+            "fact": fact.text,
+            "section": fact.section,
+            "weight": fact.weight.to_string(),
+            "result": verdict.word().to_lowercase(),
+            "seen": verdict.seen(),
+        });
+        format!("{value}\n")
+    };
+    book.rows().iter().map(line).collect()
+}
+
+fn aside(text: &str) {
+    // Who closed stderr does not want to know.
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
