@@ -18,10 +18,12 @@ pub mod m3;
 pub mod memory;
 mod notify;
 pub mod parked;
+pub mod pretty;
 pub mod probe;
 pub mod report;
 pub mod serve;
 pub mod table;
+pub mod xcart;
 
 pub use fault::{Fault, explain};
 
@@ -68,6 +70,8 @@ enum Command {
     M3(m3::Ask),
     /// Try which facts about a system hold there.
     Contract(contract::Contract),
+    /// Look at the shop's API.
+    Xcart(xcart::Ask),
     /// Print the version.
     Version,
 }
@@ -106,6 +110,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Result<(), Fault> {
         Command::Alert(alert) => alert::run(&alert),
         Command::M3(ask) => m3::run(&ask),
         Command::Contract(contract) => contract::run(&contract),
+        Command::Xcart(ask) => xcart::run(&ask),
         Command::Version => say(&format!("causeway {}\n", env!("CARGO_PKG_VERSION"))),
     }
 }
@@ -171,7 +176,7 @@ mod tests {
 
     #[test]
     fn each_command_is_understood() {
-        let table: [&[&str]; 31] = [
+        let table: [&[&str]; 32] = [
             &["alert", "test", "--channel", "ops"],
             &["alert", "list", "--json"],
             &["alert", "mute", "away/m3", "--for", "4h"],
@@ -202,6 +207,7 @@ mod tests {
             &["m3", "call", "OIS100MI/GetHead", "ORNO=1", "--columns", "ORST,ORSL", "--max", "0"],
             &["contract", "m3", "--json", "--bulk-max", "500"],
             &["contract", "m3", "--write", "--confirm", "--customer", "C", "--item", "I"],
+            &["xcart", "get", "/orders/5"],
             &["version"],
         ];
         for args in table {

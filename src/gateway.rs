@@ -130,6 +130,7 @@ pub async fn start(frame: &Frame) -> Result<Foundation, GatewayError> {
         let m3 = M3::new(m3.clone(), &credentials.get(m3.login.credential())?)?;
         shop.count_calls(&metrics.calls);
         m3.count_calls(&metrics.calls);
+        greet(supervisor, shop.clone());
         gates = vec![Gated::Shop(shop.clone()), Gated::M3(m3.clone())];
         let stores = (journal.clone(), state.clone());
         poll(config, frame, (shop.clone(), &stores), rules);
@@ -144,6 +145,17 @@ pub async fn start(frame: &Frame) -> Result<Foundation, GatewayError> {
     let draw = drawing(journal, gates, alerts, picture.clone());
     show(supervisor, draw, tally.subscribe());
     Ok(Foundation { _journal: journal_committer, _state: state_committer })
+}
+
+/// Says in the log which API the shop speaks, as soon as it answers.
+fn greet(supervisor: &Supervisor, shop: Shop) {
+    supervisor.run_once("dialect", move |stop| async move {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => {}
+            () = shop.greet() => {}
+        }
+    });
 }
 
 /// Opens the journal; a full volume gets the room back that is held for that.

@@ -21,7 +21,11 @@ use crate::{
             ionapi::IonApi,
             mi::{MiCall, MiRecord},
         },
-        xcart::{self, rest::Shop},
+        xcart::{
+            self,
+            docs::{Dialect, Probe},
+            rest::Shop,
+        },
     },
     flow::rules::{OrderEntry, Rules},
 };
@@ -97,13 +101,26 @@ pub(super) async fn xcart(settings: &xcart::Settings, credentials: &Credentials)
     let finding = if rows.iter().any(|row| matches!(row.finding, Finding::Failed { .. })) {
         Finding::Skipped("a layer below failed".to_owned())
     } else {
-        judged(shop.probe().await.map(|probe| {
-            let abilities = probe.abilities.len();
-            format!("{}, {:?}, {abilities} abilities", probe.title, probe.dialect)
-        }))
+        match shop.probe().await {
+            Ok(probe) => spoken(&probe),
+            Err(failure) => judged(Err(failure)),
+        }
     };
     rows.push(named(Layer::Login, finding));
     rows
+}
+
+/// Says what the shop speaks and can do.
+fn spoken(probe: &Probe) -> Finding {
+    let (dialect, title) = (probe.dialect.name(), &probe.title);
+    if probe.dialect == Dialect::Legacy {
+        let advice = "this program speaks the API of 5.5 and newer: the shop must be updated";
+        return Finding::failed(format!("the shop has the API of {dialect}"), advice);
+    }
+    let abilities: Vec<&str> = probe.abilities.iter().map(|ability| ability.name()).collect();
+    let abilities =
+        if abilities.is_empty() { "nothing beside it".to_owned() } else { abilities.join(", ") };
+    Finding::Fine(format!("{dialect} ({title}): {abilities}"))
 }
 
 /// Tries the way to a mail server; what lies above it only the server's own protocol tells.
