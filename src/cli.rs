@@ -176,7 +176,7 @@ mod tests {
 
     #[test]
     fn each_command_is_understood() {
-        let table: [&[&str]; 32] = [
+        let table: [&[&str]; 33] = [
             &["alert", "test", "--channel", "ops"],
             &["alert", "list", "--json"],
             &["alert", "mute", "away/m3", "--for", "4h"],
@@ -208,6 +208,7 @@ mod tests {
             &["contract", "m3", "--json", "--bulk-max", "500"],
             &["contract", "m3", "--write", "--confirm", "--customer", "C", "--item", "I"],
             &["xcart", "get", "/orders/5"],
+            &["contract", "xcart", "--write", "--product", "5", "--order", "7"],
             &["version"],
         ];
         for args in table {

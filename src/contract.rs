@@ -4,6 +4,7 @@
 //! that the gateway relies on must hold; the others are questions whose answer somebody needs. Pure.
 
 pub mod m3;
+pub mod xcart;
 
 use std::fmt;
 

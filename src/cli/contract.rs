@@ -4,14 +4,17 @@
 
 use super::{ConfigFile, Fault, m3::failed, say, table::aligned};
 use crate::{
-    config,
+    config::{self, Loaded},
     connector::{Kind, m3::M3},
-    contract::{Book, Depth, m3},
+    contract::{Book, Depth, Fact, Verdict, m3, xcart},
 };
 use clap::{Args, Subcommand};
 use serde_json::json;
-use std::io::{self, Write as _};
-use tokio::runtime;
+use std::{
+    error::Error,
+    io::{self, Write as _},
+};
+use tokio::runtime::{self, Runtime};
 
 /// Try which facts hold there.
 #[derive(Debug, Args)]
@@ -29,6 +32,8 @@ pub struct Contract {
 pub enum System {
     /// M3; use a test company.
     M3(OnM3),
+    /// The shop; use a staging shop.
+    Xcart(OnShop),
 }
 
 /// What the trials on M3 may do and need.
@@ -58,29 +63,65 @@ pub struct OnM3 {
     pub json: bool,
 }
 
+/// What the trials on the shop may do and need.
+#[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+pub struct OnShop {
+    /// Internal id of an order whose status may be set to what it is.
+    #[arg(long, value_name = "ID")]
+    pub order: Option<u64>,
+    /// Internal id of a product whose amount may be set to what it is.
+    #[arg(long, value_name = "ID")]
+    pub product: Option<u64>,
+    /// Set both to what they are.
+    #[arg(long)]
+    pub write: bool,
+    /// As JSON, one object a line.
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// Tries all, and prints what came of it; a fault when something differs that is relied on.
 pub fn run(contract: &Contract) -> Result<(), Fault> {
     let loaded = config::load(&contract.config.path)?;
-    let no_start = |source| Fault::NoStart { part: "the connection", source };
     let runtime = runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| no_start(Box::new(error)))?;
-    let System::M3(asked) = &contract.system;
-    let Some(settings) = &loaded.config.m3 else {
-        return Err(Fault::Misasked("there is no [m3] in the configuration".to_owned()));
+    let runtime = runtime.map_err(no_start)?;
+    let (book, json) = match &contract.system {
+        System::M3(asked) => (on_m3(&runtime, &loaded, asked)?, asked.json),
+        System::Xcart(asked) => (on_shop(&runtime, &loaded, asked)?, asked.json),
     };
-    let secret = loaded.credentials.get(settings.login.credential());
-    let secret = secret.map_err(|error| no_start(Box::new(error)))?;
-    let m3 = M3::new(settings.clone(), &secret).map_err(|error| no_start(Box::new(error)))?;
-    let given = given(asked);
-    let mut told = aside;
-    let trial = m3::Trial::new(&m3, &given, loaded.config.order_to_cash.as_ref(), &mut told);
-    let book = runtime.block_on(Box::pin(trial.run()));
-    let book = book.map_err(|failure| failed(&failure, Kind::Read))?;
-    say(&if asked.json { as_json(&book) } else { as_text(&book) })?;
+    say(&if json { as_json(&book) } else { as_text(&book) })?;
     match book.broken() {
         0 => Ok(()),
         broken => Err(Fault::Differs(broken)),
     }
+}
+
+fn no_start(error: impl Error + Send + Sync + 'static) -> Fault {
+    Fault::NoStart { part: "the connection", source: Box::new(error) }
+}
+
+fn on_m3(runtime: &Runtime, loaded: &Loaded, asked: &OnM3) -> Result<Book, Fault> {
+    let Some(settings) = &loaded.config.m3 else {
+        return Err(Fault::Misasked("there is no [m3] in the configuration".to_owned()));
+    };
+    let secret = loaded.credentials.get(settings.login.credential()).map_err(no_start)?;
+    let m3 = M3::new(settings.clone(), &secret).map_err(no_start)?;
+    let given = given(asked);
+    let mut told = aside;
+    let trial = m3::Trial::new(&m3, &given, loaded.config.order_to_cash.as_ref(), &mut told);
+    let book = runtime.block_on(Box::pin(trial.run()));
+    book.map_err(|failure| failed(&failure, Kind::Read))
+}
+
+fn on_shop(runtime: &Runtime, loaded: &Loaded, asked: &OnShop) -> Result<Book, Fault> {
+    let OnShop { order, product, write, json: _ } = *asked;
+    let depth = if write { Depth::Write } else { Depth::Read };
+    let given = xcart::Given { depth, order, product };
+    let shop = super::xcart::shop(loaded)?;
+    let stranger = super::xcart::stranger(loaded)?;
+    let book = runtime.block_on(Box::pin(xcart::Trial::new(&shop, &stranger, &given).run()));
+    book.map_err(|failure| failed(&failure, Kind::Read))
 }
 
 fn given(asked: &OnM3) -> m3::Given {
@@ -116,7 +157,7 @@ fn as_text(book: &Book) -> String {
 }
 
 fn as_json(book: &Book) -> String {
-    let line = |(fact, verdict): &(crate::contract::Fact, crate::contract::Verdict)| {
+    let line = |(fact, verdict): &(Fact, Verdict)| {
         let value = json!({
             "name": fact.name,
             "fact": fact.text,

@@ -7,6 +7,7 @@ use crate::{
 use causeway_sim::{
     m3::{Language, OrderEntryNames, Switches, Trouble},
     weather::Fault,
+    xcart::Quirks,
 };
 use std::collections::BTreeMap;
 
@@ -200,5 +201,55 @@ async fn a_429_on_the_way_is_waited_out_and_shown_with_its_headers() {
     assert_eq!(said.status, 0, "{}\n{}", said.out, said.err);
     let quota = facts(&said)["quota"].clone();
     assert_eq!(quota, ("holds".to_owned(), "1 answers of 429; retry-after: 1".to_owned()));
+    scene.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_facts_about_the_shop_hold_on_every_kind_of_simulated_shop() {
+    let odd = Quirks { module_fields: true, tracking_extension: true, ..Quirks::calm() };
+    let broken = Quirks { broken_order_permille: 30, ..Quirks::calm() };
+    // With the facts that such a shop answers in another way.
+    let table: [(Quirks, &[&str]); 4] = [
+        (Quirks::calm(), &["tracking"]),
+        (odd, &[]),
+        (broken, &["tracking"]),
+        (Quirks::old(), &["tracking", "change-filter", "change-filter-works", "by-number"]),
+    ];
+    for (quirks, but) in table {
+        let mut plot = Plot::calm().silent();
+        plot.shop.quirks = quirks.clone();
+        let scene = Box::pin(plot.set()).await;
+        let numbers = scene.shop.place_orders(120);
+        let id = scene.shop.booked(numbers.last().unwrap()).unwrap().id.to_string();
+        let first = causeway(&scene, &["xcart", "get", "/products?itemsPerPage=1"]).await;
+        let first: serde_json::Value = serde_json::from_str(&first.out).unwrap();
+        let product = first.pointer("/0/id").unwrap().to_string();
+        let head = ["contract", "xcart", "--json", "--write", "--order", &id];
+        let asked = [&head[..], &["--product", &product]].concat();
+        let said = causeway(&scene, &asked).await;
+        none_differ(&said, &format!("{quirks:?}"), but);
+        let facts = facts(&said);
+        for name in but {
+            assert_eq!(facts[*name].0, "differs", "{name}: {quirks:?}");
+        }
+        let untried = |(_, (result, _)): &(&String, &(String, String))| result == "not tried";
+        let mut untried: Vec<_> = facts.iter().filter(untried).collect();
+        // An order that breaks its page breaks the one of 200, too.
+        untried.retain(|(name, _)| *name != "page-size" || quirks.broken_order_permille == 0);
+        assert!(untried.is_empty(), "{untried:?}");
+        scene.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_leave_to_write_the_shop_is_only_read_and_an_empty_one_is_no_fault() {
+    let scene = Box::pin(Plot::calm().silent().set()).await;
+    let said = causeway(&scene, &["contract", "xcart"]).await;
+    assert_eq!(said.status, 0, "{}\n{}", said.out, said.err);
+    assert!(said.out.contains("nothing that the gateway relies on differs"), "{}", said.out);
+    assert!(said.out.contains("writes are tried with --write"), "{}", said.out);
+    scene.shop.redeploy(true);
+    let away = causeway(&scene, &["contract", "xcart"]).await;
+    assert_eq!(away.status, 69, "{away:?}");
     scene.close().await;
 }
