@@ -9,17 +9,22 @@
 pub mod alert;
 pub mod backup;
 mod check;
+pub mod contract;
 mod destinations;
 mod doctor;
 mod fault;
 pub mod goods;
 pub mod journal;
+pub mod m3;
 pub mod memory;
 mod notify;
 pub mod parked;
+pub mod pretty;
 pub mod probe;
 pub mod report;
 pub mod serve;
+pub mod table;
+pub mod xcart;
 
 pub use fault::{Fault, explain};
 
@@ -64,6 +69,12 @@ enum Command {
     Alert(Alert),
     /// See how the shop's stock and prices follow M3, and which goods differ.
     Goods(goods::Goods),
+    /// Say what M3 can be asked, and ask it.
+    M3(m3::Ask),
+    /// Try which facts about a system hold there.
+    Contract(contract::Contract),
+    /// Look at the shop's API.
+    Xcart(xcart::Ask),
     /// Print the version.
     Version,
 }
@@ -89,7 +100,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Result<(), Fault> {
     };
     match line.command {
         Command::Gateway(file) => serve::run(config::load(&file.path)?),
-        Command::Check(file) => say(&check::told(&config::load(&file.path)?.config)),
+        Command::Check(file) => {
+            let loaded = config::load(&file.path)?;
+            say(&check::told(&loaded.config, m3::standing(&loaded).as_deref()))
+        }
         Command::Doctor(file) => doctor::run(&config::load(&file.path)?),
         Command::Parked(parked) => parked::run(&parked),
         Command::Backup(backup) => backup::run(&backup),
@@ -98,6 +112,9 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Result<(), Fault> {
         Command::Look(look) => journal::look(&look),
         Command::Alert(alert) => alert::run(&alert),
         Command::Goods(goods) => goods::run(&goods),
+        Command::M3(ask) => m3::run(&ask),
+        Command::Contract(contract) => contract::run(&contract),
+        Command::Xcart(ask) => xcart::run(&ask),
         Command::Version => say(&format!("causeway {}\n", env!("CARGO_PKG_VERSION"))),
     }
 }
@@ -133,7 +150,7 @@ mod tests {
         let broken = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(broken.path(), "nonsense = 1\n").unwrap();
         let file = broken.path().to_str().unwrap();
-        let table: [(&[&str], u8); 13] = [
+        let table: [(&[&str], u8); 19] = [
             (&["causeway"], 64),
             (&["causeway", "dance"], 64),
             (&["causeway", "gateway", "--colour", "red"], 64),
@@ -144,6 +161,12 @@ mod tests {
             (&["causeway", "parked", "replay", "X117", "--cause", "no-sku"], 64),
             (&["causeway", "parked", "replay", "X117", "--with-old-rules"], 64),
             (&["causeway", "parked", "discard", "--reason", "a test"], 64),
+            (&["causeway", "m3", "call"], 64),
+            (&["causeway", "m3", "call", "OIS100MI/GetHead", "ORNO"], 64),
+            (&["causeway", "m3", "call", "OIS100MI/GetHead", "--json", "--csv"], 64),
+            (&["causeway", "m3", "describe", "OIS100MI/Get/Head"], 64),
+            (&["causeway", "contract", "m3", "--write"], 64),
+            (&["causeway", "contract", "m3", "--confirm", "--customer", "C", "--item", "I"], 64),
             (&["causeway", "gateway", "--config", "/nowhere"], 78),
             (&["causeway", "check", "--config", file], 78),
             (&["causeway", "doctor", "--config", file], 78),
@@ -157,7 +180,7 @@ mod tests {
 
     #[test]
     fn each_command_is_understood() {
-        let table: [&[&str]; 26] = [
+        let table: [&[&str]; 33] = [
             &["alert", "test", "--channel", "ops"],
             &["alert", "list", "--json"],
             &["alert", "mute", "away/m3", "--for", "4h"],
@@ -183,6 +206,13 @@ mod tests {
             &["restore", "causeway.backup"],
             &["restore", "--check", "causeway.backup"],
             &["verify-store", "/s/journal/00000000000000000001"],
+            &["m3", "describe"],
+            &["m3", "--config", "f", "describe", "OIS100MI/GetHead", "--json", "--refresh"],
+            &["m3", "call", "OIS100MI/GetHead", "ORNO=1", "--columns", "ORST,ORSL", "--max", "0"],
+            &["contract", "m3", "--json", "--bulk-max", "500"],
+            &["contract", "m3", "--write", "--confirm", "--customer", "C", "--item", "I"],
+            &["xcart", "get", "/orders/5"],
+            &["contract", "xcart", "--write", "--product", "5", "--order", "7"],
             &["version"],
         ];
         for args in table {

@@ -10,6 +10,7 @@ pub mod http;
 pub mod limiter;
 mod loose;
 pub mod m3;
+mod quota;
 #[cfg(test)]
 pub(crate) mod stub;
 pub mod xcart;

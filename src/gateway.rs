@@ -133,6 +133,7 @@ pub async fn start(frame: &Frame) -> Result<Foundation, GatewayError> {
         let m3 = M3::new(m3.clone(), &credentials.get(m3.login.credential())?)?;
         shop.count_calls(&metrics.calls);
         m3.count_calls(&metrics.calls);
+        greet(supervisor, shop.clone());
         gates = vec![Gated::Shop(shop.clone()), Gated::M3(m3.clone())];
         if let Some(goods) = &goods {
             catalogue::start(frame, &state, (&shop, &m3), goods);
@@ -152,6 +153,17 @@ pub async fn start(frame: &Frame) -> Result<Foundation, GatewayError> {
     let draw = drawing(journal, (gates, goods), alerts, picture.clone());
     show(supervisor, draw, tally.subscribe());
     Ok(Foundation { _journal: journal_committer, _state: state_committer })
+}
+
+/// Says in the log which API the shop speaks, as soon as it answers.
+fn greet(supervisor: &Supervisor, shop: Shop) {
+    supervisor.run_once("dialect", move |stop| async move {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => {}
+            () = shop.greet() => {}
+        }
+    });
 }
 
 /// Opens the journal; a full volume gets the room back that is held for that.

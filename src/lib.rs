@@ -31,6 +31,7 @@ pub mod alert;
 
 pub mod cli;
 pub mod config;
+pub mod contract;
 pub mod control;
 pub mod gateway;
 pub mod log;

@@ -11,7 +11,7 @@ use causeway::{
         Class, Failure, Fate, Kind,
         m3::{M3, mi::MiCall},
         xcart::{
-            docs::Ability,
+            docs::{Ability, Dialect},
             rest::{Filter, OrdersQuery, Shop, Sort, TrackingWritten},
             wire::OrderOnPage,
         },
@@ -271,6 +271,8 @@ async fn the_shop_takes_what_it_offers_and_says_what_it_does_not() {
         let probe = shop.probe().await.unwrap();
         assert_eq!(probe.can(Ability::TakeTracking), tracking == TrackingWritten::Written);
         assert_eq!(probe.can(Ability::FilterByChange), modern);
+        let dialect = if modern { Dialect::XCart551 } else { Dialect::XCart550 };
+        assert_eq!(probe.dialect, dialect);
         let book = sim.books().remove(0);
         shop.set_shipping_status(book.id, "S").await.unwrap();
         assert_eq!(shop.add_tracking(book.id, "00340").await, Ok(tracking));

@@ -8,10 +8,14 @@
 
 #[path = "gateway/alerts.rs"]
 mod alerts;
+#[path = "gateway/catalogue.rs"]
+mod catalogue;
 #[path = "gateway/changes.rs"]
 mod changes;
 #[path = "gateway/channels.rs"]
 mod channels;
+#[path = "gateway/contract.rs"]
+mod contract;
 #[path = "gateway/customers.rs"]
 mod customers;
 #[path = "gateway/dialects.rs"]

@@ -6,8 +6,9 @@ use crate::{
     intake::{signature::Scheme, tls},
 };
 
-/// Returns one line for each part that would run, and for each that would not.
-pub(super) fn told(config: &Config) -> String {
+/// Returns one line for each part that would run, and for each that would not; `catalogue` is what
+/// is known of M3's programs.
+pub(super) fn told(config: &Config, catalogue: Option<&str>) -> String {
     let mut lines = vec![format!("state       {}", config.state_dir.display())];
     match &config.intake {
         None => lines.push("intake      off: the gateway only polls".to_owned()),
@@ -37,6 +38,7 @@ pub(super) fn told(config: &Config) -> String {
         Some(m3) => {
             let (company, division) = (m3.company, &m3.division);
             lines.push(format!("m3          company {company}, division {division:?}"));
+            lines.extend(catalogue.map(|told| format!("  catalogue {told}")));
         }
     }
     match &config.order_to_cash {
@@ -93,7 +95,7 @@ mod tests {
     #[test]
     fn every_part_is_told_on_or_off() {
         let bare: Config = toml::from_str("state_dir = \"/s\"").unwrap();
-        let got = told(&bare);
+        let got = told(&bare, None);
         assert!(got.contains("alerts      off"), "{got}");
         assert!(got.contains("intake      off") && got.contains("metrics     off"), "{got}");
         let full: Config = toml::from_str(
@@ -123,7 +125,7 @@ mod tests {
             "#,
         )
         .unwrap();
-        let got = told(&full);
+        let got = told(&full, None);
         let parts = [
             "https://0.0.0.0:8443",
             "shop at /hooks/shop, NOT SIGNED",

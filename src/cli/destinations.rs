@@ -17,10 +17,15 @@ use crate::{
         Class, Failure, Kind, http,
         m3::{
             self, Login, M3,
+            catalogue::{needed, refresh},
             ionapi::IonApi,
             mi::{MiCall, MiRecord},
         },
-        xcart::{self, rest::Shop},
+        xcart::{
+            self,
+            docs::{Dialect, Probe},
+            rest::Shop,
+        },
     },
     flow::rules::{OrderEntry, Rules},
 };
@@ -64,7 +69,7 @@ pub(super) async fn m3(
     let below = rows.iter().any(|row| matches!(row.finding, Finding::Failed { .. }));
     let calls = match M3::new(settings.clone(), &secret) {
         Err(error) => return failed(Layer::Login, error.to_string()),
-        Ok(_) if below => vec![Layer::Login, Layer::Permission, Layer::Company]
+        Ok(_) if below => vec![Layer::Login, Layer::Permission, Layer::Catalogue, Layer::Company]
             .into_iter()
             .map(|layer| (layer, Finding::Skipped("a layer below failed".to_owned())))
             .collect(),
@@ -96,13 +101,26 @@ pub(super) async fn xcart(settings: &xcart::Settings, credentials: &Credentials)
     let finding = if rows.iter().any(|row| matches!(row.finding, Finding::Failed { .. })) {
         Finding::Skipped("a layer below failed".to_owned())
     } else {
-        judged(shop.probe().await.map(|probe| {
-            let abilities = probe.abilities.len();
-            format!("{}, {:?}, {abilities} abilities", probe.title, probe.dialect)
-        }))
+        match shop.probe().await {
+            Ok(probe) => spoken(&probe),
+            Err(failure) => judged(Err(failure)),
+        }
     };
     rows.push(named(Layer::Login, finding));
     rows
+}
+
+/// Says what the shop speaks and can do.
+fn spoken(probe: &Probe) -> Finding {
+    let (dialect, title) = (probe.dialect.name(), &probe.title);
+    if probe.dialect == Dialect::Legacy {
+        let advice = "this program speaks the API of 5.5 and newer: the shop must be updated";
+        return Finding::failed(format!("the shop has the API of {dialect}"), advice);
+    }
+    let abilities: Vec<&str> = probe.abilities.iter().map(|ability| ability.name()).collect();
+    let abilities =
+        if abilities.is_empty() { "nothing beside it".to_owned() } else { abilities.join(", ") };
+    Finding::Fine(format!("{dialect} ({title}): {abilities}"))
 }
 
 /// Tries the way to a mail server; what lies above it only the server's own protocol tells.
@@ -156,6 +174,7 @@ async fn ask(m3: &M3, settings: &m3::Settings, rules: Option<&Rules>) -> Vec<(La
     vec![
         (Layer::Login, judged(login)),
         (Layer::Permission, orders),
+        (Layer::Catalogue, catalogue(m3, &names).await),
         (Layer::Company, judged(company)),
     ]
 }
@@ -196,6 +215,21 @@ fn has_transactions(found: &[MiRecord], names: &OrderEntry) -> Finding {
     Finding::failed(format!("OIS100MI lacks {}", missing.join(", ")), advice)
 }
 
+/// Reads what M3 says of the programs we call, and compares every field we send or read.
+async fn catalogue(m3: &M3, names: &OrderEntry) -> Finding {
+    let wanted = needed::programs();
+    let found = match Box::pin(refresh::read(m3, &wanted, &mut |_| {})).await {
+        Ok(found) => found,
+        Err(failure) => return judged(Err(failure)),
+    };
+    let (missing, count) = (needed::missing(&found, names), needed::needed(names).len());
+    if missing.is_empty() {
+        return Finding::Fine(format!("the {count} transactions we call have every field we use"));
+    }
+    let advice = "ask for a user who may call them, or for an M3 that has them; reference: docs/integrators.md";
+    Finding::failed(format!("M3 lacks {}", missing.join(", ")), advice)
+}
+
 fn judged(answer: Result<String, Failure>) -> Finding {
     match answer {
         Ok(seen) => Finding::Fine(seen),
@@ -206,7 +240,8 @@ fn judged(answer: Result<String, Failure>) -> Finding {
     }
 }
 
-const fn advice(class: Class) -> &'static str {
+/// Says what to do about a failure of this class.
+pub(super) const fn advice(class: Class) -> &'static str {
     match class {
         Class::Unauthorized => {
             "the credential is not accepted: make a new one and write it down here"
@@ -345,6 +380,7 @@ mod tests {
             (Layer::Clock, true),
             (Layer::Login, true),
             (Layer::Permission, true),
+            (Layer::Catalogue, true),
             (Layer::Company, true),
         ];
         assert_eq!(told, want);

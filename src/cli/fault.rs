@@ -46,6 +46,9 @@ pub enum Fault {
     /// `doctor` found something.
     #[error("{0} of the checks failed; the table says what to do")]
     Unwell(usize),
+    /// `contract` found something.
+    #[error("{0} facts that the gateway relies on differ; the table says which")]
+    Differs(usize),
     /// Nobody is there to read the answer.
     #[error("the answer cannot be written")]
     Unsaid(#[source] io::Error),
@@ -67,6 +70,15 @@ pub enum Fault {
     /// `journal verify` found something, or a number that is not there was asked for.
     #[error("{0}")]
     Missing(String),
+    /// The command line is understood, but what it asks for cannot work.
+    #[error("{0}")]
+    Misasked(String),
+    /// Another system understood and said no.
+    #[error("{0}")]
+    Refused(String),
+    /// Another system gave no answer.
+    #[error("{0}")]
+    Unanswered(String),
     /// A database is not fit to be opened.
     #[error("the database is not fit")]
     Unfit(#[from] StoreError),
@@ -82,6 +94,7 @@ impl Fault {
             Self::NoStart { .. } => ExitCode::from(70),
             Self::GaveUp(_) => ExitCode::from(70),
             Self::StillRunning(_) => ExitCode::from(70),
+            Self::Differs(_) => ExitCode::from(1),
             Self::Unwell(_) => ExitCode::from(1),
             Self::Unsaid(_) => ExitCode::from(74),
             Self::Control(_) => ExitCode::from(69),
@@ -89,6 +102,9 @@ impl Fault {
             Self::NoBackup(_) | Self::NoRestore(_) => ExitCode::from(74),
             Self::InUse => ExitCode::from(75),
             Self::Missing(_) => ExitCode::from(1),
+            Self::Misasked(_) => ExitCode::from(64),
+            Self::Refused(_) => ExitCode::from(1),
+            Self::Unanswered(_) => ExitCode::from(69),
             Self::Unfit(found) => ExitCode::from(guard::status(found)),
         }
     }

@@ -26,6 +26,8 @@ pub enum Layer {
     Login,
     /// We may do there what we must do.
     Permission,
+    /// What we call exists there.
+    Catalogue,
     /// The company and division exist there.
     Company,
     /// It takes a message.
@@ -44,6 +46,7 @@ impl fmt::Display for Layer {
             Self::Clock => "clock",
             Self::Login => "login",
             Self::Permission => "permission",
+            Self::Catalogue => "catalogue",
             Self::Company => "company",
             Self::Message => "message",
         })

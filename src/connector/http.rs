@@ -5,7 +5,7 @@
 //! `body_bytes_max` and none takes longer than `call_ms_max`. When there is no complete
 //! answer, [`Lost`] says whether the request may have left.
 
-use super::{Class, Failure, Fate};
+use super::{Class, Failure, Fate, quota::LimitHeaders};
 use crate::{certificate, clock};
 use reqwest::{Client, Request, Response, header, redirect, retry};
 use rustls::pki_types::pem::PemObject as _;
@@ -174,6 +174,7 @@ pub struct Http {
     call_max: Duration,
     simulated: Option<Arc<dyn Exchange>>,
     seen: Arc<Mutex<Seen>>,
+    limits: LimitHeaders,
 }
 
 /// What the newest answers showed beside what they said.
@@ -239,6 +240,7 @@ impl Http {
             call_max: Duration::from_millis(settings.call_ms_max),
             simulated: None,
             seen: Arc::default(),
+            limits: LimitHeaders::default(),
         })
     }
 
@@ -258,8 +260,14 @@ impl Http {
         *self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Returns the headers about limits that answers came with.
+    pub(crate) fn limit_headers(&self) -> Vec<(String, String)> {
+        self.limits.list()
+    }
+
     /// Notes the date and the certificate of an answer; without one, what was seen before stays.
     fn look_at(&self, response: &Response) {
+        self.limits.note(response.headers());
         let date = response.headers().get(header::DATE).and_then(|value| value.to_str().ok());
         let date = date.and_then(http_date);
         let info = response.extensions().get::<reqwest::tls::TlsInfo>();

@@ -4,6 +4,7 @@
 //! second time only after a 401, which proves that it was not run; a read never has an
 //! unknown fate; a write that may have been run is never reported as not done.
 
+pub mod catalogue;
 pub mod customer;
 pub mod follow;
 pub mod ionapi;
@@ -15,6 +16,7 @@ pub mod prices;
 mod send;
 pub mod stock;
 pub mod token;
+pub mod watch;
 mod wire;
 
 use self::{
@@ -247,6 +249,11 @@ impl M3 {
             Access::Ion(tokens) => tokens.bearer().await.map(|_| ()),
             Access::Basic { .. } => Ok(()),
         }
+    }
+
+    /// Returns company and division, as every call has them.
+    pub fn place(&self) -> (u16, &str) {
+        (self.0.place.company, &self.0.place.division)
     }
 
     /// Counts every call from here on.

@@ -1,6 +1,7 @@
 //! The X-Cart shop: its REST API of version 5.5 and newer (reference/xcart.md 2 and 3).
 
 pub mod docs;
+mod guard;
 pub mod poll;
 mod problem;
 pub mod products;

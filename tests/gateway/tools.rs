@@ -205,3 +205,35 @@ async fn a_person_deals_with_many_orders_of_one_cause_at_once() {
     assert!(shown.out.contains("a test order"), "{}", shown.out);
     scene.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_shop_can_be_looked_at_and_says_what_it_speaks() {
+    let scene = Plot::calm().begin().await;
+    let number = scene.shop.place(order_of(&scene.shop, 1));
+    let id = scene.shop.booked(&number).unwrap().id;
+    let doctor = causeway(&scene, &["doctor"]).await;
+    assert!(doctor.out.contains("X-Cart 5.5.1 (X-Cart API 5.5): orders by"), "{}", doctor.out);
+    let path = format!("/api/orders/{id}");
+    let order = causeway(&scene, &["xcart", "get", &path]).await;
+    assert_eq!(order.status, 0, "{order:?}");
+    let read: serde_json::Value = serde_json::from_str(&order.out).unwrap();
+    assert_eq!(read.get("order_number").unwrap(), &serde_json::json!(number));
+    assert!(order.out.starts_with("{\n  \"id\": "), "{}", order.out);
+    let table = [
+        ("/orders/999999", 1, "the shop has no such record"),
+        ("/nothing", 1, "the shop's API has no such path"),
+        ("https://shop.example/api/orders", 64, "write a path"),
+        ("/orders/../../admin.php", 64, "climbs"),
+    ];
+    for (path, status, want) in table {
+        let said = causeway(&scene, &["xcart", "get", path]).await;
+        assert_eq!(said.status, status, "{said:?}");
+        assert!(said.err.contains(want), "{path}: {}", said.err);
+    }
+    scene.write_credential("xcart-token", "wrong");
+    let stranger = causeway(&scene, &["xcart", "get", &path]).await;
+    assert_eq!(stranger.status, 69, "{stranger:?}");
+    assert!(stranger.err.contains("the credential is not accepted"), "{stranger:?}");
+    assert!(!stranger.err.contains("wrong"), "{stranger:?}");
+    scene.close().await;
+}

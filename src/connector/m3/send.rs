@@ -31,7 +31,7 @@ impl Inner {
                 "the call is too long for version 1, which has no other way than the address";
             return Err(Failure::new(Fate::Refused, Class::Data, text));
         }
-        let answer = self.send(&Outgoing { method: Method::GET, url, body: None }).await?;
+        let answer = self.get(url).await?;
         mi_v1::read(&answer)
     }
 
@@ -44,7 +44,7 @@ impl Inner {
         let calls = std::slice::from_ref(call);
         let url = mi_v2::url(&self.place, call);
         let entries = if kind == Kind::Read && url.len() <= mi_v2::URL_BYTES_MAX {
-            let answer = self.send(&Outgoing { method: Method::GET, url, body: None }).await?;
+            let answer = self.get(url).await?;
             mi_v2::read(&answer, calls)?
         } else {
             self.post_v2(calls).await?
@@ -59,6 +59,10 @@ impl Inner {
         let url = mi_v2::bulk_url(&self.place);
         let answer = self.send(&Outgoing { method: Method::POST, url, body: Some(body) }).await?;
         mi_v2::read(&answer, calls)
+    }
+
+    pub(super) async fn get(&self, url: String) -> Result<Answer, Failure> {
+        self.send(&Outgoing { method: Method::GET, url, body: None }).await
     }
 
     async fn send(&self, outgoing: &Outgoing) -> Result<Answer, Failure> {

@@ -4,13 +4,29 @@ use crate::connector::{loose::Text, tidy};
 use serde::{Deserialize, de::IgnoredAny};
 use std::collections::BTreeMap;
 
-/// Which admin API the shop speaks.
+/// Which admin API the shop speaks (reference/xcart.md 1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
-    /// 5.5.
-    XCart55,
+    /// The add-on of 5.0 to 5.4.
+    Legacy,
+    /// 5.5.0, which does not filter orders by their last change.
+    XCart550,
+    /// 5.5.1 and newer of 5.5.
+    XCart551,
     /// 5.6, whose products have other fields.
     XCart56,
+}
+
+impl Dialect {
+    /// Returns the name that is shown.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Legacy => "X-Cart 5.0 to 5.4 (REST API add-on)",
+            Self::XCart550 => "X-Cart 5.5.0",
+            Self::XCart551 => "X-Cart 5.5.1",
+            Self::XCart56 => "X-Cart 5.6",
+        }
+    }
 }
 
 /// Something only some shops can do.
@@ -22,6 +38,17 @@ pub enum Ability {
     TakeTracking,
     /// It has product variants.
     Variants,
+}
+
+impl Ability {
+    /// Returns the name that is shown.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::FilterByChange => "orders by their last change",
+            Self::TakeTracking => "takes tracking numbers",
+            Self::Variants => "variants",
+        }
+    }
 }
 
 /// What the shop says about its API.
@@ -90,6 +117,11 @@ struct Properties {
 }
 
 impl Probe {
+    /// A shop with the add-on of 5.0 to 5.4, which has no document about itself.
+    pub(super) fn legacy() -> Self {
+        Self { title: String::new(), dialect: Dialect::Legacy, abilities: Vec::new() }
+    }
+
     /// Whether the shop can do this.
     pub fn can(&self, ability: Ability) -> bool {
         self.abilities.contains(&ability)
@@ -118,7 +150,11 @@ impl Probe {
         ];
         Ok(Self {
             title: tidy(&format!("{} {}", info.title.0, info.version.0)),
-            dialect: if is_56 { Dialect::XCart56 } else { Dialect::XCart55 },
+            dialect: match (is_56, by_change) {
+                (true, _) => Dialect::XCart56,
+                (false, true) => Dialect::XCart551,
+                (false, false) => Dialect::XCart550,
+            },
             abilities: abilities.into_iter().filter(|(can, _)| *can).map(|(_, a)| a).collect(),
         })
     }
@@ -139,11 +175,14 @@ mod tests {
             "/api/orders/{id}/tracking_numbers":{"post":{"responses":{}}},
             "/api/products/{product_id}/variants":{"get":{}}},
             "components":{"schemas":{"Product.Input":{"properties":{"manualPrice":{"type":"number"}}}}}}"#;
+        let newer = r#"{"info":{"title":"X-Cart"},"paths":{
+            "/api/orders":{"get":{"parameters":[{"name":"lastRenewDate[after]"}]}}}}"#;
         let read_only = r#"{"paths":{"/store/api/orders":{},"/store/api/orders/{id}/tracking_numbers":{"get":{}}}}"#;
         let table = [
-            (plain, Ok(("X-Cart 5.5.0", XCart55, vec![]))),
+            (plain, Ok(("X-Cart 5.5.0", XCart550, vec![]))),
             (rich, Ok(("X-Cart", XCart56, vec![FilterByChange, TakeTracking, Variants]))),
-            (read_only, Ok(("", XCart55, vec![]))),
+            (newer, Ok(("X-Cart", XCart551, vec![FilterByChange]))),
+            (read_only, Ok(("", XCart550, vec![]))),
             (r#"{"paths":{"/api/pets":{}}}"#, Err("its API has no orders")),
         ];
         for (body, want) in table {

@@ -5,8 +5,7 @@
 //! an empty list.
 
 use super::{
-    Settings,
-    docs::Probe,
+    Settings, guard,
     problem::{self, Missing},
     wire::{self, OrderOnPage},
 };
@@ -28,6 +27,8 @@ use serde::Serialize;
 use std::{sync::Arc, time::Duration};
 use thiserror::Error;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+mod ask;
 
 /// Orders on one page; the shop gives no more.
 pub const PAGE_LEN: usize = 100;
@@ -258,12 +259,6 @@ impl Shop {
         }
     }
 
-    /// Asks the shop what its API can do.
-    pub async fn probe(&self) -> Result<Probe, Failure> {
-        let answer = self.get("/docs.json").await?;
-        Probe::read(&answer.body).map_err(|why| unreadable(&answer, &why))
-    }
-
     /// Counts every call from here on.
     pub fn count_calls(&self, calls: &Calls) {
         self.0.gate.count_in(calls.clone(), "xcart");
@@ -304,6 +299,9 @@ impl Shop {
         target: &str,
         body: Option<&impl Serialize>,
     ) -> Result<Answer, Failure> {
+        if let Some(why) = guard::forbidden(method.as_str(), target) {
+            return Err(unsendable(why));
+        }
         let Inner { http, gate, base, token, fields: _ } = &*self.0;
         let request = http
             .client()

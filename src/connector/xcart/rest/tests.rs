@@ -171,3 +171,54 @@ async fn the_shop_tells_what_it_can_do() {
     assert_eq!(stub.asked()[0].line, "GET /store/api/docs.json");
     assert_eq!(shop.gate_state().in_flight, 0);
 }
+
+#[tokio::test]
+async fn an_old_shop_is_told_apart_from_none() {
+    let other = r#"{"paths":{"/api/pets":{}}}"#;
+    let add_on = || Reply::With(403, "", String::new());
+    let table = [
+        // what /api/docs.json answers, what the add-on answers, what is made of it
+        (Reply::json(404, HTML), Some(add_on()), "Legacy"),
+        (Reply::json(200, HTML), Some(add_on()), "Legacy"),
+        (Reply::json(404, CATCH_ALL), Some(Reply::json(200, HTML)), "NotDone Config"),
+        (Reply::json(200, HTML), Some(Reply::With(302, "", String::new())), "NotDone Broken"),
+        (
+            Reply::json(404, HTML),
+            Some(Reply::json(403, "<html>forbidden</html>")),
+            "NotDone Config",
+        ),
+        (Reply::json(404, HTML), Some(Reply::HangUp), "NotDone Config"),
+        (Reply::json(200, other), None, "NotDone Broken"),
+        (Reply::json(503, HTML), None, "NotDone Unavailable"),
+        (Reply::json(401, "{}"), None, "NotDone Unauthorized"),
+    ];
+    for (docs, legacy, want) in table {
+        let asked_for_legacy = legacy.is_some();
+        let stub = Stub::start(std::iter::once(docs).chain(legacy)).await;
+        let probed = shop(&stub).probe().await.map(|probe| probe.dialect);
+        assert_eq!(told(probed), want);
+        let asked = stub.asked();
+        assert_eq!(asked.len(), 1 + usize::from(asked_for_legacy), "{want}");
+        if let Some(Asked { line, head, .. }) = asked.get(1) {
+            assert_eq!(line, "GET /store/admin.php?target=RESTAPI");
+            assert!(!head.contains("s3cret"), "the token goes to the API alone: {head}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_api_of_ours_can_send_a_delete_without_an_id() {
+    let stub = Stub::start([Reply::json(204, "")]).await;
+    let shop = shop(&stub);
+    for target in ["/products", "/products/", "/orders", "/profiles?x=/5", "", "/5"] {
+        let sent = shop.send(Method::DELETE, target, None::<&()>).await;
+        assert_eq!(told(sent.map(|answer| answer.status)), "NotDone Config", "{target}");
+    }
+    assert!(stub.asked().is_empty(), "{:?}", stub.asked());
+    let one = shop.send(Method::DELETE, "/products/5/variants/7", None::<&()>).await;
+    assert_eq!(one.unwrap().status, 204);
+    for path in ["https://evil.example/x", "/orders/../../admin.php", "//evil.example"] {
+        assert_eq!(told(shop.look(path).await), "NotDone Config", "{path}");
+    }
+    assert_eq!(stub.asked().len(), 1);
+}

@@ -1,0 +1,177 @@
+//! `causeway contract`: which facts of our notes on a system hold on the one that is configured.
+//!
+//! Guarantees: reads only, unless writes are allowed; the table names what was not taken away again.
+
+use super::{ConfigFile, Fault, m3::failed, say, table::aligned};
+use crate::{
+    config::{self, Loaded},
+    connector::{Kind, m3::M3},
+    contract::{Book, Depth, Fact, Verdict, m3, xcart},
+};
+use clap::{Args, Subcommand};
+use serde_json::json;
+use std::{
+    error::Error,
+    io::{self, Write as _},
+};
+use tokio::runtime::{self, Runtime};
+
+/// Try which facts hold there.
+#[derive(Debug, Args)]
+pub struct Contract {
+    /// Where the systems are found.
+    #[command(flatten)]
+    pub config: ConfigFile,
+    /// Which system.
+    #[command(subcommand)]
+    pub system: System,
+}
+
+/// Which system is tried.
+#[derive(Debug, Subcommand)]
+pub enum System {
+    /// M3; use a test company.
+    M3(OnM3),
+    /// The shop; use a staging shop.
+    Xcart(OnShop),
+}
+
+/// What the trials on M3 may do and need.
+#[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+pub struct OnM3 {
+    /// A customer that orders may be entered for.
+    #[arg(long, value_name = "CUNO")]
+    pub customer: Option<String>,
+    /// An item that may be ordered.
+    #[arg(long, value_name = "ITNO")]
+    pub item: Option<String>,
+    /// An order that was delivered.
+    #[arg(long, value_name = "ORNO")]
+    pub order: Option<String>,
+    /// Transactions tried in one bulk call, at most.
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub bulk_max: u16,
+    /// Enter temporary orders and delete them again.
+    #[arg(long, requires = "customer", requires = "item")]
+    pub write: bool,
+    /// Confirm one as well, which makes a real order, and delete it.
+    #[arg(long, requires = "write")]
+    pub confirm: bool,
+    /// As JSON, one object a line.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What the trials on the shop may do and need.
+#[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+pub struct OnShop {
+    /// Internal id of an order whose status may be set to what it is.
+    #[arg(long, value_name = "ID")]
+    pub order: Option<u64>,
+    /// Internal id of a product whose amount may be set to what it is.
+    #[arg(long, value_name = "ID")]
+    pub product: Option<u64>,
+    /// Set both to what they are.
+    #[arg(long)]
+    pub write: bool,
+    /// As JSON, one object a line.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Tries all, and prints what came of it; a fault when something differs that is relied on.
+pub fn run(contract: &Contract) -> Result<(), Fault> {
+    let loaded = config::load(&contract.config.path)?;
+    let runtime = runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(no_start)?;
+    let (book, json) = match &contract.system {
+        System::M3(asked) => (on_m3(&runtime, &loaded, asked)?, asked.json),
+        System::Xcart(asked) => (on_shop(&runtime, &loaded, asked)?, asked.json),
+    };
+    say(&if json { as_json(&book) } else { as_text(&book) })?;
+    match book.broken() {
+        0 => Ok(()),
+        broken => Err(Fault::Differs(broken)),
+    }
+}
+
+fn no_start(error: impl Error + Send + Sync + 'static) -> Fault {
+    Fault::NoStart { part: "the connection", source: Box::new(error) }
+}
+
+fn on_m3(runtime: &Runtime, loaded: &Loaded, asked: &OnM3) -> Result<Book, Fault> {
+    let Some(settings) = &loaded.config.m3 else {
+        return Err(Fault::Misasked("there is no [m3] in the configuration".to_owned()));
+    };
+    let secret = loaded.credentials.get(settings.login.credential()).map_err(no_start)?;
+    let m3 = M3::new(settings.clone(), &secret).map_err(no_start)?;
+    let given = given(asked);
+    let mut told = aside;
+    let trial = m3::Trial::new(&m3, &given, loaded.config.order_to_cash.as_ref(), &mut told);
+    let book = runtime.block_on(Box::pin(trial.run()));
+    book.map_err(|failure| failed(&failure, Kind::Read))
+}
+
+fn on_shop(runtime: &Runtime, loaded: &Loaded, asked: &OnShop) -> Result<Book, Fault> {
+    let OnShop { order, product, write, json: _ } = *asked;
+    let depth = if write { Depth::Write } else { Depth::Read };
+    let given = xcart::Given { depth, order, product };
+    let shop = super::xcart::shop(loaded)?;
+    let stranger = super::xcart::stranger(loaded)?;
+    let book = runtime.block_on(Box::pin(xcart::Trial::new(&shop, &stranger, &given).run()));
+    book.map_err(|failure| failed(&failure, Kind::Read))
+}
+
+fn given(asked: &OnM3) -> m3::Given {
+    let depth = match (asked.write, asked.confirm) {
+        (true, true) => Depth::Confirm,
+        (true, false) => Depth::Write,
+        (false, _) => Depth::Read,
+    };
+    let OnM3 { customer, item, order, bulk_max, .. } = asked;
+    m3::Given {
+        depth,
+        customer: customer.clone(),
+        item: item.clone(),
+        order: order.clone(),
+        bulk_max: usize::from(*bulk_max),
+    }
+}
+
+fn as_text(book: &Book) -> String {
+    let rows = book.rows().iter().map(|(fact, verdict)| {
+        let cells = [verdict.word(), fact.name, fact.text, fact.section, verdict.seen()];
+        cells.map(str::to_owned).to_vec()
+    });
+    let rows: Vec<_> = rows.collect();
+    let table = aligned(&["result", "name", "fact", "section", "seen"], &rows);
+    let broken = book.broken();
+    let sum = match broken {
+        0 => "nothing that the gateway relies on differs".to_owned(),
+        1 => "1 fact that the gateway relies on differs".to_owned(),
+        many => format!("{many} facts that the gateway relies on differ"),
+    };
+    format!("{table}{} facts; {sum}\n", book.rows().len())
+}
+
+fn as_json(book: &Book) -> String {
+    let line = |(fact, verdict): &(Fact, Verdict)| {
+        let value = json!({
+            "name": fact.name,
+            "fact": fact.text,
+            "section": fact.section,
+            "weight": fact.weight.to_string(),
+            "result": verdict.word().to_lowercase(),
+            "seen": verdict.seen(),
+        });
+        format!("{value}\n")
+    };
+    book.rows().iter().map(line).collect()
+}
+
+fn aside(text: &str) {
+    // Who closed stderr does not want to know.
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
