@@ -16,6 +16,7 @@ pub mod desk;
 pub mod dispatch;
 pub mod events;
 mod hand;
+pub mod heard;
 pub mod people;
 pub mod perform;
 mod ramp;

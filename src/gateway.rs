@@ -6,6 +6,7 @@
 //! 3. At the end the committers finish what was queued, after every part has stopped.
 
 mod alerts;
+mod ion;
 
 use crate::{
     alert,
@@ -30,6 +31,7 @@ use crate::{
     intake::{
         began,
         dedup::Recent,
+        ion::Stores,
         listener::Listener,
         poller::{self, Poller},
         reception::{NotKept, Reception},
@@ -114,7 +116,8 @@ pub async fn start(frame: &Frame) -> Result<Foundation, GatewayError> {
     if state.epoch() == state::Epoch(1) && journal.heads().borrow().0 > 1 {
         tracing::error!("{}", state::NOTHING_LEFT);
     }
-    listen(config, credentials, supervisor, journal.clone(), metrics).await?;
+    listen(config, credentials, supervisor, (journal.clone(), state.clone()), metrics).await?;
+    ion::forget(config, supervisor, state.clone());
     let tally = watch::Sender::new(Tally::default());
     let (desk, requests) = mpsc::channel(QUESTIONS_WAITING_MAX);
     let (alerts_desk, alert_requests) = mpsc::channel(QUESTIONS_WAITING_MAX);
@@ -182,7 +185,7 @@ async fn listen(
     config: &Config,
     credentials: &Credentials,
     supervisor: &Supervisor,
-    journal: Journal,
+    (journal, state): (Journal, State),
     metrics: &Metrics,
 ) -> Result<(), GatewayError> {
     let Some(intake) = &config.intake else { return Ok(()) };
@@ -190,8 +193,16 @@ async fn listen(
     let tls = intake.tls.server(&config.state_dir.join("tls"))?;
     let memory = Arc::new(std::sync::Mutex::new(Recent::new(DELIVERIES_REMEMBERED_MAX)));
     recall(supervisor, journal.clone(), Arc::clone(&memory));
+    let stores = Stores {
+        journal: journal.clone(),
+        state,
+        memory: Arc::clone(&memory),
+        window: DELIVERY_REMEMBERED,
+    };
+    let ion = ion::endpoints(config, credentials, stores)?;
     let shelf = Once::new(Book(journal), memory, DELIVERY_REMEMBERED);
     let reception = Reception::new(sources, shelf, intake.limits, metrics.received.clone());
+    let reception = reception.with_ion(ion);
     let listener = Listener::bind(intake.listen, tls, intake.limits, reception).await;
     let opened = |source| GatewayError::Door { what: "the webhook port", source };
     let listener = Arc::new(listener.map_err(opened)?);
@@ -222,7 +233,8 @@ fn deliver(
     let config = &frame.loaded.config;
     let rules = Arc::new(rules.clone());
     let performer = Performer::new(shop, m3, state.clone(), Arc::clone(&rules));
-    let parts = (journal, Cases::new(state), performer);
+    let cases = Cases::new(state).hearing(ion::ears(config, &frame.metrics));
+    let parts = (journal, cases, performer);
     let confirmed = frame.metrics.confirmed.clone();
     let delivery = Delivery::new(parts, rules, config.delivery, (requests, tally), confirmed);
     let delivery = Arc::new(Mutex::new(delivery));
