@@ -10,6 +10,7 @@
 //!
 //! The sequence of one order's steps is kept; one order never holds up another.
 
+pub mod answers;
 pub mod cases;
 mod credit;
 pub mod desk;

@@ -16,6 +16,7 @@ use crate::{
     connector::{
         breaker::Standing,
         gate,
+        ion::publish::PublishError,
         m3::{M3, M3Error},
         xcart::rest::{Shop, ShopError},
     },
@@ -86,6 +87,9 @@ pub enum GatewayError {
     /// There is no certificate.
     #[error("there is no certificate to show")]
     Tls(#[from] TlsError),
+    /// ION cannot be answered.
+    #[error("ION cannot be called")]
+    Ion(#[from] PublishError),
     /// Nobody can be told of anything.
     #[error("a channel for alerts cannot be used")]
     Alerts(#[from] alert::ChannelError),
@@ -136,7 +140,8 @@ pub async fn start(frame: &Frame) -> Result<Foundation, GatewayError> {
         gates = vec![Gated::Shop(shop.clone()), Gated::M3(m3.clone())];
         let stores = (journal.clone(), state.clone());
         poll(config, frame, (shop.clone(), &stores), rules);
-        deliver(frame, stores, (shop, m3), rules, (requests, tally.clone()));
+        let cases = Cases::new(state.clone()).hearing(ion::ears(frame, &state)?);
+        deliver(frame, (journal.clone(), cases), (shop, m3), rules, (requests, tally.clone()));
     } else {
         tracing::warn!(
             "no [xcart], [m3] or [order_to_cash]: events are kept, nothing is carried over"
@@ -199,7 +204,7 @@ async fn listen(
         memory: Arc::clone(&memory),
         window: DELIVERY_REMEMBERED,
     };
-    let ion = ion::endpoints(config, credentials, stores)?;
+    let ion = ion::endpoints(config, credentials, supervisor, stores)?;
     let shelf = Once::new(Book(journal), memory, DELIVERY_REMEMBERED);
     let reception = Reception::new(sources, shelf, intake.limits, metrics.received.clone());
     let reception = reception.with_ion(ion);
@@ -225,15 +230,14 @@ fn recall(supervisor: &Supervisor, journal: Journal, memory: Arc<std::sync::Mute
 
 fn deliver(
     frame: &Frame,
-    (journal, state): (Journal, State),
+    (journal, cases): (Journal, Cases),
     (shop, m3): (Shop, M3),
     rules: &Rules,
     (requests, tally): (mpsc::Receiver<Request>, watch::Sender<Tally>),
 ) {
     let config = &frame.loaded.config;
     let rules = Arc::new(rules.clone());
-    let performer = Performer::new(shop, m3, state.clone(), Arc::clone(&rules));
-    let cases = Cases::new(state).hearing(ion::ears(config, &frame.metrics));
+    let performer = Performer::new(shop, m3, cases.state().clone(), Arc::clone(&rules));
     let parts = (journal, cases, performer);
     let confirmed = frame.metrics.confirmed.clone();
     let delivery = Delivery::new(parts, rules, config.delivery, (requests, tally), confirmed);

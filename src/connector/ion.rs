@@ -1,6 +1,6 @@
 //! ION's messages and the documents (BODs) in them (reference/m3.md 7 and 8).
 //!
-//! Guarantees: everything here that reads is pure, has limits and never panics; what a
+//! Guarantees: everything here that reads has limits and never panics; what a
 //! document says is taken for a hint, never for the truth: whoever acts on a [`Signal`]
 //! reads M3 first.
 
@@ -10,6 +10,7 @@ pub mod message;
 mod multipart;
 pub mod noun;
 pub mod part;
+pub mod publish;
 pub mod signal;
 pub mod xml;
 

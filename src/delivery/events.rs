@@ -137,7 +137,7 @@ pub async fn take(
     failpoint::pass("events.take.before");
     state.commit(batch).await?;
     failpoint::pass("events.take.durable");
-    gained.count(&ears.counted);
+    gained.count(ears);
     journal.settle(Seq(next));
     let more = events.len() == EVENTS_MAX || *journal.heads().borrow() > Seq(next);
     Ok(Taken { more, woken })

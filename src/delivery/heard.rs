@@ -26,13 +26,16 @@ use crate::{
     state::{Batch, State, StateError},
 };
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 use thiserror::Error;
+use tokio::sync::Notify;
 
 /// The source of the events, in the journal and in the metrics.
 pub const SOURCE: &str = "ion";
 /// What the entity of these events begins with, and that of no other.
 const ENTITY: &str = "ion:";
+/// Answers that wait at most; further documents are counted and logged only.
+const ANSWERS_MAX: usize = 1_000;
 /// Characters of a name in an entity.
 const NAME_CHARS_MAX: usize = 60;
 
@@ -49,11 +52,19 @@ pub struct Ears {
     pub counted: Heard,
 }
 
+impl Ears {
+    fn limits(&self) -> Limits {
+        self.limits.unwrap_or(Limits::house())
+    }
+}
+
 /// How ION is answered.
 #[derive(Clone, Debug)]
 pub struct Answers {
     /// Our logical id.
     pub logical_id: String,
+    /// Wakes who gives the answers.
+    pub news: Arc<Notify>,
 }
 
 /// Why a document came to nothing. The text continues "could not use the document: ".
@@ -120,10 +131,18 @@ impl Gained {
                 let (seq, topic) = (event.seq.0, &event.topic);
                 tracing::error!(seq, topic, why = %fault, "a document of ION cannot be used");
                 self.counts.push(("unread", "not_understood"));
-                if ears.answers.is_some() {
-                    let row = AnswerRow { head, why: fault.to_string() };
-                    batch.put(rows::answer(event.seq.0), rows::write(&row)?);
+                if ears.answers.is_none() {
+                    return Ok(());
                 }
+                if state.scan(rows::table("f"), ANSWERS_MAX)?.len() >= ANSWERS_MAX {
+                    self.counts.push(("unread", "not_answered"));
+                    return Ok(());
+                }
+                let bodid = Message::restored(&event.body).map(|(_, document)| document);
+                let bodid = bodid.and_then(|document| Bod::name_of(document, &ears.limits()));
+                let row =
+                    AnswerRow { head, why: fault.to_string(), bodid: bodid.unwrap_or_default() };
+                batch.put(rows::answer(event.seq.0), rows::write(&row)?);
                 Ok(())
             }
         }
@@ -227,9 +246,12 @@ impl Gained {
     }
 
     /// Counts what was heard, once it is durable.
-    pub(super) fn count(&self, counted: &Heard) {
+    pub(super) fn count(&self, ears: &Ears) {
         for (noun, result) in &self.counts {
-            counted.count(noun, result);
+            ears.counted.count(noun, result);
+        }
+        if let Some(answers) = &ears.answers {
+            answers.news.notify_one();
         }
     }
 }
@@ -238,8 +260,7 @@ fn read(event: &Event, ears: &Ears) -> (Head, Result<Bod, Deaf>) {
     let Some((head, document)) = Message::restored(&event.body) else {
         return (Head::default(), Err(Deaf::NoMessage));
     };
-    let limits = ears.limits.unwrap_or(Limits::house());
-    (head, Bod::read(document, &limits).map_err(Deaf::from))
+    (head, Bod::read(document, &ears.limits()).map_err(Deaf::from))
 }
 
 /// A note that cannot be read is none: the document is taken for new.

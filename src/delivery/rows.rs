@@ -291,6 +291,8 @@ pub struct AnswerRow {
     pub head: Head,
     /// Why not.
     pub why: String,
+    /// What the sender calls the document; empty when that cannot be read.
+    pub bodid: String,
 }
 
 /// A case in the list of those that need a person.

@@ -106,7 +106,7 @@ enum Answer<R> {
 pub struct Reception<S> {
     sources: BTreeMap<String, Source>,
     shelf: S,
-    ion: Option<Ion>,
+    ion: Option<Arc<Ion>>,
     limits: Limits,
     bodies: Arc<Semaphore>,
     received: Received,
@@ -130,7 +130,7 @@ impl<S: Shelf> Reception<S> {
 
     /// Returns the same with the end points that ION calls.
     #[must_use]
-    pub fn with_ion(self, ion: Option<Ion>) -> Self {
+    pub fn with_ion(self, ion: Option<Arc<Ion>>) -> Self {
         Self { ion, ..self }
     }
 

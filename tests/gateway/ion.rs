@@ -19,7 +19,12 @@ use causeway_sim::{
 use data_encoding::BASE64;
 use rust_decimal::Decimal;
 use serde_json::json;
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+    time::Duration,
+};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -283,6 +288,93 @@ async fn killed_while_ion_publishes_it_loses_nothing_and_knows_again_what_it_had
     process.kill();
     all.extend([bods::item("ONCE", 1), bods::party("PayFromPartyMaster", "LAST", 1)]);
     assert_eq!(noted(&scene), newest(&all));
+    scene.close().await;
+}
+
+/// A document whose envelope is good and in which an order has no number.
+fn nameless() -> Bod {
+    let content = "<SalesOrder><SalesOrderHeader><DocumentID/></SalesOrderHeader></SalesOrder>";
+    Bod::new("SalesOrder", "0010000123", 3, content.to_owned())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sender_of_a_document_that_cannot_be_used_is_told_once_however_often_ion_refuses() {
+    for version in ["v2", "v3"] {
+        let publish = format!(
+            "[intake.ion]\npublish = {{ credential = \"m3.ionapi\", version = \"{version}\" }}\n"
+        );
+        let scene = begin(plot().edit("[intake.ion]\n", &publish)).await;
+        scene.m3.refuse_publications(&[503, 412]);
+        all_accepted(&mut calm(&scene), &[nameless(), bods::item("A", 1)]).await;
+        let told = async || scene.m3.published().into_iter().next();
+        let told = eventually("ION to be told", told).await;
+        assert_eq!(
+            (told.name.as_str(), told.from.as_str()),
+            ("Confirm.BOD", "lid://infor.ims.causeway")
+        );
+        assert_eq!((told.id.len(), told.times), (32, 1));
+        let confirm = bod::Bod::read(told.document.as_bytes(), &Limits::house()).unwrap();
+        let [bod::Document::Confirmation(said)] = confirm.documents.as_slice() else {
+            panic!("{confirm:?}");
+        };
+        assert!(said.of.as_deref().unwrap().contains(":0010000123:?SalesOrder&verb=Sync"));
+        assert_eq!(said.failures, ["a SalesOrder in it has no number"]);
+        until_counted(&scene, "BOD", "answered", 1).await;
+        until_counted(&scene, "unread", "not_understood", 1).await;
+        assert_eq!(counted(&scene, "ItemMaster", "item").await, 1);
+        scene.close().await;
+    }
+}
+
+/// What lies in a folder, but for folders in it.
+fn names(folder: &Path) -> BTreeSet<String> {
+    let Ok(found) = fs::read_dir(folder) else { return BTreeSet::new() };
+    let files = found.map(|entry| entry.unwrap()).filter(|e| e.file_type().unwrap().is_file());
+    files.map(|entry| entry.file_name().into_string().unwrap()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_are_read_when_they_are_whole_and_moved_to_done_or_bad() {
+    let folders = tempfile::tempdir().unwrap();
+    let (inbox, outbox) = (folders.path().join("in"), folders.path().join("out"));
+    fs::create_dir(&inbox).unwrap();
+    let files = format!(
+        "[intake.ion]\nfiles = {{ folder_in = {inbox:?}, folder_out = {outbox:?}, look_ms = 100 }}\n"
+    );
+    // Where only folders are used there is no login, and nobody can call.
+    let login = "login = { basic = { user = \"ion\", secret = \"ion-password\" } }\n";
+    let plot = plot().edit("[intake.ion]\n", &files).edit(login, "");
+    let mut scene = begin(plot).await;
+    assert!(calm(&scene).introduce().await.unwrap_err().contains("401"));
+    let (number, _) = followed(&scene).await;
+    let real = ship(&scene, &number);
+    fs::write(inbox.join("half.xml.part"), "<Sync").unwrap();
+    fs::write(inbox.join(".hidden.xml"), "<Sync").unwrap();
+    fs::write(inbox.join("order.xml"), bods::sales_order(&real, 9).xml()).unwrap();
+    fs::write(inbox.join("bomb.XML"), "<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>").unwrap();
+    fs::write(inbox.join("large.xml"), "x".repeat(2_000_000)).unwrap();
+    fs::write(inbox.join("nameless.xml"), nameless().xml()).unwrap();
+    let told = async || (scene.shop.booked(&number)?.shipping_status == "S").then_some(());
+    eventually("the shop to be told that it has left", told).await;
+    let left: BTreeSet<_> = [".hidden.xml", "half.xml.part"].map(str::to_owned).into();
+    let moved = async || (names(&inbox) == left).then_some(());
+    eventually("every whole file to be moved", moved).await;
+    let done: BTreeSet<_> = ["nameless.xml", "order.xml"].map(str::to_owned).into();
+    assert_eq!(names(&inbox.join("done")), done);
+    let reason = |name: &str| fs::read_to_string(inbox.join("bad").join(name)).unwrap();
+    assert!(reason("bomb.XML.reason.txt").contains("document type"));
+    assert!(reason("large.xml.reason.txt").contains("larger than"));
+    // The same file again, after a restart, is known; nothing is overwritten.
+    scene.stop().await;
+    fs::write(inbox.join("order.xml"), bods::sales_order(&real, 9).xml()).unwrap();
+    Box::pin(scene.start()).await;
+    let again = async || names(&inbox.join("done")).contains("2-order.xml").then_some(());
+    eventually("the file to be moved beside the other", again).await;
+    assert_eq!(counted(&scene, "SalesOrder", "order_woken").await, 0, "it was known");
+    let answers = names(&outbox);
+    assert_eq!(answers.len(), 1, "{answers:?}");
+    let answer = fs::read_to_string(outbox.join(answers.first().unwrap())).unwrap();
+    assert!(answer.contains("a SalesOrder in it has no number"), "{answer}");
     scene.close().await;
 }
 

@@ -282,6 +282,12 @@ impl Bod {
         })
     }
 
+    /// Returns what the sender calls a document, even if nothing else of it can be used.
+    pub fn name_of(bytes: &[u8], limits: &Limits) -> Option<String> {
+        let tree = xml::read(bytes, WORDS, limits).ok()?;
+        word_of(&tree.root, &["ApplicationArea", "BODID"])
+    }
+
     /// Returns whose a document is: as it says itself, or as its envelope does.
     pub fn entity_of<'a>(&'a self, document: &'a Document) -> Option<&'a str> {
         let own = document.id().and_then(|id| id.accounting_entity.as_deref());

@@ -128,7 +128,8 @@ async fn the_newest_variation_counts_in_whatever_order_they_come() {
 
 #[tokio::test]
 async fn what_cannot_be_used_is_passed_by_counted_and_answered_where_that_is_wanted() {
-    for answers in [None, Some(Answers { logical_id: "lid://x".to_owned() })] {
+    for answers in [None, Some(Answers { logical_id: "lid://x".to_owned(), news: Arc::default() })]
+    {
         let answered = answers.is_some();
         let stage = Bench::new(answers);
         let broken = document("SalesOrder", "100_AAA", "", None, "");

@@ -1,11 +1,16 @@
-//! How ION calls us, as written in the configuration. Pure.
+//! How ION calls us, as written in the configuration.
 //!
 //! Guarantees: nobody is believed without a secret; what contradicts itself is named with
 //! its key.
 
 use crate::{
     config::{CredentialError, CredentialName, Credentials, Problems},
-    connector::ion::{bod, xml},
+    connector::ion::{
+        bod,
+        publish::{self, Outlet, PublishError, Publisher},
+        xml,
+    },
+    intake::ion::files,
     intake::signature::{Scheme, TokenScheme, Verifier, check_header},
     secret::Secret,
 };
@@ -47,8 +52,8 @@ pub struct Config {
     pub path: String,
     /// Our own logical id in ION: `lid://infor.ims.xcart`.
     pub logical_id: String,
-    /// How ION proves who it is.
-    pub login: Login,
+    /// How ION proves who it is; absent: it only meets us in folders, and every call is refused.
+    pub login: Option<Login>,
     /// The documents that are taken, such as `Sync.SalesOrder`.
     #[serde(default = "documents")]
     pub documents: BTreeSet<String>,
@@ -58,6 +63,10 @@ pub struct Config {
     /// What one document may use up.
     #[serde(default)]
     pub limits: Limits,
+    /// How answers are given to ION; absent: into `files.folder_out`, or not at all.
+    pub publish: Option<publish::Settings>,
+    /// Folders in which ION and we meet; absent: none.
+    pub files: Option<files::Config>,
 }
 
 fn path() -> String {
@@ -170,15 +179,25 @@ impl Config {
             );
         }
         match &self.login {
-            Login::Basic(BasicLogin { user, .. }) if user.is_empty() || user.contains(':') => {
+            None if self.files.as_ref().is_none_or(|files| files.folder_in.is_none()) => {
+                problems.add(
+                    format!("{key}.login"),
+                    "is missing, so that ION could give us nothing",
+                    "add login, or files.folder_in",
+                );
+            }
+            None => {}
+            Some(Login::Basic(BasicLogin { user, .. }))
+                if user.is_empty() || user.contains(':') =>
+            {
                 problems.add(
                     format!("{key}.login.basic.user"),
                     "is empty or has a colon",
                     "take the user that is entered at the API suite",
                 );
             }
-            Login::Basic(_) => {}
-            Login::Token(token) => {
+            Some(Login::Basic(_)) => {}
+            Some(Login::Token(token)) => {
                 check_header(&format!("{key}.login.token.header"), &token.header, problems);
             }
         }
@@ -199,24 +218,47 @@ impl Config {
             );
         }
         self.limits.check(&format!("{key}.limits"), problems);
+        if let Some(files) = &self.files {
+            files.check(&format!("{key}.files"), problems);
+        }
     }
 
     /// Names every credential, each with the key that names it.
     pub fn credentials(&self) -> Vec<(String, &str)> {
-        let (kind, now, next) = match &self.login {
+        let mut named = Vec::new();
+        let login = self.login.as_ref().map(|login| match login {
             Login::Basic(basic) => ("basic", &basic.secret, basic.secret_next.as_ref()),
             Login::Token(token) => ("token", &token.secret, token.secret_next.as_ref()),
-        };
-        let next = next.map(|name| (format!("login.{kind}.secret_next"), name.as_str()));
-        std::iter::once((format!("login.{kind}.secret"), now.as_str())).chain(next).collect()
+        });
+        if let Some((kind, now, next)) = login {
+            named.push((format!("login.{kind}.secret"), now.as_str()));
+            named.extend(next.map(|name| (format!("login.{kind}.secret_next"), name.as_str())));
+        }
+        let publish = self.publish.as_ref();
+        named.extend(publish.map(|p| ("publish.credential".to_owned(), p.credential.as_str())));
+        named
     }
 
-    /// Reads the secrets.
-    pub fn verifier(&self, credentials: &Credentials) -> Result<Verifier, CredentialError> {
-        let secrets: Result<Vec<_>, _> =
-            self.credentials().iter().map(|(_, name)| credentials.get(name)).collect();
+    /// Returns where answers go, if anywhere.
+    pub fn outlet(&self, credential: Option<&Secret>) -> Result<Option<Outlet>, PublishError> {
+        if let (Some(publish), Some(credential)) = (&self.publish, credential) {
+            return Ok(Some(Outlet::Api(Publisher::new(publish, credential)?)));
+        }
+        let folder = self.files.as_ref().and_then(|files| files.folder_out.clone());
+        Ok(folder.map(Outlet::Folder))
+    }
+
+    /// Reads the secrets of the login; none where there is no login.
+    pub fn verifier(&self, credentials: &Credentials) -> Result<Option<Verifier>, CredentialError> {
+        let Some(login) = &self.login else { return Ok(None) };
+        let (now, next) = match login {
+            Login::Basic(basic) => (&basic.secret, &basic.secret_next),
+            Login::Token(token) => (&token.secret, &token.secret_next),
+        };
+        let names = std::iter::once(now).chain(next);
+        let secrets: Result<Vec<_>, _> = names.map(|name| credentials.get(name.as_str())).collect();
         let secrets = secrets?;
-        Ok(match &self.login {
+        Ok(Some(match login {
             Login::Token(token) => Verifier::new(Scheme::Token(token.clone()), secrets),
             Login::Basic(basic) => {
                 // What the header has to be is known beforehand, so it is compared as a token is.
@@ -232,6 +274,6 @@ impl Config {
                 };
                 Verifier::new(Scheme::Token(scheme), secrets.iter().map(written).collect())
             }
-        })
+        }))
     }
 }
