@@ -12,6 +12,7 @@ pub mod noun;
 pub mod part;
 pub mod publish;
 pub mod signal;
+mod words;
 pub mod xml;
 
 pub use signal::{Signal, signals};

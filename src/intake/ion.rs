@@ -287,3 +287,6 @@ enum Label {
     Fresh { topic: String, entity: String },
     Stale,
 }
+
+#[cfg(test)]
+mod tests;

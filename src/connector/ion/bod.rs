@@ -5,10 +5,9 @@
 //! envelope are all read.
 
 use super::{
-    noun::{
-        Confirmation, Inventory, Invoice, ItemMaster, PartyMaster, SalesOrder, Shipment, WORDS,
-    },
+    noun::{Confirmation, Inventory, Invoice, ItemMaster, PartyMaster, SalesOrder, Shipment},
     part::{DocumentId, clean, word},
+    words::WORDS,
     xml::{self, Element, Limits, XmlError},
 };
 use thiserror::Error;

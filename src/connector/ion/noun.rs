@@ -9,7 +9,7 @@ use super::{
         AlternateId, DocumentId, Measure, Party, alternates, document_id, item, measure, party,
         party_itself, references, word,
     },
-    xml::{Element, Vocabulary},
+    xml::Element,
 };
 
 /// A customer's order.
@@ -181,120 +181,6 @@ pub struct Confirmation {
     /// Why not; empty when it could.
     pub failures: Vec<String>,
 }
-
-/// Every element that is read. Sorted.
-pub const WORDS: Vocabulary = Vocabulary {
-    elements: &[
-        "AccountingEntityID",
-        "ActionCriteria",
-        "ActionExpression",
-        "ActualShipDateTime",
-        "AlternateDocumentID",
-        "Amount",
-        "ApplicationArea",
-        "BOD",
-        "BODFailureMessage",
-        "BODID",
-        "BODSuccessMessage",
-        "BaseUOMCode",
-        "BillToParty",
-        "BillToPartyMaster",
-        "CarrierParty",
-        "ChannelCode",
-        "Classification",
-        "Code",
-        "Codes",
-        "Communication",
-        "Confirm",
-        "CreationDateTime",
-        "CurrencyCode",
-        "CustomerParty",
-        "CustomerPartyMaster",
-        "DataArea",
-        "Description",
-        "DocumentDateTime",
-        "DocumentID",
-        "DocumentReference",
-        "EANID",
-        "ErrorProcessMessage",
-        "ExtendedAmount",
-        "HoldingLocation",
-        "ID",
-        "IDs",
-        "InventoryAdjustment",
-        "InventoryAdjustmentHeader",
-        "InventoryAdjustmentLine",
-        "InventoryCount",
-        "InventoryCountHeader",
-        "InventoryCountLine",
-        "Invoice",
-        "InvoiceHeader",
-        "InvoiceLine",
-        "Item",
-        "ItemID",
-        "ItemMaster",
-        "ItemMasterHeader",
-        "LastModificationDateTime",
-        "LineNumber",
-        "Location",
-        "LocationID",
-        "LogicalID",
-        "Lot",
-        "LotIDs",
-        "Name",
-        "NameValue",
-        "NounFailureMessage",
-        "OpenQuantity",
-        "OrderQuantity",
-        "OriginalApplicationArea",
-        "PartyIDs",
-        "PayFromParty",
-        "PayFromPartyMaster",
-        "PerQuantity",
-        "Property",
-        "Quantity",
-        "ReasonCode",
-        "SalesOrder",
-        "SalesOrderHeader",
-        "SalesOrderLine",
-        "SalesOrderReference",
-        "Sender",
-        "SerializedLot",
-        "ShipFromParty",
-        "ShipToParty",
-        "ShipToPartyMaster",
-        "Shipment",
-        "ShipmentHeader",
-        "ShipmentItem",
-        "ShipmentUnit",
-        "ShippedQuantity",
-        "Show",
-        "Status",
-        "Sync",
-        "TaxAmount",
-        "TenantID",
-        "TotalAmount",
-        "TrackingID",
-        "Type",
-        "UPCID",
-        "URI",
-        "UnitPrice",
-        "UserArea",
-        "WarehouseLocation",
-    ],
-    attributes: &[
-        "accountingEntity",
-        "actionCode",
-        "agencyRole",
-        "currencyID",
-        "languageID",
-        "location",
-        "name",
-        "type",
-        "unitCode",
-        "variationID",
-    ],
-};
 
 fn status(header: &Element) -> Option<String> {
     word(header, &["Status", "Code"])
@@ -496,18 +382,6 @@ impl Confirmation {
         Self {
             of: word(data, &["Confirm", "OriginalApplicationArea", "BODID"]),
             failures: told.filter_map(|told| word(told, &["Description"])).collect(),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_words_are_sorted_so_that_they_are_found() {
-        for list in [WORDS.elements, WORDS.attributes] {
-            assert!(list.is_sorted(), "{list:?}");
         }
     }
 }

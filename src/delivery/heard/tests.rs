@@ -1,3 +1,5 @@
+//! Documents in the journal, and what they come to in the state.
+
 use super::*;
 use crate::{
     clock::UnixMs,

@@ -277,3 +277,57 @@ impl Config {
         }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"
+        logical_id = "lid://infor.ims.xcart"
+        documents = ["Sync.SalesOrder", "Show.ItemMaster", "Confirm.BOD"]
+        files = { folder_in = "/in", folder_out = "/out" }
+        [login.basic]
+        user = "ion"
+        secret = "ion-password"
+    "#;
+
+    fn told(text: &str) -> String {
+        let config: Config = toml::from_str(text).unwrap();
+        let mut problems = Problems::default();
+        config.check("k", &mut problems);
+        problems.to_string()
+    }
+
+    #[test]
+    fn odd_settings_of_ion_are_refused_with_key_and_reason() {
+        assert_eq!(told(GOOD), "");
+        let table = [
+            ("lid://infor", "infor", "k.logical_id", "not a logical id"),
+            ("\"ion\"", "\"i:n\"", "k.login.basic.user", "colon"),
+            ("Sync.SalesOrder", "SyncOrder", "k.documents", "\"SyncOrder\" is not a document"),
+            ("Sync.SalesOrder", "Process.SalesOrder", "k.documents", "is not a document"),
+            ("\"/in\"", "\"in\"", "k.files.folder_in", "not an absolute path"),
+            ("\"/in\"", "\"/out\"", "k.files.folder_out", "from which documents are read"),
+            ("files =", "path = \"ims/\"\nfiles =", "k.path", "is not a path"),
+            ("files =", "variations_kept_days = 0\nfiles =", "k.variations_kept_days", "between"),
+            ("files =", "limits = { depth_max = 1 }\nfiles =", "k.limits.depth_max", "between"),
+        ];
+        for (from, to, key, reason) in table {
+            let told = told(&GOOD.replace(from, to));
+            assert!(told.contains(key) && told.contains(reason), "{to}: {told}");
+        }
+        let (without, _) = GOOD.split_once("[login").unwrap();
+        assert_eq!(told(without), "", "it may meet us in folders only");
+        let (nothing, _) = GOOD.split_once("documents").unwrap();
+        assert!(told(nothing).contains("k.login"), "{}", told(nothing));
+    }
+
+    #[test]
+    fn every_document_that_is_taken_by_default_is_one_that_is_read() {
+        for document in documents() {
+            let (verb, noun) = bod::name(&document).unwrap();
+            assert_eq!(document, format!("{}.{}", verb.name(), noun.name()));
+        }
+        assert_eq!(documents().len(), 2 * (bod::Noun::ALL.len() - 1) + 1);
+    }
+}

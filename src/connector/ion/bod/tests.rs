@@ -1,3 +1,5 @@
+//! Documents as the reference shows them, and what is not one.
+
 use super::*;
 use crate::connector::ion::{Signal, part::Measure, signals};
 use proptest::prelude::*;
