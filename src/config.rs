@@ -164,6 +164,13 @@ impl Config {
                 }
             }
         }
+        if let Some(ion) = self.intake.as_ref().and_then(|intake| intake.ion.as_ref())
+            && let Some(publish) = &ion.publish
+            && let Ok(secret) = credentials.get(&publish.credential)
+            && let Err(error) = ion.outlet(Some(&secret))
+        {
+            problems.add("intake.ion.publish", log::chain(&error), advice);
+        }
         if let Some(m3) = &self.m3
             && let Ok(secret) = credentials.get(m3.login.credential())
             && let Err(error) = M3::new(m3.clone(), &secret)

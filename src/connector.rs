@@ -7,6 +7,7 @@
 pub mod breaker;
 pub mod gate;
 pub mod http;
+pub mod ion;
 pub mod limiter;
 mod loose;
 pub mod m3;

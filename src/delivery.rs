@@ -10,12 +10,14 @@
 //!
 //! The sequence of one order's steps is kept; one order never holds up another.
 
+pub mod answers;
 pub mod cases;
 mod credit;
 pub mod desk;
 pub mod dispatch;
 pub mod events;
 mod hand;
+pub mod heard;
 pub mod people;
 pub mod perform;
 mod ramp;

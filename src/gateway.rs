@@ -6,16 +6,21 @@
 //! 3. At the end the committers finish what was queued, after every part has stopped.
 
 mod alerts;
+mod book;
 mod catalogue;
+mod ion;
+
+pub use book::Book;
 
 use crate::{
     alert,
     cli::serve::Frame,
-    clock::{self, UnixMs},
+    clock,
     config::{Config, CredentialError, Credentials, Loaded},
     connector::{
         breaker::Standing,
         gate,
+        ion::publish::PublishError,
         m3::{M3, M3Error},
         xcart::rest::{Shop, ShopError},
     },
@@ -32,14 +37,14 @@ use crate::{
     intake::{
         began,
         dedup::Recent,
+        ion::Stores,
         listener::Listener,
         poller::{self, Poller},
-        reception::{NotKept, Reception},
-        shelf::{self, Ledger, Once},
+        reception::Reception,
+        shelf::{self, Once},
         tls::TlsError,
-        webhook::Signal,
     },
-    journal::{self, Guard, Journal, JournalError, NewEvent, Opening, Receipt},
+    journal::{self, Guard, Journal, JournalError, Opening},
     log,
     metrics::{
         Metrics,
@@ -48,7 +53,6 @@ use crate::{
     state::{self, State, StateError},
     supervise::Supervisor,
 };
-use hyper::body::Bytes;
 use std::{collections::BTreeMap, io, sync::Arc, time::Duration};
 use thiserror::Error;
 use tokio::sync::{Mutex, mpsc, watch};
@@ -86,6 +90,9 @@ pub enum GatewayError {
     /// There is no certificate.
     #[error("there is no certificate to show")]
     Tls(#[from] TlsError),
+    /// ION cannot be answered.
+    #[error("ION cannot be called")]
+    Ion(#[from] PublishError),
     /// Nobody can be told of anything.
     #[error("a channel for alerts cannot be used")]
     Alerts(#[from] alert::ChannelError),
@@ -116,7 +123,8 @@ pub async fn start(frame: &Frame) -> Result<Foundation, GatewayError> {
     if state.epoch() == state::Epoch(1) && journal.heads().borrow().0 > 1 {
         tracing::error!("{}", state::NOTHING_LEFT);
     }
-    listen(config, credentials, supervisor, journal.clone(), metrics).await?;
+    listen(config, credentials, supervisor, (journal.clone(), state.clone()), metrics).await?;
+    ion::forget(config, supervisor, state.clone());
     let tally = watch::Sender::new(Tally::default());
     let (desk, requests) = mpsc::channel(QUESTIONS_WAITING_MAX);
     let (alerts_desk, alert_requests) = mpsc::channel(QUESTIONS_WAITING_MAX);
@@ -141,6 +149,9 @@ pub async fn start(frame: &Frame) -> Result<Foundation, GatewayError> {
         if let Some(rules) = &config.order_to_cash {
             let stores = (journal.clone(), state.clone());
             poll(config, frame, (shop.clone(), &stores), rules);
+            let cases =
+                Cases::new(state.clone()).hearing(ion::ears(frame, &state, goods.as_ref())?);
+            let stores = (journal.clone(), cases);
             deliver(frame, stores, (shop, m3), rules, (requests, tally.clone()));
         }
     }
@@ -202,7 +213,7 @@ async fn listen(
     config: &Config,
     credentials: &Credentials,
     supervisor: &Supervisor,
-    journal: Journal,
+    (journal, state): (Journal, State),
     metrics: &Metrics,
 ) -> Result<(), GatewayError> {
     let Some(intake) = &config.intake else { return Ok(()) };
@@ -210,8 +221,16 @@ async fn listen(
     let tls = intake.tls.server(&config.state_dir.join("tls"))?;
     let memory = Arc::new(std::sync::Mutex::new(Recent::new(DELIVERIES_REMEMBERED_MAX)));
     recall(supervisor, journal.clone(), Arc::clone(&memory));
+    let stores = Stores {
+        journal: journal.clone(),
+        state,
+        memory: Arc::clone(&memory),
+        window: DELIVERY_REMEMBERED,
+    };
+    let ion = ion::endpoints(config, credentials, supervisor, stores)?;
     let shelf = Once::new(Book(journal), memory, DELIVERY_REMEMBERED);
     let reception = Reception::new(sources, shelf, intake.limits, metrics.received.clone());
+    let reception = reception.with_ion(ion);
     let listener = Listener::bind(intake.listen, tls, intake.limits, reception).await;
     let opened = |source| GatewayError::Door { what: "the webhook port", source };
     let listener = Arc::new(listener.map_err(opened)?);
@@ -234,15 +253,15 @@ fn recall(supervisor: &Supervisor, journal: Journal, memory: Arc<std::sync::Mute
 
 fn deliver(
     frame: &Frame,
-    (journal, state): (Journal, State),
+    (journal, cases): (Journal, Cases),
     (shop, m3): (Shop, M3),
     rules: &Rules,
     (requests, tally): (mpsc::Receiver<Request>, watch::Sender<Tally>),
 ) {
     let config = &frame.loaded.config;
     let rules = Arc::new(rules.clone());
-    let performer = Performer::new(shop, m3, state.clone(), Arc::clone(&rules));
-    let parts = (journal, Cases::new(state), performer);
+    let performer = Performer::new(shop, m3, cases.state().clone(), Arc::clone(&rules));
+    let parts = (journal, cases, performer);
     let confirmed = frame.metrics.confirmed.clone();
     let delivery = Delivery::new(parts, rules, config.delivery, (requests, tally), confirmed);
     let delivery = Arc::new(Mutex::new(delivery));
@@ -265,47 +284,6 @@ impl Gated {
             Self::Shop(shop) => destination("xcart", &shop.gate_state()),
             Self::M3(m3) => destination("m3", &m3.gate_state()),
         }
-    }
-}
-
-/// The journal as the intake writes to it.
-#[derive(Debug)]
-pub struct Book(pub Journal);
-
-impl Ledger for Book {
-    type Receipt = Receipt;
-
-    fn has_room(&self) -> bool {
-        // A full queue or disk answers at the append itself, before anything is written.
-        true
-    }
-
-    async fn append(
-        &self,
-        signal: Signal,
-        body: Bytes,
-        received: UnixMs,
-    ) -> Result<Receipt, NotKept> {
-        let event = NewEvent {
-            source: signal.source,
-            topic: signal.topic.wire().to_owned(),
-            entity: events::entity(&signal.order),
-            delivery: signal.delivery,
-            received_ms: received,
-            body: body.into(),
-        };
-        self.0.append(event).await.map_err(|fault| match fault {
-            JournalError::Full | JournalError::Unavailable | JournalError::Closed => NotKept::Full,
-            JournalError::TooLarge { .. } => NotKept::TooLarge,
-            fault @ (JournalError::Damaged { .. }
-            | JournalError::Unreadable { .. }
-            | JournalError::Newer(..)
-            | JournalError::Config(_)
-            | JournalError::Store(_)) => {
-                tracing::error!(why = log::chain(&fault), "a delivery could not be kept");
-                NotKept::Failed
-            }
-        })
     }
 }
 

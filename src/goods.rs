@@ -43,6 +43,8 @@ pub struct Bells {
     pub send: Notify,
     /// The shop's goods are to be read.
     pub walk: Notify,
+    /// Something has changed in M3.
+    pub look: Notify,
     /// M3's lists are to be read whole.
     pub full: Notify,
 }

@@ -7,6 +7,7 @@
 
 pub mod began;
 pub mod dedup;
+pub mod ion;
 pub mod listener;
 pub mod poller;
 pub mod reception;
@@ -36,6 +37,8 @@ pub struct Config {
     /// Who may send, and how each one writes.
     #[serde(default)]
     pub sources: Vec<SourceConfig>,
+    /// Where ION calls us; absent: nowhere.
+    pub ion: Option<ion::config::Config>,
 }
 
 /// What strangers may use up. A limit of zero is refused.
@@ -112,6 +115,10 @@ impl Limits {
         Duration::from_millis(self.body_ms_max)
     }
 
+    fn keep_time(&self) -> Duration {
+        Duration::from_millis(self.keep_ms_max)
+    }
+
     /// The longest that one request can take when nobody misbehaves.
     fn request_time(&self) -> Duration {
         let parts = [self.header_ms_max, self.body_ms_max, self.keep_ms_max];
@@ -128,12 +135,15 @@ impl Config {
     pub fn check(&self, key: &str, problems: &mut Problems) {
         self.limits.check(&format!("{key}.limits"), problems);
         self.tls.check(&format!("{key}.tls"), problems);
-        if self.sources.is_empty() {
+        if self.sources.is_empty() && self.ion.is_none() {
             problems.add(
                 format!("{key}.sources"),
                 "is empty, so that every delivery would be refused",
                 "add a [[intake.sources]], or remove [intake] to only poll",
             );
+        }
+        if let Some(ion) = &self.ion {
+            ion.check(&format!("{key}.ion"), problems);
         }
         let (mut names, mut paths) = (BTreeSet::new(), BTreeSet::new());
         for (index, source) in self.sources.iter().enumerate() {
@@ -153,13 +163,18 @@ impl Config {
         }
     }
 
-    /// Names every credential the sources need, with the key that names it.
+    /// Names every credential the sources and ION need, with the key that names it.
     pub fn credentials<'c>(&'c self, key: &'c str) -> impl Iterator<Item = (String, &'c str)> {
-        self.sources.iter().enumerate().flat_map(move |(index, source)| {
+        let of_ion = self.ion.iter().flat_map(move |ion| {
+            let named = ion.credentials().into_iter();
+            named.map(move |(at, name)| (format!("{key}.ion.{at}"), name))
+        });
+        let of_sources = self.sources.iter().enumerate().flat_map(move |(index, source)| {
             let named = source.signature.credentials().into_iter();
             let key = format!("{key}.sources[{index}].signature");
             named.map(move |(at, name)| (format!("{key}.{at}"), name.as_str()))
-        })
+        });
+        of_sources.chain(of_ion)
     }
 
     /// Reads the secrets and makes the sources ready.

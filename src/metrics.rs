@@ -54,6 +54,8 @@ pub enum Reception {
     NoSuchPath,
     /// Its method was not POST.
     NotPost,
+    /// A newer variation of it was taken before.
+    Stale,
     /// Its body was over the limit.
     TooLarge,
     /// Its body did not come in time, or not whole.
@@ -81,6 +83,28 @@ impl Received {
     /// Returns how many were counted.
     pub fn counted(&self, source: &str, result: Reception) -> u64 {
         self.0.get_or_create(&ReceivedLabels { source: source.to_owned(), result }).get()
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct HeardLabels {
+    noun: &'static str,
+    result: &'static str,
+}
+
+/// Counts the documents of ION by what they came to.
+#[derive(Clone, Debug, Default)]
+pub struct Heard(Family<HeardLabels, Counter>);
+
+impl Heard {
+    /// Counts one.
+    pub fn count(&self, noun: &'static str, result: &'static str) {
+        self.0.get_or_create(&HeardLabels { noun, result }).inc();
+    }
+
+    /// Returns how many were counted.
+    pub fn counted(&self, noun: &'static str, result: &'static str) -> u64 {
+        self.0.get_or_create(&HeardLabels { noun, result }).get()
     }
 }
 
@@ -154,6 +178,8 @@ pub struct Metrics {
     pub confirmed: Counter,
     /// Messages to people by channel and result.
     pub messages: Messages,
+    /// Documents of ION by noun and result.
+    pub heard: Heard,
     states: States,
     registry: Arc<Mutex<Registry>>,
 }
@@ -190,6 +216,7 @@ impl Metrics {
             calls: Calls::default(),
             confirmed: Counter::default(),
             messages: Messages::default(),
+            heard: Heard::default(),
             states: States::default(),
             registry: Arc::new(Mutex::new(Registry::with_prefix("causeway"))),
         };
@@ -199,9 +226,11 @@ impl Metrics {
 
     fn register(&self) {
         let mut registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
-        let Self { received, calls, confirmed, messages, states, registry: _ } = self;
+        let Self { received, calls, confirmed, messages, heard, states, registry: _ } = self;
         registry.register("events_received", "Deliveries by source and result", received.0.clone());
         registry.register("calls", "Calls by destination and class", calls.0.clone());
+        let told = "Documents of ION by noun and result";
+        registry.register("ion_documents", told, heard.0.clone());
         registry.register("orders_confirmed", "Orders confirmed in M3", confirmed.clone());
         registry.register("runs", "Flow runs by stage", states.runs.clone());
         let told = "State of the circuit breaker: 0 closed, 1 trying, 2 open";

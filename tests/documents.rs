@@ -16,7 +16,7 @@ const IONAPI: &str = r#"{"ti":"ACME_TST","cn":"Causeway","dt":"12","ci":"ACME_TS
 "ot":"token.oauth2","or":"revoke_token.oauth2","ev":"E1","v":"1.0","saak":"ACME_TST#c","sask":"d"}"#;
 
 /// Files with settings, and the structures in them that an operator fills.
-const SETTINGS: [&str; 19] = [
+const SETTINGS: [&str; 22] = [
     "src/alert/config.rs",
     "src/alert/hook.rs",
     "src/alert/mail.rs",
@@ -28,6 +28,9 @@ const SETTINGS: [&str; 19] = [
     "src/intake/signature.rs",
     "src/intake/webhook.rs",
     "src/intake/poller.rs",
+    "src/intake/ion/config.rs",
+    "src/intake/ion/files.rs",
+    "src/connector/ion/publish.rs",
     "src/connector/http.rs",
     "src/connector/gate.rs",
     "src/connector/xcart.rs",
@@ -66,6 +69,7 @@ fn written(text: &str) -> (tempfile::TempDir, PathBuf) {
         ("xcart-token", "t"),
         ("xcart-hook", "h"),
         ("m3-ionapi", IONAPI),
+        ("ion-password", "p"),
         ("alert-smtp", "p"),
         ("alert-chat", "https://hooks.example.com/services/T0/B0/x"),
     ];

@@ -24,6 +24,8 @@ mod dialects;
 mod durable;
 #[path = "gateway/harness.rs"]
 mod harness;
+#[path = "gateway/ion.rs"]
+mod ion;
 #[path = "gateway/lost_answers.rs"]
 mod lost_answers;
 #[path = "gateway/outages.rs"]

@@ -3,7 +3,7 @@
 use crate::{
     alert::Rule,
     config::Config,
-    intake::{signature::Scheme, tls},
+    intake::{ion::config as ion, signature::Scheme, tls},
 };
 
 /// Returns one line for each part that would run, and for each that would not; `catalogue` is what
@@ -27,6 +27,7 @@ pub(super) fn told(config: &Config, catalogue: Option<&str>) -> String {
                 };
                 lines.push(format!("  source    {} at {}, {proof}", source.name, source.path));
             }
+            lines.extend(intake.ion.as_ref().map(ion));
         }
     }
     match &config.xcart {
@@ -58,6 +59,26 @@ pub(super) fn told(config: &Config, catalogue: Option<&str>) -> String {
     lines.push("The configuration is usable.".to_owned());
     lines.push(String::new());
     lines.join("\n")
+}
+
+/// Says how ION would reach us, and we it.
+fn ion(ion: &ion::Config) -> String {
+    let proof = match &ion.login {
+        None => "nobody may call",
+        Some(ion::Login::Basic(_)) => "password",
+        Some(ion::Login::Token(_)) => "token",
+    };
+    let files = ion.files.as_ref();
+    let folder = files.and_then(|files| files.folder_in.as_ref());
+    let folder = folder.map(|folder| format!(", files in {}", folder.display()));
+    let answers = match (&ion.publish, files.and_then(|files| files.folder_out.as_ref())) {
+        (Some(_), _) => "answers over its API".to_owned(),
+        (None, Some(folder)) => format!("answers in {}", folder.display()),
+        (None, None) => "no answers".to_owned(),
+    };
+    let (id, path, count) = (&ion.logical_id, &ion.path, ion.documents.len());
+    let folder = folder.unwrap_or_default();
+    format!("  ion       {id} at {path}, {proof}, {count} documents{folder}; {answers}")
 }
 
 /// Says who would be told of what.
@@ -109,6 +130,10 @@ mod tests {
             signature = "none"
             event = { pointer = "/event" }
             order_id = "/id"
+            [intake.ion]
+            logical_id = "lid://x"
+            documents = ["Sync.SalesOrder"]
+            files = { folder_in = "/in" }
             [metrics]
             [alerts]
             box_name = "acme"

@@ -1,9 +1,13 @@
 //! Cases in the state store: loaded whole, saved in one batch, compared before they are swapped.
 
-use super::rows::{self, BadRow, CaseKey, Due, ParkedRow, RunRow, WakeRow};
+use super::{
+    heard::Ears,
+    rows::{self, BadRow, CaseKey, Due, ParkedRow, RunRow, WakeRow},
+};
 use crate::{
     failpoint::{self, Plant},
     flow::run::{Case, Remains, Run, Stage},
+    ids::Orno,
     order::OrderRef,
     state::{Batch, State, StateError},
 };
@@ -24,6 +28,7 @@ pub enum CaseError {
 #[derive(Clone, Debug)]
 pub struct Cases {
     state: State,
+    ears: Ears,
 }
 
 /// A case in one worker's hands.
@@ -46,6 +51,8 @@ struct Stored {
     wake: Option<Vec<u8>>,
     due: Vec<Due>,
     listed: bool,
+    /// By which number of M3 the case is found.
+    numbered: Option<Orno>,
 }
 
 /// The documents of a case as they lie in the store.
@@ -59,7 +66,18 @@ struct Documents {
 impl Cases {
     /// Uses a store.
     pub fn new(state: State) -> Self {
-        Self { state }
+        Self { state, ears: Ears::default() }
+    }
+
+    /// Returns the same cases with what is needed to understand the documents of ION.
+    #[must_use]
+    pub fn hearing(self, ears: Ears) -> Self {
+        Self { ears, ..self }
+    }
+
+    /// Returns what is needed to understand the documents of ION.
+    pub fn ears(&self) -> &Ears {
+        &self.ears
     }
 
     /// Returns the store.
@@ -107,6 +125,10 @@ impl Cases {
             placed: self.state.get(&key.placed())?,
         };
         stored.listed = self.state.get(&key.parked())?.is_some();
+        if let Some(orno) = &run.orno {
+            let row = self.state.get(&rows::by_orno(orno))?;
+            stored.numbered = row.map(|_| orno.clone());
+        }
         let Documents { order, plan, placed } = &stored.documents;
         Ok(Case {
             run,
@@ -144,6 +166,7 @@ impl Cases {
             wake: None,
             due: due.into_iter().collect(),
             listed: held.needs_a_person(),
+            numbered: held.case.run.orno.clone(),
         };
         let old = &held.stored;
         let is_same = old.run == fresh.run && old.documents == fresh.documents;
@@ -165,6 +188,11 @@ impl Cases {
         for at in due.iter().filter(|at| !old.due.contains(at)) {
             batch.put(key.due(*at), Vec::new());
         }
+        if let Some(orno) = &held.case.run.orno
+            && old.numbered.as_ref() != Some(orno)
+        {
+            batch.put(rows::by_orno(orno), key.as_str().as_bytes().to_vec());
+        }
         held.list(&mut batch)?;
         self.swapped(held, batch, fresh).await
     }
@@ -183,6 +211,9 @@ impl Cases {
         }
         if let OrderRef::Id(id) = &held.case.run.reference {
             batch.delete(rows::by_id(*id));
+        }
+        if let Some(orno) = &held.case.run.orno {
+            batch.delete(rows::by_orno(orno));
         }
         put(&mut batch, key.remains(), held.stored.remains.as_ref(), remains.as_ref());
         let fresh = Stored { remains, ..Stored::default() };
@@ -240,7 +271,8 @@ impl Cases {
         let due_ms = wake_of(self.state.get(&to.wake())?)?.map_or(now_ms, |wake| wake.due_ms);
         // Written even where one is there: whoever has that one in hand may have read the
         // order before this event.
-        let wake = WakeRow { reference: OrderRef::Id(order.id), seq, due_ms };
+        let reference = OrderRef::Id(order.id);
+        let wake = WakeRow { reference, seq, due_ms, by_m3: false };
         batch.put(to.wake(), rows::write(&wake)?);
         batch.put(to.due(Due::of_event(due_ms)), Vec::new());
         match self.state.commit(batch).await {
@@ -315,6 +347,9 @@ impl Held {
 fn told(run: &mut Run, wake: &WakeRow) {
     run.reread = true;
     run.reference.learn(&wake.reference);
+    if wake.by_m3 {
+        run.look_now();
+    }
 }
 
 fn put(batch: &mut Batch, key: Vec<u8>, old: Option<&Vec<u8>>, fresh: Option<&Vec<u8>>) {

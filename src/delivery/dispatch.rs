@@ -189,7 +189,7 @@ impl Delivery {
             hand.credit.counted(waiting, begun, clock::now().mono);
         }
         if hand.credit.is_left() {
-            let taken = events::take(&self.journal, cases.state(), rules, now_ms).await?;
+            let taken = events::take(&self.journal, cases, rules, now_ms).await?;
             hand.credit.spent(taken.woken);
             hand.more_events = taken.more;
         }

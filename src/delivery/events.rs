@@ -2,10 +2,12 @@
 //!
 //! Guarantees: an event leaves the journal only after its wake-up is durable; the
 //! cursor moves in the same batch. Many events of one order become one wake-up: an
-//! event is a signal, the order is read anew.
+//! event is a signal, the order is read anew. A document of ION wakes the order that it names,
+//! which then looks at M3 (`heard`).
 
 use super::{
-    cases::CaseError,
+    cases::{CaseError, Cases},
+    heard::{self, Gained},
     rows::{self, CaseKey, Due, WakeRow},
 };
 use crate::{
@@ -85,10 +87,11 @@ pub struct Taken {
 /// Takes the next events, at most a batch of them.
 pub async fn take(
     journal: &Journal,
-    state: &State,
+    cases: &Cases,
     rules: &Rules,
     now_ms: UnixMs,
 ) -> Result<Taken, TakeError> {
+    let (state, ears) = (cases.state(), cases.ears());
     let cursor = state.get(&rows::cursor(CURSOR))?;
     let from = cursor.as_deref().map(rows::read::<u64>).transpose()?.unwrap_or(1);
     let events = journal.read(Seq(from), EVENTS_MAX, EVENT_BYTES_MAX)?;
@@ -100,37 +103,66 @@ pub async fn take(
     let mut batch = Batch::new();
     batch.expect(rows::cursor(CURSOR), cursor.as_deref());
     batch.put(rows::cursor(CURSOR), rows::write(&next)?);
-    let mut wakes: BTreeMap<CaseKey, (OrderRef, u64)> = BTreeMap::new();
+    let mut wakes: BTreeMap<CaseKey, Wake> = BTreeMap::new();
+    let mut gained = Gained::default();
     for event in &events {
         let seq = event.seq.0;
+        if heard::is_document(event) {
+            gained.hear(event, state, ears, &mut batch)?;
+            for (key, reference) in gained.wakes.drain(..) {
+                Wake { reference, seq, by_m3: true }.join(&mut wakes, key);
+            }
+            continue;
+        }
         let Some(order) = order_of(event) else {
             let topic = &event.topic;
             tracing::error!(seq, topic, "the event names no order; it is passed over");
             continue;
         };
         let key = case_of(&order, state, rules)?;
-        let known = wakes.entry(key).and_modify(|(reference, last)| {
-            reference.learn(&order);
-            *last = seq;
-        });
-        known.or_insert((order, seq));
+        Wake { reference: order, seq, by_m3: false }.join(&mut wakes, key);
     }
+    gained.note(now_ms, &mut batch)?;
     let woken = wakes.len();
-    for (key, (mut reference, seq)) in wakes {
+    for (key, Wake { mut reference, seq, mut by_m3 }) in wakes {
         let known = known_wake(state, &key)?;
         let due_ms = known.as_ref().map_or(now_ms, |wake| wake.due_ms);
         if let Some(known) = known {
             reference.learn(&known.reference);
+            by_m3 |= known.by_m3;
         }
-        batch.put(key.wake(), rows::write(&WakeRow { reference, seq, due_ms })?);
+        batch.put(key.wake(), rows::write(&WakeRow { reference, seq, due_ms, by_m3 })?);
         batch.put(key.due(Due::of_event(due_ms)), Vec::new());
     }
     failpoint::pass("events.take.before");
     state.commit(batch).await?;
     failpoint::pass("events.take.durable");
+    gained.count(ears);
     journal.settle(Seq(next));
     let more = events.len() == EVENTS_MAX || *journal.heads().borrow() > Seq(next);
     Ok(Taken { more, woken })
+}
+
+/// What the events that are taken at once say to one case.
+struct Wake {
+    reference: OrderRef,
+    seq: u64,
+    by_m3: bool,
+}
+
+impl Wake {
+    fn join(self, wakes: &mut BTreeMap<CaseKey, Self>, key: CaseKey) {
+        match wakes.get_mut(&key) {
+            Some(known) => {
+                known.reference.learn(&self.reference);
+                known.seq = self.seq;
+                known.by_m3 |= self.by_m3;
+            }
+            None => {
+                wakes.insert(key, self);
+            }
+        }
+    }
 }
 
 /// Reads the wake-up that is there already; a damaged one is replaced, or it would keep

@@ -12,19 +12,26 @@
 //! | `l/<identity>`, `e/<identity>` | M3's customer; one that is being made |
 //! | `i/<order id>` | the case of an order id |
 //! | `c/<name>` | a cursor |
+//! | `n/<M3's order number>` | the case of an order of M3 |
+//! | `v/<noun>/<hash>` | the newest variation of a document of ION, and when it came |
+//! | `f/<sequence number, 8 bytes>` | an answer to a document of ION that is to be given |
 //! | `a/<name>` | what the alerts remember; `alert::watch` alone writes it |
 //!
 //! A value begins with the version of its form; every released one stays readable.
 
 use crate::{
+    connector::ion::message::Head,
     flow::{
         cause::Cause,
         run::{Need, Run},
     },
-    ids::OrderKey,
+    ids::{OrderKey, Orno},
     order::OrderRef,
 };
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{DeserializeOwned, Error as _, SeqAccess, Visitor},
+};
 use std::{fmt, ops::Range};
 use thiserror::Error;
 
@@ -197,6 +204,23 @@ pub fn by_id(id: u64) -> Vec<u8> {
     format!("i/{id}").into_bytes()
 }
 
+/// Key of the case of an order of M3.
+pub fn by_orno(orno: &Orno) -> Vec<u8> {
+    format!("n/{orno}").into_bytes()
+}
+
+/// Key of the newest variation of a document of ION.
+pub fn variation(noun: &str, digest: &[u8; 32]) -> Vec<u8> {
+    let mut key = format!("v/{noun}/").into_bytes();
+    key.extend_from_slice(digest);
+    key
+}
+
+/// Key of an answer to a document of ION.
+pub fn answer(seq: u64) -> Vec<u8> {
+    [b"f/", seq.to_be_bytes().as_slice()].concat()
+}
+
 /// Key of a cursor.
 pub fn cursor(name: &str) -> Vec<u8> {
     format!("c/{name}").into_bytes()
@@ -212,7 +236,7 @@ pub struct RunRow {
 }
 
 /// An event that a case has not seen.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct WakeRow {
     /// How the event names the order.
     pub reference: OrderRef,
@@ -220,6 +244,55 @@ pub struct WakeRow {
     pub seq: u64,
     /// Which entry of the list of what is due belongs to it.
     pub due_ms: u64,
+    /// Whether M3 told something of the order, so that it is looked at there at once.
+    pub by_m3: bool,
+}
+
+/// The last field came later: a row without it is one of the shop.
+impl<'de> Deserialize<'de> for WakeRow {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_tuple(4, WakeVisitor)
+    }
+}
+
+struct WakeVisitor;
+
+impl<'de> Visitor<'de> for WakeVisitor {
+    type Value = WakeRow;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a wake-up")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut fields: A) -> Result<WakeRow, A::Error> {
+        let missing = || A::Error::custom("a field is missing");
+        Ok(WakeRow {
+            reference: fields.next_element()?.ok_or_else(missing)?,
+            seq: fields.next_element()?.ok_or_else(missing)?,
+            due_ms: fields.next_element()?.ok_or_else(missing)?,
+            by_m3: fields.next_element().ok().flatten().unwrap_or(false),
+        })
+    }
+}
+
+/// The newest variation of a document of ION.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VariationRow {
+    /// Its number.
+    pub variation: u64,
+    /// When it came, in milliseconds since 1970.
+    pub seen_ms: u64,
+}
+
+/// A document of ION that could not be used, until its sender is told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AnswerRow {
+    /// What its message said.
+    pub head: Head,
+    /// Why not.
+    pub why: String,
+    /// What the sender calls the document; empty when that cannot be read.
+    pub bodid: String,
 }
 
 /// A case in the list of those that need a person.
@@ -284,6 +357,25 @@ mod tests {
                 assert!(!due_after(need, 0).contains(&row), "{need:?} {other:?}");
             }
         }
+    }
+
+    #[test]
+    fn a_wake_up_from_before_m3_could_tell_is_read_and_a_new_one_by_the_program_before() {
+        #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+        struct Before {
+            reference: OrderRef,
+            seq: u64,
+            due_ms: u64,
+        }
+        let before = Before { reference: OrderRef::Id(7), seq: 300, due_ms: 400 };
+        let row: WakeRow = read(&write(&before).unwrap()).unwrap();
+        let wanted = WakeRow { reference: OrderRef::Id(7), seq: 300, due_ms: 400, by_m3: false };
+        assert_eq!(row, wanted);
+        let by_m3 = WakeRow { by_m3: true, ..wanted };
+        let bytes = write(&by_m3).unwrap();
+        assert_eq!(read::<WakeRow>(&bytes).unwrap(), by_m3);
+        assert_eq!(read::<Before>(&bytes).unwrap(), before);
+        assert!(read::<WakeRow>(&bytes[..3]).is_err());
     }
 
     #[test]

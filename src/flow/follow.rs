@@ -119,6 +119,11 @@ impl Follow {
         changed || self.idle == 0 || self.idle.is_multiple_of(LOOKS_BETWEEN_DELIVERIES)
     }
 
+    /// Lets the next look ask for deliveries, too.
+    pub fn look_closely(&mut self) {
+        self.idle = 0;
+    }
+
     /// Returns the next write, if one is due.
     pub fn next(&self) -> Option<&Tell> {
         self.due.first()

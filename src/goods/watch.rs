@@ -31,6 +31,8 @@ use tokio_util::sync::CancellationToken;
 const ITEMS_MAX: usize = 128;
 /// Rows read in one go.
 const ROWS_MAX: usize = 256;
+/// How long M3 is not asked after it told of a change.
+const TOLD_REST: Duration = Duration::from_secs(1);
 /// The longest that a part of this stage rests when nobody wakes it.
 pub(super) const IDLE: Duration = Duration::from_mins(1);
 
@@ -60,7 +62,8 @@ impl<S: Source> Watcher<S> {
     pub async fn run(&self, stop: CancellationToken) {
         let (mut failed, mut asked) = (0_u32, Whole::Changes);
         loop {
-            let rung = self.shared.bells.full.notified();
+            let bells = &self.shared.bells;
+            let (rung, told) = (bells.full.notified(), bells.look.notified());
             let Some(looked) = stop.run_until_cancelled(self.look(asked)).await else {
                 return;
             };
@@ -78,11 +81,17 @@ impl<S: Source> Watcher<S> {
                     RetryPolicy::ORDERS.wait_however_long(failed, Jitter(fastrand::u8(..)))
                 }
             };
+            // What was asked for and failed is still wanted.
+            let wanted = if failed > 0 { asked } else { Whole::Changes };
             asked = tokio::select! {
                 () = stop.cancelled() => return,
                 () = rung => Whole::All,
-                // What was asked for and failed is still wanted.
-                () = tokio::time::sleep(pause) => if failed > 0 { asked } else { Whole::Changes },
+                () = tokio::time::sleep(pause) => wanted,
+                () = told => {
+                    // One change seldom comes alone.
+                    tokio::time::sleep(TOLD_REST).await;
+                    wanted
+                }
             };
         }
     }

@@ -5,10 +5,14 @@
 //! 2. When the journal has no room the sender is told so before its body is read.
 //! 3. No body is held beyond its limit, nor all bodies beyond theirs.
 //!
-//! What it does not: say to a stranger why it was refused. The log does.
+//! What it does not: say to a stranger why it was refused. The log does. What ION asks is
+//! answered in `reception::ion`.
+
+mod ion;
 
 use super::{
     Limits,
+    ion::Ion,
     signature::Headers,
     webhook::{Refusal, Signal, Source},
 };
@@ -29,7 +33,6 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
 };
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -103,6 +106,7 @@ enum Answer<R> {
 pub struct Reception<S> {
     sources: BTreeMap<String, Source>,
     shelf: S,
+    ion: Option<Arc<Ion>>,
     limits: Limits,
     bodies: Arc<Semaphore>,
     received: Received,
@@ -116,11 +120,18 @@ impl<S: Shelf> Reception<S> {
         Self {
             sources: sources.into_iter().map(by_path).collect(),
             shelf,
+            ion: None,
             limits,
             bodies: Arc::new(Semaphore::new(limits.bodies_bytes_max.min(Semaphore::MAX_PERMITS))),
             received,
             warned_ms: AtomicU64::new(0),
         }
+    }
+
+    /// Returns the same with the end points that ION calls.
+    #[must_use]
+    pub fn with_ion(self, ion: Option<Arc<Ion>>) -> Self {
+        Self { ion, ..self }
     }
 
     /// Answers one request.
@@ -129,6 +140,11 @@ impl<S: Shelf> Reception<S> {
         B: Body<Data = Bytes> + Send + Unpin,
         B::Error: Error,
     {
+        if let Some(ion) = &self.ion
+            && let Some(rest) = ion.below(request.uri().path()).map(str::to_owned)
+        {
+            return self.answer_ion(ion, &rest, request).await;
+        }
         let source = self.sources.get(request.uri().path());
         let answer = match source {
             Some(source) if request.method() == Method::POST => self.take(source, request).await,
@@ -195,8 +211,7 @@ impl<S: Shelf> Reception<S> {
     }
 
     async fn keep(&self, signal: Signal, body: Bytes) -> Answer<S::Receipt> {
-        let patience = Duration::from_millis(self.limits.keep_ms_max);
-        match timeout(patience, self.shelf.keep(signal, body)).await {
+        match timeout(self.limits.keep_time(), self.shelf.keep(signal, body)).await {
             Ok(Ok(Kept::New(receipt))) => Answer::Accepted(receipt),
             Ok(Ok(Kept::Before)) => Answer::Repeated,
             Ok(Err(NotKept::TooLarge)) => Answer::TooLarge,
@@ -252,7 +267,12 @@ impl<S: Shelf> Reception<S> {
         };
         let source = source.map_or("-", Source::name);
         self.received.count(source, outcome);
-        let Some(why) = why else { return };
+        if let Some(why) = why {
+            self.warn(source, &why);
+        }
+    }
+
+    fn warn(&self, source: &str, why: &str) {
         if self.may_warn() {
             tracing::warn!(source, why, "delivery not taken");
         } else {

@@ -2,10 +2,15 @@
 
 use crate::{
     harness::{PATIENCE, Plot, Scene, eventually, within},
+    ion,
     process::Process,
     tools::causeway,
 };
-use causeway_sim::{catalogue::Item, xcart::OrderSpec};
+use causeway_sim::{
+    catalogue::Item,
+    ion::{Encoding, Options, Way, bods},
+    xcart::OrderSpec,
+};
 use rust_decimal::{Decimal, prelude::ToPrimitive as _};
 
 /// A table of the stock flow in front of that of the orders.
@@ -217,5 +222,22 @@ async fn a_product_that_the_shop_refuses_holds_up_no_other() {
         (said.status != 0 && said.err.contains("has no SKU")).then_some(())
     };
     eventually("the product to be forgotten", forgotten).await;
+    scene.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_count_that_ion_tells_of_brings_the_stock_at_once() {
+    let stock = "[stock]\nwarehouses = [\"001\", \"002\"]\nmode = \"write\"\npoll_s = 86400\n\n[order_to_cash]";
+    let mut scene = ion::set(ion::plot().edit("[order_to_cash]", stock)).await;
+    Box::pin(scene.start()).await;
+    equal(&scene).await;
+    let item = scene.shop.goods().swap_remove(3);
+    scene.m3.set_stock("001", &item.itno, Decimal::from(41));
+    scene.m3.set_stock("002", &item.itno, Decimal::ONE);
+    let mut ion = ion::ion(&scene, Options::calm(Way::Multipart(Encoding::None)));
+    let lines = [(item.itno.clone(), Decimal::from(41))];
+    let report = ion.publish(&[bods::inventory_count("C1", 1, &lines)]).await;
+    assert!(report.refused.is_empty(), "{report:?}");
+    follows(&scene, &item.sku, 42).await;
     scene.close().await;
 }

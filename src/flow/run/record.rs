@@ -254,6 +254,14 @@ impl Run {
         self.reread = true;
     }
 
+    /// M3 told something of the order: it is asked at once how far it is.
+    pub fn look_now(&mut self) {
+        if let Stage::Follow { follow, look_ms } = &mut self.stage {
+            *look_ms = 0;
+            follow.look_closely();
+        }
+    }
+
     /// Why it is parked.
     pub fn parked(&self) -> Option<&Cause> {
         match &self.stage {

@@ -5,6 +5,7 @@
 
 pub mod catalogue;
 pub mod dice;
+pub mod ion;
 pub mod m3;
 pub mod serve;
 pub mod weather;

@@ -14,6 +14,7 @@ mod customers;
 mod deliveries;
 mod faults;
 mod gateway;
+mod inbound;
 mod invoices;
 mod items;
 mod message;
@@ -34,8 +35,9 @@ mod warehouse;
 mod work;
 mod world;
 
-pub use books::{Books, Customer, RealLine, RealOrder, Seen};
+pub use books::{BookedDelivery, BookedInvoice, Books, Customer, RealLine, RealOrder, Seen};
 pub use faults::Trouble;
+pub use inbound::Published;
 pub use options::{
     Auth, Codes, DateFormat, EmptyRecords, Language, Options, OrderEntryNames, Switches,
 };
@@ -138,6 +140,17 @@ impl M3 {
     /// What it executed, oldest first, at most [`SEEN_MAX`].
     pub fn what_it_saw(&self) -> Vec<Seen> {
         self.core.with(|state| state.seen.clone())
+    }
+
+    /// What applications published to ION, oldest first.
+    pub fn published(&self) -> Vec<Published> {
+        self.core.with(|state| state.published.clone())
+    }
+
+    /// Lets ION refuse the next publications with these statuses, the first one first.
+    pub fn refuse_publications(&self, statuses: &[u16]) {
+        let reversed = statuses.iter().rev().copied().collect();
+        self.core.with(|state| state.ion_refusals = reversed);
     }
 
     /// Changes the weather.

@@ -6,7 +6,7 @@ use super::{
     admin,
     call::Nok,
     faults::Trouble,
-    mi_v1,
+    inbound, mi_v1,
     mi_v2::{self, Termination},
     options::Auth,
     parse, render,
@@ -56,6 +56,10 @@ async fn public(core: Arc<Core>, request: Request) -> Answer {
     if let Some(below) = request.path.strip_prefix(&authorization).filter(|_| ionapi) {
         let below = below.to_owned();
         return token_server(&core, &request, &below).await;
+    }
+    let ion = format!("/{}{}", core.options.tenant, inbound::PATH);
+    if let Some(below) = request.path.strip_prefix(&ion).filter(|_| ionapi) {
+        return inbound::answer(&core, &request, below);
     }
     let Some(below) = request.path.strip_prefix(&core.base) else {
         return Answer::page(404, "Not Found");

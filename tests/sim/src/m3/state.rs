@@ -4,6 +4,7 @@ use super::{
     books::Seen,
     call::Moment,
     faults::Scripts,
+    inbound::Published,
     options::{Options, Switches},
     token::{App, Tokens},
     world::{Setup, World},
@@ -35,6 +36,10 @@ pub(crate) struct State {
     pub(crate) seen: Vec<Seen>,
     pub(crate) scripts: Scripts,
     pub(crate) outage: bool,
+    /// What applications published to ION.
+    pub(crate) published: Vec<Published>,
+    /// Statuses with which ION refuses the next ones; the last one is next.
+    pub(crate) ion_refusals: Vec<u16>,
     /// Grows with every restart; work begun under another one is lost.
     pub(crate) epoch: u64,
     pub(crate) pace_ms: u64,
@@ -91,6 +96,8 @@ impl Core {
             seen: Vec::new(),
             scripts: Scripts::default(),
             outage: false,
+            published: Vec::new(),
+            ion_refusals: Vec::new(),
             epoch: 0,
             pace_ms: options.pace_ms,
         };
