@@ -150,9 +150,9 @@ mod tests {
             (
                 200,
                 format!(r#"{{{head},{meta},"MIRecord":[{},{}]}}"#, row(1), row(2)),
-                "ok[CUNM=A  b,CUNO=Y1|CUNM=A  b,CUNO=Y2]",
+                "ok[CUNO=Y1,CUNM=A  b|CUNO=Y2,CUNM=A  b]",
             ),
-            (200, format!(r#"{{{head},{meta},"MIRecord":{}}}"#, row(1)), "ok[CUNM=A  b,CUNO=Y1]"),
+            (200, format!(r#"{{{head},{meta},"MIRecord":{}}}"#, row(1)), "ok[CUNO=Y1,CUNM=A  b]"),
             (
                 200,
                 format!(r#"{{{head},"MIRecord":{{"NameValue":{{"Name":"ORNO","Value":7}}}}}}"#),
