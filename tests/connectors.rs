@@ -9,7 +9,11 @@
 use causeway::{
     connector::{
         Class, Failure, Fate, Kind,
-        m3::{M3, mi::MiCall},
+        m3::{
+            M3,
+            catalogue::{Catalogue, Layout, Source, refresh},
+            mi::MiCall,
+        },
         xcart::{
             docs::{Ability, Dialect},
             rest::{Filter, OrdersQuery, Shop, Sort, TrackingWritten},
@@ -19,7 +23,11 @@ use causeway::{
     order::Order,
     secret::Secret,
 };
-use causeway_sim::{catalogue, m3, weather::Weather, xcart};
+use causeway_sim::{
+    catalogue, m3,
+    weather::{Fault, Weather},
+    xcart,
+};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -205,6 +213,37 @@ async fn a_list_that_breaks_off_is_no_list_and_a_bulk_that_ends_early_is_no_yes(
     sim.revoke_tokens();
     m3.call(&head("R"), Kind::Write).await.unwrap();
     assert_eq!(sim.books().violations, Vec::<String>::new());
+    sim.stop().await;
+}
+
+#[tokio::test]
+async fn the_catalogue_is_read_whole_or_not_at_all() {
+    let sim = sim(3, |_| {}).await;
+    let m3 = client(&sim, "");
+    let wanted = ["CRS610MI".to_owned(), "NOSUCHMI".to_owned()];
+    // What passes by is tried again, and an M3 without the newer list has the older one.
+    sim.trouble_next(
+        "MRS001MI",
+        "LstPrograms",
+        m3::Trouble::Way(Fault::TooMany { retry_after_s: Some(1) }),
+    );
+    sim.trouble_next("MRS001MI", "LstAdtFieldInf", m3::Trouble::Refused("XOPC001".to_owned()));
+    sim.trouble_next("MRS001MI", "LstFields", m3::Trouble::TerminatedAfter(1));
+    let mut steps = Vec::new();
+    let mut told = |step: refresh::Progress| steps.push((step.done, step.total));
+    let found = Box::pin(refresh::read(&m3, &wanted, &mut told)).await.unwrap();
+    let total = found.program("CRS610MI").unwrap().transactions.len() * 2;
+    assert_eq!((steps.first(), steps.last()), (Some(&(0, total)), Some(&(total, total))));
+    let add = found.transaction("CRS610MI", "Add").unwrap();
+    let shipped = Catalogue::shipped();
+    let known = &shipped.transaction("CRS610MI", "Add").unwrap().input;
+    let names = |layout: &Layout| layout.fields.iter().map(|f| f.name.clone()).collect::<Vec<_>>();
+    assert_eq!(names(&add.input), names(known));
+    assert_eq!(found.program("OIS100MI").unwrap().source, Source::Listed);
+    assert!(found.program("NOSUCHMI").is_none());
+    sim.trouble_next("MRS001MI", "LstTransactions", m3::Trouble::Refused("XAU0008".to_owned()));
+    let refused = Box::pin(refresh::read(&m3, &wanted, &mut |_| {})).await;
+    assert_eq!(refused.unwrap_err().class, Class::Config);
     sim.stop().await;
 }
 
