@@ -95,22 +95,25 @@ pub async fn take(
     let cursor = state.get(&rows::cursor(CURSOR))?;
     let from = cursor.as_deref().map(rows::read::<u64>).transpose()?.unwrap_or(1);
     let events = journal.read(Seq(from), EVENTS_MAX, EVENT_BYTES_MAX)?;
-    let Some(last) = events.last() else {
+    let Some(first) = events.first() else {
         journal.settle(Seq(from));
         return Ok(Taken { more: false, woken: 0 });
     };
-    let next = last.seq.0.saturating_add(1);
+    let mut next = first.seq.0;
     let mut batch = Batch::new();
     batch.expect(rows::cursor(CURSOR), cursor.as_deref());
-    batch.put(rows::cursor(CURSOR), rows::write(&next)?);
     let mut wakes: BTreeMap<CaseKey, Wake> = BTreeMap::new();
     let mut gained = Gained::default();
     for event in &events {
         let seq = event.seq.0;
+        next = seq.saturating_add(1);
         if heard::is_document(event) {
             gained.hear(event, state, ears, &mut batch)?;
             for (key, reference) in gained.wakes.drain(..) {
                 Wake { reference, seq, by_m3: true }.join(&mut wakes, key);
+            }
+            if gained.is_enough() {
+                break;
             }
             continue;
         }
@@ -122,6 +125,7 @@ pub async fn take(
         let key = case_of(&order, state, rules)?;
         Wake { reference: order, seq, by_m3: false }.join(&mut wakes, key);
     }
+    batch.put(rows::cursor(CURSOR), rows::write(&next)?);
     gained.note(now_ms, &mut batch)?;
     let woken = wakes.len();
     for (key, Wake { mut reference, seq, mut by_m3 }) in wakes {

@@ -37,6 +37,9 @@ pub const SOURCE: &str = "ion";
 const ENTITY: &str = "ion:";
 /// Answers that wait at most; further documents are counted and logged only.
 const ANSWERS_MAX: usize = 1_000;
+/// Rows of one batch after which no further document is taken into it; one document has at most
+/// `DOCUMENTS_MAX` of each kind, so that the batch stays far below what the state takes at once.
+const ROWS_MAX: usize = 2_000;
 /// Characters of a name in an entity.
 const NAME_CHARS_MAX: usize = 60;
 
@@ -88,6 +91,7 @@ pub(super) struct Gained {
     /// Orders to be woken: how they are named, and by which event.
     pub wakes: Vec<(CaseKey, OrderRef)>,
     variations: BTreeMap<Vec<u8>, u64>,
+    woken: usize,
     counts: Vec<(&'static str, &'static str)>,
 }
 
@@ -140,7 +144,8 @@ impl Gained {
                 if ears.answers.is_none() {
                     return Ok(());
                 }
-                if state.scan(rows::table("f"), ANSWERS_MAX)?.len() >= ANSWERS_MAX {
+                let waiting = state.scan(rows::table("f"), ANSWERS_MAX);
+                if waiting.is_ok_and(|waiting| waiting.len() >= ANSWERS_MAX) {
                     self.counts.push(("unread", "not_answered"));
                     return Ok(());
                 }
@@ -225,7 +230,7 @@ impl Gained {
     fn follow(&mut self, signal: Signal, state: &State) -> Result<&'static str, CaseError> {
         match signal {
             Signal::Order { key, orno } => {
-                let by_orno = |orno| state.get(&rows::by_orno(&orno));
+                let by_orno = |orno| whole(state, &rows::by_orno(&orno));
                 let mut found = known_run(state, key.map(|key| CaseKey::typed(&key)))?;
                 if let (Some(orno), None) = (orno, &found) {
                     let key = by_orno(orno)?;
@@ -233,6 +238,7 @@ impl Gained {
                     found = known_run(state, key)?;
                 }
                 let result = if found.is_some() { "order_woken" } else { "order_unknown" };
+                self.woken = self.woken.saturating_add(usize::from(found.is_some()));
                 self.wakes.extend(found);
                 Ok(result)
             }
@@ -241,6 +247,11 @@ impl Gained {
             Signal::Customer { .. } => Ok("customer"),
             Signal::Nothing => Ok("nothing"),
         }
+    }
+
+    /// Whether so much is to be written that the next document waits for the next batch.
+    pub(super) fn is_enough(&self) -> bool {
+        self.variations.len().saturating_add(self.woken) >= ROWS_MAX
     }
 
     /// Adds what is to be remembered to the batch that moves the cursor.
@@ -275,9 +286,17 @@ fn read(event: &Event, ears: &Ears) -> (Head, Result<Bod, Deaf>) {
     (head, Bod::read(document, &ears.limits()).map_err(Deaf::from))
 }
 
+/// Reads a row; a damaged one is none, or it would keep every other event from being taken.
+fn whole(state: &State, key: &[u8]) -> Result<Option<Vec<u8>>, CaseError> {
+    match state.get(key) {
+        Err(StateError::Damaged { .. }) => Ok(None),
+        row => Ok(row?),
+    }
+}
+
 /// A note that cannot be read is none: the document is taken for new.
 fn known_variation(state: &State, key: &[u8]) -> Result<Option<u64>, CaseError> {
-    let row = state.get(key)?;
+    let row = whole(state, key)?;
     Ok(row.and_then(|row| rows::read::<VariationRow>(&row).ok()).map(|row| row.variation))
 }
 
@@ -287,7 +306,7 @@ fn known_run(
     key: Option<CaseKey>,
 ) -> Result<Option<(CaseKey, OrderRef)>, CaseError> {
     let Some(key) = key.filter(|key| !key.is_of_id()) else { return Ok(None) };
-    let Some(row) = state.get(&key.run())? else { return Ok(None) };
+    let Some(row) = whole(state, &key.run())? else { return Ok(None) };
     match rows::read::<RunRow>(&row) {
         Ok(row) => Ok(Some((key, row.run.reference))),
         Err(fault) => {

@@ -12,6 +12,9 @@ use super::{
 };
 use thiserror::Error;
 
+/// Documents that one envelope may have.
+pub const DOCUMENTS_MAX: usize = 1_000;
+
 /// What an envelope says of what is in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verb {
@@ -218,6 +221,9 @@ pub enum BodError {
     /// There is nothing in it.
     #[error("it has no {0} in its DataArea")]
     Empty(&'static str),
+    /// Too many documents at once.
+    #[error("it has more than {DOCUMENTS_MAX} documents")]
+    TooMany,
     /// One of its documents has no number.
     #[error("a {0} in it has no number")]
     NoNumber(&'static str),
@@ -229,7 +235,7 @@ impl BodError {
     pub const fn is_of_content(&self) -> bool {
         match self {
             Self::Empty(_) | Self::NoNumber(_) => true,
-            Self::Xml(_) | Self::Verb(_) | Self::Noun(_) => false,
+            Self::Xml(_) | Self::Verb(_) | Self::Noun(_) | Self::TooMany => false,
         }
     }
 }
@@ -310,6 +316,9 @@ fn word_of(root: &Element, path: &[&str]) -> Option<String> {
 fn documents(noun: Noun, data: &Element) -> Result<Vec<Document>, BodError> {
     if noun == Noun::Bod {
         return Ok(vec![Document::Confirmation(Confirmation::read(data))]);
+    }
+    if data.all(noun.name()).nth(DOCUMENTS_MAX).is_some() {
+        return Err(BodError::TooMany);
     }
     let read = |element| Document::read(noun, element).ok_or(BodError::NoNumber(noun.name()));
     let documents: Vec<_> = data.all(noun.name()).map(read).collect::<Result<_, _>>()?;

@@ -83,9 +83,15 @@ impl Bench {
     async fn takes(&self, documents: &[String]) -> usize {
         let events = documents.iter().map(|document| event(document)).collect();
         self.journal.append_all(events).await.unwrap();
-        let taken = events::take(&self.journal, &self.cases, &self.rules, NOW_MS).await.unwrap();
-        assert!(!taken.more);
-        taken.woken
+        let mut woken = 0;
+        loop {
+            let taken =
+                events::take(&self.journal, &self.cases, &self.rules, NOW_MS).await.unwrap();
+            woken += taken.woken;
+            if !taken.more {
+                return woken;
+            }
+        }
     }
 
     fn counted(&self, noun: &'static str, result: &'static str) -> u64 {
@@ -146,4 +152,24 @@ async fn what_cannot_be_used_is_passed_by_counted_and_answered_where_that_is_wan
             assert!(!row.why.is_empty() && !row.head.message_id.is_empty(), "{row:?}");
         }
     }
+}
+
+#[tokio::test]
+async fn more_documents_than_the_state_takes_at_once_go_into_several_batches() {
+    let bench = Bench::new(None);
+    let many = |from: u64| {
+        let one = |n: u64| {
+            format!(
+                "<ItemMaster><ItemMasterHeader><ItemID><ID accountingEntity=\"100\" \
+                 variationID=\"1\">I{n}</ID></ItemID></ItemMasterHeader></ItemMaster>"
+            )
+        };
+        let all = (from..from + 1_000).map(one).collect::<Vec<_>>().concat();
+        format!("<SyncItemMaster><DataArea>{all}</DataArea></SyncItemMaster>")
+    };
+    let documents: Vec<_> = (0..5).map(|n| many(n * 1_000)).collect();
+    bench.takes(&documents).await;
+    assert_eq!(bench.counted("ItemMaster", "item"), 5_000);
+    let rows = bench.cases.state().scan(rows::table("v"), 10_000).unwrap();
+    assert_eq!(rows.len(), 5_000);
 }

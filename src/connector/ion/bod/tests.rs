@@ -170,6 +170,9 @@ fn what_is_not_taken_is_refused_by_its_name() {
         assert!(error.to_string().contains(want), "{name}: {error}");
         assert_eq!(error.is_of_content(), content, "{name}");
     }
+    let many = "<SalesOrder/>".repeat(1_001);
+    let error = read(&envelope("SyncSalesOrder", "Sync", "Add", &many)).unwrap_err();
+    assert_eq!((error.is_of_content(), error), (false, BodError::TooMany));
     let error = read(&envelope("SyncSalesOrder", "Sync", "Add", "<SalesOrder/>")).unwrap_err();
     assert_eq!(error, BodError::NoNumber("SalesOrder"));
 }
