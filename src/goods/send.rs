@@ -39,7 +39,7 @@ const KEEP_TRIES_MAX: u32 = 5;
 /// SKUs of one item at most.
 const SKUS_MAX: usize = 200;
 /// The pause after a pass that left something behind.
-const AGAIN: Duration = Duration::from_secs(5);
+const AGAIN: Duration = Duration::from_secs(2);
 
 /// Tells the shop. There may be several lanes; each has items of its own.
 #[derive(Debug)]
@@ -308,7 +308,10 @@ impl Sender {
             }
             Err(failure) if is_for_itself(&failure) => {
                 let jitter = Jitter(fastrand::u8(..));
-                let pause = RetryPolicy::REFUSED.wait_however_long(good.refusals(), jitter);
+                // A shop that fails over it may fail over anything for a moment.
+                let broke = failure.class == Class::Broken;
+                let policy = if broke { RetryPolicy::ORDERS } else { RetryPolicy::REFUSED };
+                let pause = policy.wait_however_long(good.refusals(), jitter);
                 let text = failure.to_string();
                 tracing::warn!(sku, why = text, "the shop refuses a change");
                 if failure.class == Class::NotFound && good.refused.is_none() {
@@ -317,6 +320,10 @@ impl Sender {
                 }
                 let again_ms = now_ms.saturating_add(clock::millis(pause));
                 Ok(Written::Refused { text, at_ms: now_ms, again_ms })
+            }
+            Err(failure) if self.shop.closed_for().is_none() && passes(&failure) => {
+                tracing::debug!(sku, why = %failure, "the shop did not take a change");
+                Ok(Written::Rests)
             }
             Err(failure) => Err(failure.into()),
         }
@@ -342,5 +349,10 @@ impl Sender {
 /// Whether the shop refused this product, and not everybody.
 fn is_for_itself(failure: &Failure) -> bool {
     let of_us = matches!(failure.class, Class::Unauthorized | Class::Forbidden | Class::Held);
-    failure.fate == Fate::Refused && !of_us
+    (failure.fate == Fate::Refused || failure.class == Class::Broken) && !of_us
+}
+
+/// Whether only this call was lost: the next item may be told.
+fn passes(failure: &Failure) -> bool {
+    matches!(failure.class, Class::Unreachable | Class::TimedOut | Class::Locked)
 }

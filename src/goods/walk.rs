@@ -20,7 +20,7 @@ use super::{
 use crate::{
     clock,
     connector::{
-        Kind,
+        Failure, Fate, Kind,
         m3::{M3, customer as mi_items, mi::MiCall},
         xcart::{
             products::{Entry, Shown},
@@ -33,11 +33,13 @@ use crate::{
     retry::{Jitter, RetryPolicy},
     state::{Batch, State},
 };
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 use tokio_util::sync::CancellationToken;
 
 /// Pages of one walk; a shop that has more does not turn them.
 const PAGES_MAX: u32 = 20_000;
+/// How often a read of the shop is tried.
+const TRIES_MAX: u32 = 6;
 /// Rows read in one go.
 const ROWS_MAX: usize = 256;
 
@@ -152,7 +154,7 @@ impl Walker {
             met.variants = Variants::None;
         }
         loop {
-            let page = self.shop.products(cursor.page).await?;
+            let page = patiently(|| self.shop.products(cursor.page)).await?;
             let last = page.len() < PAGE_LEN || cursor.page >= PAGES_MAX;
             self.take(page, cursor, &mut met).await?;
             cursor.page = cursor.page.saturating_add(1);
@@ -189,7 +191,9 @@ impl Walker {
         let mut all = products.clone();
         if met.variants == Variants::Asked {
             for product in &products {
-                let Some(variants) = self.shop.variants(product.place.product).await? else {
+                let id = product.place.product;
+                let variants = patiently(|| self.shop.variants(id)).await?;
+                let Some(variants) = variants else {
                     met.variants = Variants::None;
                     break;
                 };
@@ -306,7 +310,7 @@ impl Walker {
         if let Some(there) = asked.get(&product) {
             return Ok(*there);
         }
-        let there = self.shop.product(product).await?.is_some();
+        let there = patiently(|| self.shop.product(product)).await?.is_some();
         asked.insert(product, there);
         Ok(there)
     }
@@ -320,6 +324,25 @@ impl Walker {
             tracing::info!(sku, "the shop does not sell it any more");
         }
         commit(&self.state, batch).await
+    }
+}
+
+/// Reads again what was lost on its way: a walk has thousands of calls, and one of them must not cost
+/// the page.
+async fn patiently<T, F>(mut read: impl FnMut() -> F) -> Result<T, Failure>
+where
+    F: Future<Output = Result<T, Failure>>,
+{
+    let mut tried = 1;
+    loop {
+        let failure = match read().await {
+            Err(failure) if tried < TRIES_MAX && failure.fate == Fate::NotDone => failure,
+            done => return done,
+        };
+        let pause = RetryPolicy::ORDERS.wait_however_long(tried, Jitter(fastrand::u8(..))) / 4;
+        let asked = Duration::from_secs(failure.retry_after_s.unwrap_or(0));
+        tokio::time::sleep(pause.max(asked)).await;
+        tried += 1;
     }
 }
 
