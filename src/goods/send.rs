@@ -11,8 +11,9 @@ use super::{
     Shared, Trouble, commit,
     good::{Balances, Good, for_sale},
     held, price,
-    rules::Mode,
-    table::{self, Due},
+    rules::{Mode, Prices, Stock},
+    source::Source as _,
+    table::{self, Cursor, Due},
     watch::IDLE,
 };
 use crate::{
@@ -171,6 +172,9 @@ impl Sender {
         let Some(marked) = self.state.get(&table::key(table::DUE, itno))? else {
             return Ok(Told::Done);
         };
+        if !self.is_current()? {
+            return Ok(Told::Left { refused: 0 });
+        }
         let goods = self.goods(itno)?;
         let wants = self.wants(itno, &goods)?;
         let mut results = Vec::with_capacity(goods.len());
@@ -245,6 +249,24 @@ impl Sender {
             }
         }
         Ok(goods)
+    }
+
+    /// Whether M3 was read whole for the settings of today: what was read for other warehouses or
+    /// another price list says nothing about these.
+    fn is_current(&self) -> Result<bool, Trouble> {
+        let rules = &self.shared.rules;
+        let watched = [
+            rules.stock.as_ref().map(|stock| (Stock::NAME, stock.fingerprint())),
+            rules.prices.as_ref().map(|prices| (Prices::NAME, prices.fingerprint())),
+        ];
+        for (name, of) in watched.into_iter().flatten() {
+            let cursor = self.state.get(&rows::cursor(name))?;
+            let cursor = cursor.as_deref().map(rows::read::<Cursor>).transpose()?;
+            if cursor.is_none_or(|cursor| cursor.of != of) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Works out what the SKUs of an item should have.
