@@ -93,15 +93,7 @@ impl Limits {
             ("keep_ms_max", self.keep_ms_max, 100, 600_000),
             ("retry_after_s", self.retry_after_s, 1, 86_400),
         ];
-        for (name, value, least, most) in ranges {
-            if !(least..=most).contains(&value) {
-                problems.add(
-                    format!("{key}.{name}"),
-                    format!("{value} is not between {least} and {most}"),
-                    "leave the key out to get the usual value",
-                );
-            }
-        }
+        problems.add_outside(key, ranges);
         if self.bodies_bytes_max < self.body_bytes_max {
             problems.add(
                 format!("{key}.bodies_bytes_max"),

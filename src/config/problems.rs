@@ -31,6 +31,23 @@ impl Problems {
         self.0.push(Problem { key, reason, advice });
     }
 
+    /// Adds each value that is not within its limits, given as name, value, least and most.
+    pub fn add_outside<T: PartialOrd + fmt::Display>(
+        &mut self,
+        key: &str,
+        ranges: impl IntoIterator<Item = (&'static str, T, T, T)>,
+    ) {
+        for (name, value, least, most) in ranges {
+            if value < least || value > most {
+                self.add(
+                    format!("{key}.{name}"),
+                    format!("{value} is not between {least} and {most}"),
+                    "leave the key out to get the usual value",
+                );
+            }
+        }
+    }
+
     /// Whether nothing is wrong.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

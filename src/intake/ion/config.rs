@@ -148,15 +148,7 @@ impl Limits {
             ("attributes_max", self.attributes_max, 16, 1_024),
             ("text_bytes_max", self.text_bytes_max, 1_024, 1024 * 1024),
         ];
-        for (name, value, least, most) in ranges {
-            if !(least..=most).contains(&value) {
-                problems.add(
-                    format!("{key}.{name}"),
-                    format!("{value} is not between {least} and {most}"),
-                    "leave the key out to get the usual value",
-                );
-            }
-        }
+        problems.add_outside(key, ranges);
     }
 }
 
