@@ -37,6 +37,7 @@ use std::{
     io::{self, Write},
     path::PathBuf,
 };
+use tokio::runtime::Runtime;
 
 /// Joins an X-Cart shop to an Infor M3 ERP.
 #[derive(Debug, Parser)]
@@ -123,6 +124,12 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Result<(), Fault> {
 fn not_a_command(error: clap::Error) -> Result<(), Fault> {
     let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
     if asked { say(&error.to_string()) } else { Err(Fault::Usage(error)) }
+}
+
+/// Makes what the asking commands run on: one thread.
+fn runtime() -> Result<Runtime, Fault> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| Fault::NoStart { part: "the runtime", source: Box::new(error) })
 }
 
 fn say(text: &str) -> Result<(), Fault> {

@@ -17,7 +17,6 @@ use crate::{
 };
 use clap::{Args, Subcommand};
 use std::{fmt::Write, path::Path};
-use tokio::runtime;
 
 /// Try the channels, see what is raised, mute.
 #[derive(Debug, Args)]
@@ -73,9 +72,7 @@ fn seconds(text: &str) -> Result<u64, String> {
 /// Does one of them.
 pub fn run(alert: &Alert) -> Result<(), Fault> {
     let loaded = config::load(&alert.config.path)?;
-    let runtime = runtime::Builder::new_current_thread().enable_all().build();
-    let runtime =
-        runtime.map_err(|error| Fault::NoStart { part: "the runtime", source: Box::new(error) })?;
+    let runtime = super::runtime()?;
     match &alert.action {
         Action::Test { channel } => {
             let report = runtime.block_on(try_channels(&loaded, channel.as_deref()));

@@ -13,7 +13,6 @@ use crate::{
 };
 use clap::Args;
 use std::{io, path::PathBuf};
-use tokio::runtime;
 
 /// Write a back-up of journal and state.
 #[derive(Debug, Args)]
@@ -45,9 +44,7 @@ pub fn run(backup: &Backup) -> Result<(), Fault> {
         Fault::NoBackup(BackupError::Io { doing: "find the folder", source: error })
     };
     let target = std::path::absolute(&backup.target).map_err(absolute)?;
-    let runtime = runtime::Builder::new_current_thread().enable_all().build();
-    let runtime =
-        runtime.map_err(|error| Fault::NoStart { part: "the runtime", source: Box::new(error) })?;
+    let runtime = super::runtime()?;
     let errand = Errand::Backup { target: target.clone() };
     match runtime.block_on(control::send(&loaded.config.state_dir, &errand)) {
         Err(ControlError::NoGateway { .. }) => {}

@@ -14,7 +14,7 @@ use std::{
     error::Error,
     io::{self, Write as _},
 };
-use tokio::runtime::{self, Runtime};
+use tokio::runtime::Runtime;
 
 /// Try which facts hold there.
 #[derive(Debug, Args)]
@@ -84,8 +84,7 @@ pub struct OnShop {
 /// Tries all, and prints what came of it; a fault when something differs that is relied on.
 pub fn run(contract: &Contract) -> Result<(), Fault> {
     let loaded = config::load(&contract.config.path)?;
-    let runtime = runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(no_start)?;
+    let runtime = super::runtime()?;
     let (book, json) = match &contract.system {
         System::M3(asked) => (on_m3(&runtime, &loaded, asked)?, asked.json),
         System::Xcart(asked) => (on_shop(&runtime, &loaded, asked)?, asked.json),

@@ -10,7 +10,6 @@ use super::{
 };
 use crate::config::Loaded;
 use std::{fs, io, path::Path};
-use tokio::runtime;
 
 /// Checks everything; a fault when something failed.
 pub(super) fn run(loaded: &Loaded) -> Result<(), Fault> {
@@ -30,9 +29,7 @@ pub(super) fn run(loaded: &Loaded) -> Result<(), Fault> {
 
 /// Tries every system the configuration names.
 fn connections(loaded: &Loaded, report: &mut Report) -> Result<(), Fault> {
-    let runtime = runtime::Builder::new_current_thread().enable_all().build();
-    let runtime =
-        runtime.map_err(|error| Fault::NoStart { part: "the runtime", source: Box::new(error) })?;
+    let runtime = super::runtime()?;
     if let Some(shop) = &loaded.config.xcart {
         report.extend(runtime.block_on(destinations::xcart(shop, &loaded.credentials)));
     }

@@ -11,7 +11,6 @@ use crate::{
 };
 use clap::{Args, Subcommand, ValueEnum};
 use std::{fmt::Write, path::Path};
-use tokio::runtime;
 
 /// How the shop's stock and prices follow M3.
 #[derive(Debug, Args)]
@@ -73,9 +72,7 @@ pub enum Form {
 pub fn run(goods: &Goods) -> Result<(), Fault> {
     let loaded = config::load(&goods.config.path)?;
     let state_dir = &loaded.config.state_dir;
-    let runtime = runtime::Builder::new_current_thread().enable_all().build();
-    let runtime =
-        runtime.map_err(|error| Fault::NoStart { part: "the runtime", source: Box::new(error) })?;
+    let runtime = super::runtime()?;
     match &goods.action {
         None => match runtime.block_on(control::ask_goods(state_dir, &Ask::Standing))? {
             Reply::Standing(told) => say(&standing(&told)),

@@ -24,7 +24,7 @@ use std::{
     path::PathBuf,
     str::FromStr,
 };
-use tokio::runtime::{self, Runtime};
+use tokio::runtime::Runtime;
 
 /// Ask M3.
 #[derive(Debug, Args)]
@@ -105,8 +105,7 @@ impl Desk {
             .get(settings.login.credential())
             .map_err(|error| no_start(Box::new(error)))?;
         let m3 = M3::new(settings.clone(), &secret).map_err(|error| no_start(Box::new(error)))?;
-        let runtime = runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|error| no_start(Box::new(error)))?;
+        let runtime = super::runtime()?;
         let state_dir = loaded.config.state_dir.clone();
         let (catalogue, why) = cache::best(&state_dir, m3.place());
         if let Some(error) = why {

@@ -14,7 +14,6 @@ use crate::{
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use std::{cmp::Reverse, fmt::Write, path::Path};
-use tokio::runtime;
 
 /// Keys shown with a group.
 const GROUP_KEYS_MAX: usize = 10;
@@ -86,9 +85,7 @@ pub enum Action {
 /// Does one of them.
 pub fn run(parked: &Parked) -> Result<(), Fault> {
     let loaded = config::load(&parked.config.path)?;
-    let runtime = runtime::Builder::new_current_thread().enable_all().build();
-    let runtime =
-        runtime.map_err(|error| Fault::NoStart { part: "the runtime", source: Box::new(error) })?;
+    let runtime = super::runtime()?;
     let text = runtime.block_on(answer(&loaded.config.state_dir, &parked.action))?;
     say(&text)
 }

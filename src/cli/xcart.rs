@@ -12,7 +12,6 @@ use crate::{
     secret::Secret,
 };
 use clap::{Args, Subcommand};
-use tokio::runtime;
 
 /// Ask the shop.
 #[derive(Debug, Args)]
@@ -41,8 +40,7 @@ pub fn run(ask: &Ask) -> Result<(), Fault> {
     let loaded = config::load(&ask.config.path)?;
     let shop = shop(&loaded)?;
     let Action::Get { target } = &ask.action;
-    let runtime = runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(no_start)?;
+    let runtime = super::runtime()?;
     match runtime.block_on(Box::pin(shop.look(target))) {
         Ok(found) => say(&pretty::json(&found)),
         Err(failure) if failure.class == Class::Config && failure.code.is_empty() => {
