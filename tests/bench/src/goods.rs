@@ -3,6 +3,7 @@
 
 use crate::{
     gauge::{self, Fault},
+    orders::secret,
     report,
     start::Gateway,
 };
@@ -13,9 +14,9 @@ use causeway_sim::{
 };
 use rust_decimal::{Decimal, prelude::ToPrimitive as _};
 use std::{
-    fs, io,
+    fs,
     net::{Ipv4Addr, SocketAddr},
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -108,11 +109,7 @@ impl Stage {
         }
         let credentials = folder.join("credentials");
         for (name, text) in [("xcart-token", token), ("m3.ionapi", m3.ionapi())] {
-            let mut options = fs::OpenOptions::new();
-            let path = credentials.join(name);
-            let mut file =
-                options.write(true).create(true).truncate(true).mode(0o600).open(path)?;
-            io::Write::write_all(&mut file, text.as_bytes())?;
+            secret(&credentials.join(name), &text)?;
         }
         let config = CONFIG
             .replace("{state}", &folder.join("state").display().to_string())

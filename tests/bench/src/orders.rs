@@ -130,7 +130,8 @@ impl Stage {
     }
 }
 
-fn secret(path: &Path, text: &str) -> io::Result<()> {
+/// Writes a credential that its owner alone may read.
+pub(crate) fn secret(path: &Path, text: &str) -> io::Result<()> {
     let mut options = fs::OpenOptions::new();
     let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(path)?;
     io::Write::write_all(&mut file, text.as_bytes())
