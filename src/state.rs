@@ -19,6 +19,7 @@ mod handle;
 mod live;
 mod mark;
 mod memory;
+mod pages;
 mod rescue;
 mod row;
 mod successor;
@@ -41,7 +42,10 @@ use thiserror::Error;
 
 pub use crate::{
     journal::{Committer, Guard, StoreError},
-    state::{config::Config, group::Batch, handle::State, memory::Memory, rescue::NOTHING_LEFT},
+    state::{
+        config::Config, group::Batch, handle::State, memory::Memory, pages::Pages,
+        rescue::NOTHING_LEFT,
+    },
 };
 
 /// Which start of the gateway this is; it grows by one each time.

@@ -355,12 +355,9 @@ impl Delivery {
     /// Counts the cases by stage once, a few at a time.
     fn count(&self) -> Result<(), CaseError> {
         let state = self.tools.cases.state();
-        let mut range = rows::table("r");
+        let mut pages = state.pages(rows::table("r"), COUNT_ROWS_MAX);
         let mut stages = BTreeMap::new();
-        loop {
-            let found = state.scan(range, COUNT_ROWS_MAX)?;
-            let Some((last, _)) = found.last() else { break };
-            range = rows::table_after("r", last);
+        while let Some(found) = pages.next_page()? {
             for (_, row) in &found {
                 let row: rows::RunRow = rows::read(row)?;
                 self.tools.time.was(row.run.last_ms());

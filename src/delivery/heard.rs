@@ -323,12 +323,9 @@ const FORGET_ROWS_MAX: usize = 256;
 /// Forgets which variation of a document was the newest, where that was before `before_ms`;
 /// returns how many were forgotten.
 pub async fn forget(state: &State, before_ms: u64) -> Result<usize, CaseError> {
-    let mut range = rows::table("v");
+    let mut pages = state.pages(rows::table("v"), FORGET_ROWS_MAX);
     let mut count = 0_usize;
-    loop {
-        let found = state.scan(range, FORGET_ROWS_MAX)?;
-        let Some((last, _)) = found.last() else { return Ok(count) };
-        range = rows::table_after("v", last);
+    while let Some(found) = pages.next_page()? {
         let mut batch = Batch::new();
         let is_old = |row: &[u8]| {
             rows::read::<VariationRow>(row).map_or(true, |row| row.seen_ms < before_ms)
@@ -346,6 +343,7 @@ pub async fn forget(state: &State, before_ms: u64) -> Result<usize, CaseError> {
             }
         }
     }
+    Ok(count)
 }
 
 #[cfg(test)]

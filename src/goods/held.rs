@@ -46,9 +46,8 @@ fn counts(run: &Run, now_ms: u64, hold_confirmed_ms: u64) -> bool {
 /// Adds up what all cases hold.
 pub async fn now(state: &State, now_ms: u64, hold_confirmed_ms: u64) -> Result<Held, CaseError> {
     let mut held = Held::new();
-    let mut range = rows::table("r");
-    loop {
-        let page = state.scan(range, ROWS_MAX)?;
+    let mut pages = state.pages(rows::table("r"), ROWS_MAX);
+    while let Some(page) = pages.next_page()? {
         for (key, value) in &page {
             let row: RunRow = rows::read(value)?;
             let case =
@@ -62,33 +61,24 @@ pub async fn now(state: &State, now_ms: u64, hold_confirmed_ms: u64) -> Result<H
                 one.of = one.of.wrapping_add(of);
             }
         }
-        match page.last() {
-            Some((key, _)) if page.len() == ROWS_MAX => range = rows::table_after("r", key),
-            Some(_) | None => return Ok(held),
-        }
         // The cases may be many, and orders are not to wait for this.
         tokio::task::yield_now().await;
     }
+    Ok(held)
 }
 
 /// Returns what was held when this was last written down.
 pub fn stored(state: &State) -> Result<Held, CaseError> {
     let mut held = Held::new();
-    let mut range = rows::table(table::HELD);
-    loop {
-        let page = state.scan(range, ROWS_MAX)?;
+    let mut pages = state.pages(rows::table(table::HELD), ROWS_MAX);
+    while let Some(page) = pages.next_page()? {
         for (key, value) in &page {
             if let Some(sku) = table::name_of(key) {
                 held.insert(sku.to_owned(), rows::read(value)?);
             }
         }
-        match page.last() {
-            Some((key, _)) if page.len() == ROWS_MAX => {
-                range = rows::table_after(table::HELD, key);
-            }
-            Some(_) | None => return Ok(held),
-        }
     }
+    Ok(held)
 }
 
 /// A number for an order; those of several are added up.

@@ -206,13 +206,13 @@ fn standing(shared: &Shared) -> Told {
 }
 
 fn list(state: &State, only: Only, after: Option<&str>) -> Result<Reply, CaseError> {
-    let mut range = match after {
+    let range = match after {
         Some(sku) => rows::table_after(table::GOODS, &table::key(table::GOODS, sku)),
         None => rows::table(table::GOODS),
     };
     let (mut goods, mut looked) = (Vec::new(), 0_usize);
-    loop {
-        let page = state.scan(range, ROWS_MAX)?;
+    let mut pages = state.pages(range, ROWS_MAX);
+    while let Some(page) = pages.next_page()? {
         for (key, value) in &page {
             let Some(sku) = table::name_of(key) else { continue };
             let good: Good = rows::read(value)?;
@@ -224,13 +224,8 @@ fn list(state: &State, only: Only, after: Option<&str>) -> Result<Reply, CaseErr
                 return Ok(Reply::Listed { goods, after: Some(sku.to_owned()) });
             }
         }
-        match page.last() {
-            Some((key, _)) if page.len() == ROWS_MAX => {
-                range = rows::table_after(table::GOODS, key);
-            }
-            Some(_) | None => return Ok(Reply::Listed { goods, after: None }),
-        }
     }
+    Ok(Reply::Listed { goods, after: None })
 }
 
 impl Only {

@@ -131,9 +131,8 @@ impl Sender {
     /// Goes over all marks once.
     async fn pass(&self, stop: &CancellationToken) -> Result<Passed, Trouble> {
         let mut passed = Passed::default();
-        let mut range = rows::table(table::DUE);
-        loop {
-            let page = self.state.scan(range, MARKS_MAX)?;
+        let mut pages = self.state.pages(rows::table(table::DUE), MARKS_MAX);
+        while let Some(page) = pages.next_page()? {
             for (key, _) in &page {
                 let Some(itno) = table::name_of(key).filter(|itno| self.is_ours(itno)) else {
                     continue;
@@ -148,12 +147,6 @@ impl Sender {
                         passed.refused = passed.refused.saturating_add(refused);
                     }
                 }
-            }
-            match page.last() {
-                Some((key, _)) if page.len() == MARKS_MAX => {
-                    range = rows::table_after(table::DUE, key);
-                }
-                Some(_) | None => break,
             }
         }
         Ok(passed)

@@ -216,9 +216,8 @@ impl<S: Source> Watcher<S> {
             return Ok(0);
         }
         let (mut vanished, mut turned, mut known) = (Vec::new(), Vec::new(), 0_usize);
-        let mut range = rows::table(S::TABLE);
-        loop {
-            let page = self.state.scan(range, ROWS_MAX)?;
+        let mut pages = self.state.pages(rows::table(S::TABLE), ROWS_MAX);
+        while let Some(page) = pages.next_page()? {
             for (key, value) in &page {
                 let Some(itno) = table::name_of(key) else { continue };
                 let kept: S::Kept = rows::read(value)?;
@@ -231,12 +230,6 @@ impl<S: Source> Watcher<S> {
                 } else if self.source.turns(&kept, cursor.seen_ms, now_ms) {
                     turned.push(itno.to_owned());
                 }
-            }
-            match page.last() {
-                Some((key, _)) if page.len() == ROWS_MAX => {
-                    range = rows::table_after(S::TABLE, key);
-                }
-                Some(_) | None => break,
             }
             tokio::task::yield_now().await;
         }

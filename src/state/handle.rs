@@ -2,7 +2,9 @@
 //!
 //! It only passes on; what is guaranteed stands in [`crate::state`].
 
-use super::{Batch, Committer, Config, Epoch, Guard, OnDisk, Pair, StateError, memory::Memory};
+use super::{
+    Batch, Committer, Config, Epoch, Guard, OnDisk, Pages, Pair, StateError, memory::Memory,
+};
 use std::{ops::Range, path::Path};
 
 /// A handle to the state; clones share it.
@@ -70,6 +72,11 @@ impl State {
             Kept::OnDisk(state) => state.scan(range, rows_max),
             Kept::InMemory(memory, _) => Ok(memory.scan(range, rows_max)),
         }
+    }
+
+    /// Reads a range a part at a time: so many rows in each, however many there are.
+    pub fn pages(&self, range: Range<Vec<u8>>, rows_max: usize) -> Pages<'_> {
+        Pages::new(self, range, rows_max)
     }
 
     /// Applies a batch durably, or not at all.
