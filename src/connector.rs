@@ -4,6 +4,7 @@
 //! [`Fate`] says whether the call may have been carried out, its [`Class`] why not; nothing
 //! else about it is meant to be branched on. Pure.
 
+mod again;
 pub mod breaker;
 pub mod gate;
 pub mod http;
@@ -16,8 +17,10 @@ mod quota;
 pub(crate) mod stub;
 pub mod xcart;
 
+pub use again::again_after;
+
 use serde::{Deserialize, Serialize};
-use std::fmt;
+use std::{fmt, time::Duration};
 
 /// Characters of a failure's text that are kept.
 pub const TEXT_CHARS_MAX: usize = 300;
@@ -97,6 +100,11 @@ pub enum Kind {
 }
 
 impl Failure {
+    /// Returns how long the other side, or the gate, asks us to wait.
+    pub fn retry_after(&self) -> Duration {
+        Duration::from_secs(self.retry_after_s.unwrap_or(0))
+    }
+
     /// Describes a failure; the text is tidied and cut.
     pub fn new(fate: Fate, class: Class, text: &str) -> Self {
         let text = tidy(text);

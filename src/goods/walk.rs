@@ -20,7 +20,7 @@ use super::{
 use crate::{
     clock,
     connector::{
-        Failure, Fate, Kind,
+        Failure, Fate, Kind, again_after,
         m3::{M3, customer as mi_items, mi::MiCall},
         xcart::{
             products::{Entry, Shown},
@@ -33,7 +33,7 @@ use crate::{
     retry::{Jitter, RetryPolicy},
     state::{Batch, State},
 };
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 use tokio_util::sync::CancellationToken;
 
 /// Pages of one walk; a shop that has more does not turn them.
@@ -278,9 +278,8 @@ impl Walker {
     async fn forget(&self, walk: u64) -> Result<u64, Trouble> {
         let mut unknown = 0_u64;
         let mut asked: BTreeMap<u64, bool> = BTreeMap::new();
-        let mut range = rows::table(table::GOODS);
-        loop {
-            let page = self.state.scan(range, ROWS_MAX)?;
+        let mut pages = self.state.pages(rows::table(table::GOODS), ROWS_MAX);
+        while let Some(page) = pages.next_page()? {
             for (key, value) in &page {
                 let good: Good = rows::read(value)?;
                 let gone = good.walk != walk && !self.is_there(&good, &mut asked).await?;
@@ -290,13 +289,8 @@ impl Walker {
                     unknown = unknown.saturating_add(1);
                 }
             }
-            match page.last() {
-                Some((key, _)) if page.len() == ROWS_MAX => {
-                    range = rows::table_after(table::GOODS, key);
-                }
-                Some(_) | None => return Ok(unknown),
-            }
         }
+        Ok(unknown)
     }
 
     /// Asks a product that was not met whether it is there. A variant is where its product is: one
@@ -329,21 +323,16 @@ impl Walker {
 
 /// Reads again what was lost on its way: a walk has thousands of calls, and one of them must not cost
 /// the page.
-async fn patiently<T, F>(mut read: impl FnMut() -> F) -> Result<T, Failure>
+async fn patiently<T, F>(read: impl FnMut() -> F) -> Result<T, Failure>
 where
     F: Future<Output = Result<T, Failure>>,
 {
-    let mut tried = 1;
-    loop {
-        let failure = match read().await {
-            Err(failure) if tried < TRIES_MAX && failure.fate == Fate::NotDone => failure,
-            done => return done,
-        };
+    again_after(read, |tried, failure| {
         let pause = RetryPolicy::ORDERS.wait_however_long(tried, Jitter(fastrand::u8(..))) / 4;
-        let asked = Duration::from_secs(failure.retry_after_s.unwrap_or(0));
-        tokio::time::sleep(pause.max(asked)).await;
-        tried += 1;
-    }
+        let again = tried < TRIES_MAX && failure.fate == Fate::NotDone;
+        again.then_some(pause.max(failure.retry_after()))
+    })
+    .await
 }
 
 /// Leaves out what cannot be read, with a word about it.

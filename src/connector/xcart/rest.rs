@@ -12,7 +12,7 @@ use super::{
 use crate::{
     clock,
     connector::{
-        Class, Failure, Fate, Kind,
+        Class, Failure, Fate, Kind, again_after,
         gate::{self, Gate},
         http::{self, Answer, Http, HttpError},
         loose::encode,
@@ -214,23 +214,15 @@ impl Shop {
     }
 
     async fn page_patiently(&self, target: &str) -> Result<Vec<OrderOnPage>, Failure> {
-        let mut tried = 1;
-        loop {
-            let failure = match self.get(target).await {
-                Ok(answer) => match wire::page(&answer.body, &self.0.fields) {
-                    Ok(found) => return Ok(found),
-                    Err(why) => unreadable(&answer, &why),
-                },
-                Err(failure) => failure,
-            };
-            if tried >= tries_max(&failure) {
-                return Err(failure);
-            }
+        let read = || async {
+            let answer = self.get(target).await?;
+            wire::page(&answer.body, &self.0.fields).map_err(|why| unreadable(&answer, &why))
+        };
+        again_after(read, |tried, failure| {
             let pause = PAUSE_FIRST.saturating_mul(1 << tried.min(4));
-            let asked = Duration::from_secs(failure.retry_after_s.unwrap_or(0));
-            tokio::time::sleep(pause.max(asked)).await;
-            tried += 1;
-        }
+            (tried < tries_max(failure)).then_some(pause.max(failure.retry_after()))
+        })
+        .await
     }
 
     /// Sets the fulfilment status; setting the one it has changes nothing.

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     clock::{self, UnixMs},
     connector::{
-        Class, Failure, Fate, Kind,
+        Class, Failure, Fate, Kind, again_after,
         m3::{
             M3,
             mi::{MiCall, MiRecord},
@@ -159,20 +159,15 @@ fn field(row: &MiRecord) -> Field {
 
 /// Asks, and gives one list for each call; M3's word that there is no record is an empty one.
 async fn asked(m3: &M3, calls: &[MiCall]) -> Result<Vec<Vec<MiRecord>>, Failure> {
-    let mut tried = 1;
-    loop {
-        let failure = match m3.bulk(calls, Kind::Read).await.and_then(lists) {
-            Ok(lists) => return Ok(lists),
-            Err(failure) => failure,
-        };
-        if !passes(failure.class) || tried >= TRIES_MAX {
-            return Err(failure);
-        }
-        let pause = PAUSE_FIRST.saturating_mul(1 << tried);
-        let wanted = Duration::from_secs(failure.retry_after_s.unwrap_or(0));
-        tokio::time::sleep(pause.max(wanted).min(PAUSE_MAX)).await;
-        tried += 1;
-    }
+    again_after(
+        || async { m3.bulk(calls, Kind::Read).await.and_then(lists) },
+        |tried, failure| {
+            let pause = PAUSE_FIRST.saturating_mul(1 << tried);
+            let again = passes(failure.class) && tried < TRIES_MAX;
+            again.then_some(pause.max(failure.retry_after()).min(PAUSE_MAX))
+        },
+    )
+    .await
 }
 
 fn lists(answers: Vec<Result<Vec<MiRecord>, Failure>>) -> Result<Vec<Vec<MiRecord>>, Failure> {
