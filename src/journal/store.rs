@@ -5,6 +5,11 @@
 //! (docs/adr/0001-sled.md has the measurements behind each call).
 //! It does not guarantee to stay usable after an error: then drop it and open another.
 
+mod error;
+mod watch;
+
+pub use self::error::StoreError;
+use self::watch::{Sleeper, watched};
 use super::{
     durable,
     rows::{Pair, Row, VALUE_BYTES_MAX},
@@ -23,7 +28,6 @@ use std::{
     thread,
     time::Duration,
 };
-use thiserror::Error;
 
 /// The longest key: with the longest value it keeps a leaf of 20 entries below the blob limit.
 pub(crate) const KEY_BYTES_MAX: usize = 300;
@@ -35,102 +39,34 @@ const CACHE_BYTES_MAX: u64 = 1024 * 1024;
 const LOCK_TRIES_MAX: u32 = 400;
 const LOCK_PAUSE: Duration = Duration::from_millis(5);
 
-/// Why the store did not do what it was asked.
-#[derive(Clone, Debug, Error)]
-pub enum StoreError {
-    /// Another handle or process has the database.
-    #[error("another process uses it")]
-    Locked,
-    /// The system refused.
-    #[error("could not {doing}")]
-    Io {
-        /// What was being done.
-        doing: &'static str,
-        /// What the system said.
-        source: Arc<io::Error>,
-    },
-    /// The database refused.
-    #[error("could not {doing}")]
-    Refused {
-        /// What was being done.
-        doing: &'static str,
-        /// What it said.
-        source: Arc<dyn std::error::Error + Send + Sync>,
-    },
-    /// The database fell over; its files are damaged or its promises broken.
-    #[error("the database fell while asked to {doing}")]
-    Fell {
-        /// What was being done.
-        doing: &'static str,
-    },
-    /// A key or value is longer than a row may be.
-    #[error("a row is too long")]
-    RowTooLong,
-    /// The folder has no database in it.
-    #[error("the database's files are not there")]
-    Gone,
-    /// A look at it in another process found it damaged.
-    #[error("the database does not open: {0}")]
-    Unfit(String),
-}
-
-impl StoreError {
-    pub(crate) fn io(doing: &'static str) -> impl FnOnce(io::Error) -> Self {
-        move |source| Self::Io { doing, source: Arc::new(source) }
-    }
-
-    /// Returns whether the files are damaged, as far as an error while opening or reading tells; a
-    /// full or locked disk is no damage.
-    pub(crate) fn is_damage(&self) -> bool {
-        match self {
-            Self::Fell { .. } | Self::Gone | Self::Unfit(_) => true,
-            Self::Locked | Self::RowTooLong => false,
-            Self::Io { source, .. } => is_bad_block(source),
-            Self::Refused { source, .. } => match source.downcast_ref::<sled::Error>() {
-                // An end that comes too early has no number of the system.
-                Some(sled::Error::Io(error)) => {
-                    error.raw_os_error().is_none() || is_bad_block(error)
-                }
-                Some(_) | None => true,
-            },
-        }
-    }
-
-    /// Returns whether the volume has no room.
-    pub(crate) fn is_full(&self) -> bool {
-        let number = match self {
-            Self::Io { source, .. } => source.raw_os_error(),
-            Self::Refused { source, .. } => match source.downcast_ref::<sled::Error>() {
-                Some(sled::Error::Io(error)) => error.raw_os_error(),
-                Some(_) | None => None,
-            },
-            Self::Locked | Self::Fell { .. } | Self::RowTooLong | Self::Gone | Self::Unfit(_) => {
-                None
-            }
-        };
-        let full = [rustix::io::Errno::NOSPC, rustix::io::Errno::DQUOT];
-        number.is_some_and(|number| full.iter().any(|full| full.raw_os_error() == number))
-    }
-}
-
-fn is_bad_block(error: &io::Error) -> bool {
-    let bad = [rustix::io::Errno::IO, rustix::io::Errno::from_raw_os_error(EUCLEAN)];
-    error.raw_os_error().is_some_and(|number| bad.iter().any(|bad| bad.raw_os_error() == number))
-}
-
-/// What a file system says of its own damaged structure.
-const EUCLEAN: i32 = 117;
-
 /// A handle to one database; clones share it.
 #[derive(Clone, Debug)]
 pub(crate) struct Store {
     /// Here until the handle is dropped.
-    db: Option<sled::Db>,
+    db: Option<Arc<Base>>,
     file: Arc<File>,
     folder: PathBuf,
     touched_bytes: Arc<AtomicU64>,
     #[cfg(test)]
     broken: Arc<std::sync::atomic::AtomicBool>,
+}
+
+/// What sled holds of a database.
+#[derive(Debug)]
+struct Base {
+    db: sled::Db,
+    config: sled::Config,
+}
+
+/// A call that waits for a write is not told when the write fails in one of sled 0.34's two places
+/// that write (`Log::exit_reservation`): it learns of it from the next call that comes by.
+impl Sleeper for Base {
+    fn wake(&self) {
+        if self.config.global_error().is_err() {
+            // It returns at once, and tells those that wait.
+            let _ = catch_unwind(AssertUnwindSafe(|| self.db.flush()));
+        }
+    }
 }
 
 impl Store {
@@ -194,7 +130,7 @@ impl Store {
             .flush_every_ms(None);
         let mut tries: u32 = 0;
         let db = loop {
-            match guard("open a database", || config.open()) {
+            match caught("open a database", || config.open()) {
                 Err(StoreError::Locked) if tries < LOCK_TRIES_MAX => {
                     tries = tries.saturating_add(1);
                 }
@@ -207,7 +143,7 @@ impl Store {
         let file = File::open(folder.join("db")).map_err(StoreError::io("open a database"))?;
         warn_of_blobs(folder);
         Ok(Self {
-            db: Some(db),
+            db: Some(Arc::new(Base { db, config })),
             file: Arc::new(file),
             folder: folder.to_path_buf(),
             touched_bytes: Arc::default(),
@@ -238,7 +174,7 @@ impl Store {
         self.touch(bytes);
         let db = self.db()?;
         failpoint::pass("store.apply.before");
-        guard("write a batch", || db.apply_batch(batch))?;
+        guard("write a batch", db, |db| db.apply_batch(batch))?;
         failpoint::pass("store.apply.after");
         Ok(())
     }
@@ -253,7 +189,7 @@ impl Store {
         if failpoint::planted(Plant::NoFlush) {
             return Ok(());
         }
-        guard("write a batch", || db.flush())?;
+        guard("write a batch", db, |db| db.flush())?;
         failpoint::pass("store.sync.flushed");
         if failpoint::planted(Plant::NoSync) {
             return Ok(());
@@ -266,7 +202,7 @@ impl Store {
     /// Returns the value of a key.
     pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         let db = self.db()?;
-        let value = guard("read a row", || db.get(key))?;
+        let value = guard("read a row", db, |db| db.get(key))?;
         let value = value.map(|value| value.to_vec());
         self.touch(value.as_ref().map_or(0, Vec::len));
         Ok(value)
@@ -281,8 +217,9 @@ impl Store {
         if range.start >= range.end {
             return Ok(());
         }
-        let mut rows = self.db()?.range(range);
-        while let Some((key, value)) = guard("read a row", || rows.next().transpose())? {
+        let db = self.db()?;
+        let mut rows = db.db.range(range);
+        while let Some((key, value)) = guard("read a row", db, |_| rows.next().transpose())? {
             self.touch(key.len().saturating_add(value.len()));
             if visit(&key, &value).is_break() {
                 break;
@@ -300,8 +237,9 @@ impl Store {
         if range.start >= range.end {
             return Ok(None);
         }
-        let mut rows = self.db()?.range(range);
-        while let Some((key, value)) = guard("read a row", || rows.next_back().transpose())? {
+        let db = self.db()?;
+        let mut rows = db.db.range(range);
+        while let Some((key, value)) = guard("read a row", db, |_| rows.next_back().transpose())? {
             self.touch(key.len().saturating_add(value.len()));
             if is_it(&key, &value) {
                 return Ok(Some((key.to_vec(), value.to_vec())));
@@ -314,7 +252,7 @@ impl Store {
     pub(crate) fn lay(&self, keys: impl Iterator<Item = Vec<u8>>) -> Result<(), StoreError> {
         let db = self.db()?;
         for key in keys {
-            guard("lay out a database", || db.insert(key, Vec::new()))?;
+            guard("lay out a database", db, |db| db.insert(key, Vec::new()))?;
         }
         Ok(())
     }
@@ -322,7 +260,7 @@ impl Store {
     /// Closes the only handle to a database and opens it again, which gives its memory back.
     pub(crate) fn reopen(&mut self) -> Result<(), StoreError> {
         let db = self.db()?;
-        guard("write a batch", || db.flush())?;
+        guard("write a batch", db, |db| db.flush())?;
         self.close();
         *self = Self::open(&self.folder)?;
         Ok(())
@@ -343,7 +281,7 @@ impl Store {
         &self.folder
     }
 
-    fn db(&self) -> Result<&sled::Db, StoreError> {
+    fn db(&self) -> Result<&Arc<Base>, StoreError> {
         self.db.as_ref().ok_or(StoreError::Fell { doing: "use a closed database" })
     }
 
@@ -355,7 +293,11 @@ impl Store {
     /// The last handle syncs once more, and sled panics where that fails: on a dying disk, just when
     /// the owner is about to begin another database.
     fn close(&mut self) {
-        let db = self.db.take();
+        let Some(db) = self.db.take() else { return };
+        if Arc::strong_count(&db) == 1 {
+            // Nothing is left for the closing, whose waiting nobody could end.
+            let _ = guard("write a batch", &db, |db| db.flush());
+        }
         if catch_unwind(AssertUnwindSafe(|| drop(db))).is_err() {
             tracing::warn!("a database could not be closed cleanly");
         }
@@ -374,8 +316,17 @@ impl Drop for Store {
     }
 }
 
-/// Runs a call of sled, which may panic where its files are damaged.
+/// Runs a call of sled that may wait for a write.
 fn guard<T>(
+    doing: &'static str,
+    base: &Arc<Base>,
+    call: impl FnOnce(&sled::Db) -> Result<T, sled::Error>,
+) -> Result<T, StoreError> {
+    watched(base, || caught(doing, || call(&base.db)))
+}
+
+/// Runs a call of sled, which may panic where its files are damaged.
+fn caught<T>(
     doing: &'static str,
     call: impl FnOnce() -> Result<T, sled::Error>,
 ) -> Result<T, StoreError> {
