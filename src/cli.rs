@@ -21,6 +21,7 @@ mod notify;
 pub mod parked;
 pub mod pretty;
 pub mod probe;
+pub mod reconcile;
 pub mod report;
 pub mod serve;
 pub mod table;
@@ -70,6 +71,8 @@ enum Command {
     Alert(Alert),
     /// See how the shop's stock and prices follow M3, and which goods differ.
     Goods(goods::Goods),
+    /// Compare the orders that changed of late in the shop, in M3 and in the gateway.
+    Reconcile(reconcile::Reconcile),
     /// Say what M3 can be asked, and ask it.
     M3(m3::Ask),
     /// Try which facts about a system hold there.
@@ -113,6 +116,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Result<(), Fault> {
         Command::Look(look) => journal::look(&look),
         Command::Alert(alert) => alert::run(&alert),
         Command::Goods(goods) => goods::run(&goods),
+        Command::Reconcile(asked) => reconcile::run(&asked),
         Command::M3(ask) => m3::run(&ask),
         Command::Contract(contract) => contract::run(&contract),
         Command::Xcart(ask) => xcart::run(&ask),

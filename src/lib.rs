@@ -36,4 +36,5 @@ pub mod control;
 pub mod gateway;
 pub mod log;
 pub mod metrics;
+pub mod reconcile;
 pub mod supervise;

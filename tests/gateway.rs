@@ -40,6 +40,8 @@ mod pressure;
 mod prices;
 #[path = "gateway/process.rs"]
 mod process;
+#[path = "gateway/reconcile.rs"]
+mod reconcile;
 #[path = "gateway/refusals.rs"]
 mod refusals;
 #[path = "gateway/stock.rs"]

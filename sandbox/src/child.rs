@@ -216,7 +216,7 @@ impl Gateway {
                         return Ok(all);
                     }
                 }
-                Reply::Shown(_) | Reply::Done => return Ok(all),
+                Reply::Shown(_) | Reply::Unknown | Reply::Done => return Ok(all),
             }
         }
     }

@@ -49,6 +49,9 @@ pub enum Fault {
     /// `contract` found something.
     #[error("{0} facts that the gateway relies on differ; the table says which")]
     Differs(usize),
+    /// `reconcile` found something.
+    #[error("{0} orders need somebody; the list says what to do")]
+    Apart(usize),
     /// Nobody is there to read the answer.
     #[error("the answer cannot be written")]
     Unsaid(#[source] io::Error),
@@ -94,7 +97,7 @@ impl Fault {
             Self::NoStart { .. } => ExitCode::from(70),
             Self::GaveUp(_) => ExitCode::from(70),
             Self::StillRunning(_) => ExitCode::from(70),
-            Self::Differs(_) => ExitCode::from(1),
+            Self::Differs(_) | Self::Apart(_) => ExitCode::from(1),
             Self::Unwell(_) => ExitCode::from(1),
             Self::Unsaid(_) => ExitCode::from(74),
             Self::Control(_) => ExitCode::from(69),

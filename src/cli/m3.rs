@@ -84,6 +84,20 @@ pub fn run(ask: &Ask) -> Result<(), Fault> {
     }
 }
 
+/// Prepares to call the M3 of the configuration.
+pub fn connect(loaded: &Loaded) -> Result<M3, Fault> {
+    let Some(settings) = &loaded.config.m3 else {
+        let text = "there is no [m3] in the configuration, which says how M3 is reached";
+        return Err(Fault::Misasked(text.to_owned()));
+    };
+    let no_start = |source| Fault::NoStart { part: "the connection to M3", source };
+    let secret = loaded
+        .credentials
+        .get(settings.login.credential())
+        .map_err(|error| no_start(Box::new(error)))?;
+    M3::new(settings.clone(), &secret).map_err(|error| no_start(Box::new(error)))
+}
+
 /// What both commands work with.
 pub struct Desk {
     m3: M3,
@@ -95,16 +109,7 @@ pub struct Desk {
 impl Desk {
     /// Prepares to call M3, and takes the best catalogue there is.
     pub fn open(loaded: &Loaded) -> Result<Self, Fault> {
-        let Some(settings) = &loaded.config.m3 else {
-            let text = "there is no [m3] in the configuration, which says how M3 is reached";
-            return Err(Fault::Misasked(text.to_owned()));
-        };
-        let no_start = |source| Fault::NoStart { part: "the connection to M3", source };
-        let secret = loaded
-            .credentials
-            .get(settings.login.credential())
-            .map_err(|error| no_start(Box::new(error)))?;
-        let m3 = M3::new(settings.clone(), &secret).map_err(|error| no_start(Box::new(error)))?;
+        let m3 = connect(loaded)?;
         let runtime = super::runtime()?;
         let state_dir = loaded.config.state_dir.clone();
         let (catalogue, why) = cache::best(&state_dir, m3.place());

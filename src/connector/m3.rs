@@ -5,6 +5,7 @@
 //! unknown fate; a write that may have been run is never reported as not done.
 
 pub mod catalogue;
+pub mod compare;
 pub mod customer;
 pub mod follow;
 pub mod ionapi;

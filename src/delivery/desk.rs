@@ -5,6 +5,7 @@
 
 use super::{
     cases::{CaseError, Cases, Held},
+    events,
     rows::{self, CaseKey, Due, ParkedRow},
     worker::{Moved, Tools},
 };
@@ -44,6 +45,16 @@ pub enum Ask {
         /// Its key.
         key: String,
     },
+    /// The same of an order that may not be known.
+    Find {
+        /// Its key.
+        key: String,
+    },
+    /// Take an order of the shop over as if the shop had told of it.
+    Take {
+        /// X-Cart's internal id.
+        id: u64,
+    },
     /// Try a case again.
     Replay {
         /// Its key.
@@ -67,6 +78,8 @@ pub enum Reply {
     Listed(Vec<Listed>),
     /// One case.
     Shown(Box<Shown>),
+    /// The gateway has not heard of it.
+    Unknown,
     /// It is done.
     Done,
 }
@@ -119,7 +132,18 @@ pub(super) async fn answer(tools: &Tools, request: Request) -> Option<Moved> {
     let (cases, now_ms) = (&tools.cases, tools.time.now().now_ms);
     let (answer, moved) = match ask {
         Ask::List { after } => (list(cases, after.as_deref()), None),
-        Ask::Show { key } => (show(tools, &key, now_ms), None),
+        Ask::Show { key } => {
+            let shown = find(tools, &key, now_ms);
+            (shown.and_then(|shown| shown.ok_or_else(|| unknown(&key))), None)
+        }
+        Ask::Find { key } => {
+            let shown = find(tools, &key, now_ms);
+            (shown.map(|shown| shown.unwrap_or(Reply::Unknown)), None)
+        }
+        Ask::Take { id } => match events::take_over(cases, &tools.rules, id, now_ms).await {
+            Ok(()) => (Ok(Reply::Done), Some(Moved::default())),
+            Err(fault) => (Err(crate::log::chain(&fault)), None),
+        },
         Ask::Replay { key, from } => {
             let change = |held: &mut Held| replay(held, from, now_ms);
             settled(change_case(cases, &key, now_ms, change).await)
@@ -182,8 +206,8 @@ fn list(cases: &Cases, after: Option<&str>) -> Result<Reply, String> {
     Ok(Reply::Listed(listed))
 }
 
-fn show(tools: &Tools, key: &str, now_ms: UnixMs) -> Result<Reply, String> {
-    let held = load(&tools.cases, key, now_ms)?;
+fn find(tools: &Tools, key: &str, now_ms: UnixMs) -> Result<Option<Reply>, String> {
+    let Some(held) = known(&tools.cases, key, now_ms)? else { return Ok(None) };
     let (need, effects) = (held.case.need(), held.case.effects());
     let waits = held.case.run.wait.as_ref().map(|wait| wait.reason.clone());
     let stage = if held.has_left() { "left" } else { held.case.run.stage.name() };
@@ -203,7 +227,7 @@ fn show(tools: &Tools, key: &str, now_ms: UnixMs) -> Result<Reply, String> {
         Some(parked) => (Some(parked), run.attention),
         None => (run.attention, None),
     };
-    Ok(Reply::Shown(Box::new(Shown {
+    Ok(Some(Reply::Shown(Box::new(Shown {
         key: key.as_str().to_owned(),
         stage: stage.to_owned(),
         cause,
@@ -216,7 +240,7 @@ fn show(tools: &Tools, key: &str, now_ms: UnixMs) -> Result<Reply, String> {
         rules: tools.rules.version(),
         effects,
         trail: run.trail,
-    })))
+    }))))
 }
 
 async fn change_case(
@@ -240,9 +264,16 @@ async fn change_case(
 }
 
 fn load(cases: &Cases, key: &str, now_ms: UnixMs) -> Result<Held, String> {
-    let key = CaseKey::typed(key);
-    let held = cases.load(&key, None, now_ms).map_err(|fault| crate::log::chain(&fault))?;
-    held.filter(Held::is_known).ok_or_else(|| format!("no order {key} is known"))
+    known(cases, key, now_ms)?.ok_or_else(|| unknown(key))
+}
+
+fn known(cases: &Cases, key: &str, now_ms: UnixMs) -> Result<Option<Held>, String> {
+    let held = cases.load(&CaseKey::typed(key), None, now_ms);
+    held.map(|held| held.filter(Held::is_known)).map_err(|fault| crate::log::chain(&fault))
+}
+
+fn unknown(key: &str) -> String {
+    format!("no order {} is known", CaseKey::typed(key))
 }
 
 /// Parks a case on which the program failed.

@@ -147,6 +147,29 @@ pub async fn take(
     Ok(Taken { more, woken })
 }
 
+/// Wakes an order of the shop as an event would, for a person who knows of it.
+pub(super) async fn take_over(
+    cases: &Cases,
+    rules: &Rules,
+    id: u64,
+    now_ms: UnixMs,
+) -> Result<(), TakeError> {
+    let (state, mut reference) = (cases.state(), OrderRef::Id(id));
+    let key = case_of(&reference, state, rules)?;
+    let mut batch = Batch::new();
+    let known = known_wake(state, &key)?;
+    let (mut seq, mut by_m3) = (0, false);
+    if let Some(known) = known {
+        batch.delete(key.due(Due::of_event(known.due_ms)));
+        reference.learn(&known.reference);
+        (seq, by_m3) = (known.seq, known.by_m3);
+    }
+    batch.expect(key.wake(), state.get(&key.wake())?.as_deref());
+    batch.put(key.wake(), rows::write(&WakeRow { reference, seq, due_ms: now_ms, by_m3 })?);
+    batch.put(key.due(Due::of_event(now_ms)), Vec::new());
+    Ok(state.commit(batch).await?)
+}
+
 /// What the events that are taken at once say to one case.
 struct Wake {
     reference: OrderRef,

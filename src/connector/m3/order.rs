@@ -17,7 +17,7 @@ use crate::{
 
 const PROGRAM: &str = "OIS100MI";
 /// ORSL of a deleted order (reference/m3.md 5.1).
-const DELETED: &str = "90";
+pub(super) const DELETED: &str = "90";
 
 /// Answers of a bulk call, one for each transaction.
 pub type Answers = Vec<Result<Vec<MiRecord>, Failure>>;

@@ -1,0 +1,232 @@
+//! Reads the shop's orders of the last days and compares each with M3.
+//!
+//! Guarantees: nothing is written to either system; the newest change is read first, so that an order
+//! which changes meanwhile is met twice and not passed over; pages and orders have limits.
+
+use super::{InM3, Known, Verdict, judge};
+use crate::{
+    connector::{
+        Failure, Kind,
+        m3::{M3, compare},
+        xcart::{
+            docs::Ability,
+            rest::{Filter, OrdersQuery, PAGE_LEN, Shop, Sort},
+            wire::OrderOnPage,
+        },
+    },
+    control::{self, ControlError},
+    delivery::desk::{Ask, Reply, Shown},
+    flow::rules::Rules,
+    ids::{Cuno, OrderKey, Orno},
+    order::Order,
+};
+use serde::Serialize;
+use std::{collections::HashSet, path::Path};
+use thiserror::Error;
+
+/// Orders asked of M3 in one go.
+const ORDERS_AT_ONCE: usize = 10;
+/// Pages read in one walk.
+pub const PAGES_MAX: u32 = 1_000;
+
+/// Why a walk ended early. The text continues "could not compare: ".
+#[derive(Debug, Error)]
+pub enum WalkError {
+    /// The shop.
+    #[error("the shop did not list its orders: {0}")]
+    Shop(Failure),
+    /// The gateway.
+    #[error("the running gateway was not reached")]
+    Gateway(#[from] ControlError),
+}
+
+/// What is walked with.
+#[derive(Clone, Copy, Debug)]
+pub struct Walk<'a> {
+    /// One side.
+    pub shop: &'a Shop,
+    /// The other.
+    pub m3: &'a M3,
+    /// Where the gateway is asked.
+    pub state_dir: &'a Path,
+    /// How orders are taken over.
+    pub rules: &'a Rules,
+    /// Orders changed since then, in seconds since 1970.
+    pub since_s: i64,
+}
+
+/// One order.
+#[derive(Clone, Debug, Serialize)]
+pub struct Row {
+    /// X-Cart's internal id.
+    pub id: u64,
+    /// Its key, as M3 has it in CUOR; empty when the shop's answer cannot be read.
+    pub key: String,
+    /// M3's number, where there is one.
+    pub orno: String,
+    /// The shop's total with its currency.
+    pub total: String,
+    /// Name of the verdict.
+    pub verdict: &'static str,
+    /// What it says.
+    pub text: String,
+    /// What to do.
+    pub repair: String,
+    /// Whether somebody should look at it.
+    pub differs: bool,
+}
+
+/// An order of the shop with what is known of it.
+struct Met {
+    order: Box<Order>,
+    key: OrderKey,
+    known: Option<Box<Shown>>,
+}
+
+impl Walk<'_> {
+    /// Compares; `found` is given each order, `read` how many there were after each page.
+    ///
+    /// Returns whether all were read: no more than [`PAGES_MAX`] pages are.
+    pub async fn run(
+        &self,
+        mut found: impl FnMut(Row),
+        mut read: impl FnMut(usize),
+    ) -> Result<bool, WalkError> {
+        let probe = self.shop.probe().await.map_err(WalkError::Shop)?;
+        let filters = probe.can(Ability::FilterByChange);
+        let filter = if filters { Filter::LastRenewDate } else { Filter::None };
+        let mut met = HashSet::new();
+        for page in 1..=PAGES_MAX {
+            let sort = Sort::NewestFirst;
+            let query = OrdersQuery { after_s: self.since_s, filter, sort, page };
+            let orders = self.page(query).await.map_err(WalkError::Shop)?;
+            let is_last = orders.len() < PAGE_LEN || orders.iter().all(|order| self.is_old(order));
+            let fresh = orders.into_iter().filter(|order| !self.is_old(order));
+            let fresh: Vec<_> =
+                fresh.filter(|order| id(order).is_none_or(|id| met.insert(id))).collect();
+            self.compare(fresh, &mut found).await?;
+            read(met.len());
+            if is_last {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    async fn page(&self, query: OrdersQuery) -> Result<Vec<OrderOnPage>, Failure> {
+        match self.shop.orders_changed(query).await {
+            Err(failure) if failure.code == "HTTP 500" => self.shop.orders_one_by_one(query).await,
+            read => read,
+        }
+    }
+
+    fn is_old(&self, order: &OrderOnPage) -> bool {
+        order.updated_s().is_some_and(|at| at < self.since_s)
+    }
+
+    async fn compare(
+        &self,
+        orders: Vec<OrderOnPage>,
+        found: &mut impl FnMut(Row),
+    ) -> Result<(), WalkError> {
+        let mut here = Vec::new();
+        for order in orders {
+            match order {
+                OrderOnPage::Order(order) => {
+                    let key = OrderKey::of(&self.rules.shop_prefix, &order.number);
+                    let known = self.known(&key).await?;
+                    here.push(Met { order, key, known });
+                }
+                OrderOnPage::Unreadable { id, why, .. } => found(unreadable(id, why)),
+            }
+        }
+        for some in here.chunks(ORDERS_AT_ONCE) {
+            for (met, in_m3) in some.iter().zip(self.in_m3(some).await) {
+                found(self.row(met, in_m3.as_ref()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks the gateway; none when it has not heard of the order.
+    async fn known(&self, key: &OrderKey) -> Result<Option<Box<Shown>>, WalkError> {
+        match control::ask(self.state_dir, &Ask::Find { key: key.as_str().to_owned() }).await {
+            Ok(Reply::Shown(shown)) => Ok(Some(shown)),
+            Ok(Reply::Listed(_) | Reply::Done | Reply::Unknown) => Ok(None),
+            Err(fault) => Err(fault.into()),
+        }
+    }
+
+    /// Asks M3 for those whose number is known.
+    async fn in_m3(&self, some: &[Met]) -> Vec<Option<InM3>> {
+        let numbers: Vec<_> = some.iter().map(Met::numbers).collect();
+        let asked = numbers.iter().flatten();
+        let calls: Vec<_> = asked.flat_map(|(orno, cuno)| compare::read(orno, cuno)).collect();
+        let mut answers = match self.m3.bulk(&calls, Kind::Read).await {
+            Ok(answers) => answers.into_iter(),
+            Err(failure) => {
+                let why = InM3::Unanswered(failure.to_string());
+                return numbers.iter().map(|known| known.as_ref().map(|_| why.clone())).collect();
+            }
+        };
+        let mut in_m3 = Vec::with_capacity(some.len());
+        for (met, known) in some.iter().zip(&numbers) {
+            in_m3.push(known.as_ref().map(|(orno, _)| {
+                let own = answers.by_ref().take(compare::CALLS).collect();
+                compare::understood(own, orno, &met.key)
+            }));
+        }
+        in_m3
+    }
+
+    fn row(&self, met: &Met, in_m3: Option<&InM3>) -> Row {
+        let Met { order, key, known } = met;
+        let told = known.as_ref().map(|shown| Known {
+            stage: shown.stage.clone(),
+            cause: shown.cause.as_ref().or(shown.attention.as_ref()).map(ToString::to_string),
+            waits: shown.waits.clone(),
+        });
+        let verdict = judge(order, told.as_ref(), in_m3, self.rules);
+        Row {
+            id: order.id,
+            key: key.as_str().to_owned(),
+            orno: known.as_ref().and_then(|shown| shown.orno.clone()).unwrap_or_default(),
+            total: format!("{} {}", order.total, order.currency),
+            verdict: verdict.name(),
+            text: verdict.text().to_owned(),
+            repair: verdict.repair(key.as_str()),
+            differs: verdict.is_difference(),
+        }
+    }
+}
+
+impl Met {
+    /// M3's numbers of the order and its customer, if the gateway knows both.
+    fn numbers(&self) -> Option<(Orno, Cuno)> {
+        let shown = self.known.as_ref()?;
+        let orno = Orno::try_from(shown.orno.clone()?).ok()?;
+        let cuno = Cuno::try_from(shown.cuno.clone()?).ok()?;
+        Some((orno, cuno))
+    }
+}
+
+fn id(order: &OrderOnPage) -> Option<u64> {
+    match order {
+        OrderOnPage::Order(order) => Some(order.id),
+        OrderOnPage::Unreadable { id, .. } => *id,
+    }
+}
+
+fn unreadable(id: Option<u64>, why: String) -> Row {
+    let verdict = Verdict::Unreadable(why);
+    Row {
+        id: id.unwrap_or(0),
+        key: String::new(),
+        orno: String::new(),
+        total: String::new(),
+        verdict: verdict.name(),
+        text: verdict.text().to_owned(),
+        repair: verdict.repair(""),
+        differs: true,
+    }
+}
