@@ -92,9 +92,20 @@ fn is_name(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
-/// One record of an answer.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct MiRecord(Vec<(Box<str>, Box<str>)>);
+/// One record of an answer: names and values in one text, for a list may have a hundred thousand.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct MiRecord {
+    /// Name, value, name, value.
+    text: Box<str>,
+    /// Where each of them ends.
+    ends: Box<[u32]>,
+}
+
+impl fmt::Debug for MiRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}
 
 /// A field that should hold a number does not.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -108,8 +119,10 @@ pub struct BadNumber {
 
 impl MiRecord {
     /// Returns a field without the blanks at its end; empty if it is not there.
+    ///
+    /// Of two values of a field the later one holds.
     pub fn text(&self, field: &str) -> &str {
-        let found = self.0.iter().find(|(name, _)| &**name == field);
+        let found = self.iter().filter(|(name, _)| *name == field).last();
         found.map_or("", |(_, value)| value.trim_end())
     }
 
@@ -124,31 +137,54 @@ impl MiRecord {
 
     /// Walks over field and value, the latter as M3 sent it.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(field, value)| (&**field, &**value))
-    }
-
-    /// Of two values of a field the later one holds.
-    fn set(&mut self, field: Box<str>, value: Box<str>) {
-        match self.0.iter_mut().find(|(name, _)| *name == field) {
-            Some((_, old)) => *old = value,
-            None => self.0.push((field, value)),
-        }
+        let mut from = 0;
+        let mut part = move |end: &u32| {
+            let end = usize::try_from(*end).unwrap_or(usize::MAX);
+            let part = self.text.get(from..end).unwrap_or_default();
+            from = end;
+            part
+        };
+        let pairs = self.ends.as_chunks::<2>().0.iter();
+        pairs.map(move |[name, value]| (part(name), part(value)))
     }
 
     /// Whether there is no field at all.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.ends.is_empty()
     }
 }
 
-impl<F: Into<String>, V: Into<String>> FromIterator<(F, V)> for MiRecord {
-    fn from_iter<I: IntoIterator<Item = (F, V)>>(pairs: I) -> Self {
-        let mut record = Self::default();
-        for (field, value) in pairs {
-            record.set(field.into().into(), value.into().into());
+/// A record that is being read.
+#[derive(Default)]
+struct Growing {
+    text: String,
+    ends: Vec<u32>,
+}
+
+impl Growing {
+    /// Adds a field; what would not fit in four gigabytes is left out.
+    fn push(&mut self, field: &str, value: &str) {
+        let name_end = self.text.len().saturating_add(field.len());
+        let ends = (u32::try_from(name_end), u32::try_from(name_end.saturating_add(value.len())));
+        if let (Ok(name_end), Ok(value_end)) = ends {
+            self.text.push_str(field);
+            self.text.push_str(value);
+            self.ends.extend([name_end, value_end]);
         }
-        record.0.shrink_to_fit();
-        record
+    }
+
+    fn finish(self) -> MiRecord {
+        MiRecord { text: self.text.into(), ends: self.ends.into() }
+    }
+}
+
+impl<F: AsRef<str>, V: AsRef<str>> FromIterator<(F, V)> for MiRecord {
+    fn from_iter<I: IntoIterator<Item = (F, V)>>(pairs: I) -> Self {
+        let mut record = Growing::default();
+        for (field, value) in pairs {
+            record.push(field.as_ref(), value.as_ref());
+        }
+        record.finish()
     }
 }
 
@@ -169,12 +205,11 @@ impl<'de> Visitor<'de> for Fields {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<MiRecord, A::Error> {
-        let mut record = MiRecord::default();
-        while let Some((field, Text(value))) = map.next_entry::<Box<str>, Text>()? {
-            record.set(field, value.into());
+        let mut record = Growing::default();
+        while let Some((Text(field), Text(value))) = map.next_entry()? {
+            record.push(&field, &value);
         }
-        record.0.shrink_to_fit();
-        Ok(record)
+        Ok(record.finish())
     }
 }
 
@@ -247,6 +282,16 @@ mod tests {
         for (field, want) in table {
             assert_eq!(record.text(field), want, "{field}");
         }
+    }
+
+    #[test]
+    fn of_two_values_of_a_field_the_later_one_holds() {
+        let json = r#"{"ITNO": "MUG ", "STQT": 12.5, "NONE": null, "ITNO": "SHIRT"}"#;
+        let record: MiRecord = serde_json::from_str(json).unwrap();
+        assert_eq!((record.text("ITNO"), record.text("STQT")), ("SHIRT", "12.5"));
+        assert_eq!(record.iter().next(), Some(("ITNO", "MUG ")));
+        assert_eq!(record.iter().count(), 4);
+        assert!(!record.is_empty() && MiRecord::default().is_empty());
     }
 
     #[test]
