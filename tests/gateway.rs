@@ -24,6 +24,8 @@ mod dialects;
 mod durable;
 #[path = "gateway/harness.rs"]
 mod harness;
+#[path = "gateway/invoices.rs"]
+mod invoices;
 #[path = "gateway/ion.rs"]
 mod ion;
 #[path = "gateway/lost_answers.rs"]
@@ -42,6 +44,8 @@ mod prices;
 mod process;
 #[path = "gateway/refusals.rs"]
 mod refusals;
+#[path = "gateway/shipments.rs"]
+mod shipments;
 #[path = "gateway/stock.rs"]
 mod stock;
 #[path = "gateway/the_way.rs"]

@@ -2,6 +2,7 @@
 
 pub mod docs;
 mod guard;
+pub mod notes;
 pub mod poll;
 mod problem;
 pub mod products;

@@ -8,6 +8,7 @@
 //! parked with a cause.
 
 mod effects;
+mod following;
 mod late;
 mod needs;
 mod outcomes;
@@ -20,6 +21,7 @@ pub use record::{Ending, Mark, Remains, Replan, ReplayFrom, Run, Stage, Standing
 pub use sweep::Sweep;
 
 use super::{
+    books::Books,
     cause::{Cause, CauseKind},
     follow::{Progress, Tell},
     place::{Around, Ask, Step, Then, Told},
@@ -47,6 +49,8 @@ pub struct Case {
     pub plan: Option<Plan>,
     /// The order as M3 has it, once the shop has another one.
     pub placed: Option<Order>,
+    /// Its parcels, invoices and money.
+    pub books: Books,
 }
 
 /// What the shell is to do.
@@ -103,6 +107,8 @@ pub enum Outcome {
     Progress(Progress),
     /// The shop has it.
     Done,
+    /// The shop has no way to take the tracking number, but has it in its notes.
+    Noted,
     /// The shop has no way to take it.
     NotOffered,
     /// The call gave no answer.
@@ -227,43 +233,6 @@ impl Case {
                 self.run.sweep = Sweep::begin(context.now_ms, context.rules.quiescence_ms());
                 self.next(context)
             }
-        }
-    }
-
-    fn follow(&mut self, context: &Context<'_>) -> Next {
-        let Stage::Follow { follow, look_ms } = &self.run.stage else { return Next::Rest };
-        if let Some(tell) = follow.next() {
-            let Some(order) = &self.order else {
-                return Next::Do(Effect::ReadOrder(self.run.reference.clone()));
-            };
-            return Next::Do(Effect::Tell { order_id: order.id, tell: tell.clone() });
-        }
-        let doubt_left_ms = follow.doubt_left_ms(context.steady);
-        if doubt_left_ms == Some(0) {
-            return Next::Do(Effect::ReadOrder(self.run.reference.clone()));
-        }
-        let doubt_ms = doubt_left_ms.map(|left_ms| context.now_ms.saturating_add(left_ms));
-        if follow.complete
-            && let Some(until_ms) = doubt_ms
-        {
-            let reason = "complete; a status write to the shop was lost and may still arrive";
-            return Next::Wait(Wait { until_ms, reason: reason.to_owned() });
-        }
-        if follow.complete {
-            self.run.stage = Stage::Done(Ending::Completed);
-            self.run.mark(context.now_ms, "completed");
-            return self.run.rest(context);
-        }
-        let look_ms = *look_ms;
-        if context.now_ms < look_ms {
-            let due = [self.run.sweep.due_ms(), doubt_ms].into_iter().flatten();
-            let until_ms = due.fold(look_ms, u64::min);
-            let reason = format!("M3 delivers and invoices it (status {})", follow.seen);
-            return Next::Wait(Wait { until_ms, reason });
-        }
-        match self.run.orno.clone() {
-            Some(orno) => Next::Do(Effect::ReadProgress(orno)),
-            None => self.park(Cause::new(CauseKind::KeepsFailing, "no order number"), context),
         }
     }
 

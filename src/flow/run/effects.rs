@@ -6,6 +6,7 @@
 use super::{Case, Stage};
 use crate::flow::{
     follow::Follow,
+    invoice::sums,
     place::{Place, Then},
 };
 
@@ -26,6 +27,10 @@ impl Case {
         let back = if let Stage::Parked { back, .. } = &run.stage { back } else { &run.stage };
         if let Stage::Follow { follow, .. } = back {
             said.extend(follow_effects(follow));
+        }
+        for (currency, sum) in sums(&self.books.invoices) {
+            let count = self.books.invoices.iter().filter(|i| i.currency == currency).count();
+            said.push(format!("done: M3 invoiced {sum} {currency} in {count} documents"));
         }
         said
     }

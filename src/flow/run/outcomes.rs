@@ -1,13 +1,13 @@
 //! What a case makes of the outcomes of its effects. Pure.
 
-use super::{Case, Context, Outcome, Real, Run, Stage, Standing, Wait, around};
+use super::{Case, Context, Outcome, Real, Run, Stage, Wait, around};
 use crate::{
     clock,
     connector::{Class, Failure, Fate},
     dates::yyyymmdd,
     flow::{
         cause::{Cause, CauseKind},
-        follow::{Follow, Progress, Tell},
+        follow::{Follow, Tell},
         mapping,
         place::{Told, Verdict},
         plan::Comparison,
@@ -30,6 +30,7 @@ impl Case {
             | Outcome::Real(_)
             | Outcome::Progress(_)
             | Outcome::Done
+            | Outcome::Noted
             | Outcome::NotOffered) => {
                 (self.run.failed, self.run.counted) = (0, 0);
                 self.run.wait = None;
@@ -82,7 +83,9 @@ impl Case {
             Outcome::Told(told) => self.on_told(told, context),
             Outcome::Real(real) => self.on_real(&real, context),
             Outcome::Progress(progress) => self.on_progress(&progress, context),
-            Outcome::Done | Outcome::NotOffered => self.on_told_shop(&answer, context),
+            Outcome::Done | Outcome::Noted | Outcome::NotOffered => {
+                self.on_told_shop(&answer, context);
+            }
             Outcome::Failed(_) | Outcome::Stopped(_) => {}
         }
     }
@@ -167,56 +170,6 @@ impl Case {
         if let Some(text) = difference {
             self.run.mark(context.now_ms, "differs from the shop's order");
             self.run.attention = Some(Cause::new(CauseKind::Unequal, text));
-        }
-    }
-
-    fn on_progress(&mut self, progress: &Progress, context: &Context<'_>) {
-        let payment = self.order.as_ref().and_then(|order| order.payment_status.clone());
-        let Stage::Follow { follow, look_ms } = &mut self.run.stage else { return };
-        let before = follow.seen.clone();
-        let cause =
-            follow.on(progress, payment.as_deref().unwrap_or_default(), &context.rules.statuses);
-        let (first, cap) = context.rules.follow_s;
-        let pause_s = first.saturating_mul(1 << follow.idle.min(20)).min(cap);
-        *look_ms = context.now_ms.saturating_add(pause_s.saturating_mul(1_000));
-        let seen = follow.seen.clone();
-        if seen != before {
-            self.run.mark(context.now_ms, format!("M3 status {seen}"));
-        }
-        if let Some(cause) = cause {
-            self.run.park(cause, context.now_ms);
-        }
-    }
-
-    fn on_told_shop(&mut self, answer: &Outcome, context: &Context<'_>) {
-        let taken = matches!(answer, Outcome::Done);
-        self.shop_shows_it(context);
-        let Stage::Follow { follow, .. } = &mut self.run.stage else { return };
-        let what = match follow.next() {
-            Some(Tell::Shipping(code)) => format!("shop told: shipping {code}"),
-            Some(Tell::Payment(code)) => format!("shop told: payment {code}"),
-            Some(Tell::Tracking(_)) if taken => "shop told: tracking number".to_owned(),
-            Some(Tell::Tracking(_)) => {
-                "tracking not written: the shop has no extension for it".to_owned()
-            }
-            None => return,
-        };
-        follow.told();
-        self.run.mark(context.now_ms, what);
-    }
-
-    /// A status that we wrote ourselves is no news, even where it takes the place of one that
-    /// meant a cancellation.
-    fn shop_shows_it(&mut self, context: &Context<'_>) {
-        let Stage::Follow { follow, .. } = &self.run.stage else { return };
-        let Some(order) = &mut self.order else { return };
-        match follow.next() {
-            Some(Tell::Shipping(code)) => order.shipping_status = Some(code.clone()),
-            Some(Tell::Payment(code)) => order.payment_status = Some(code.clone()),
-            Some(Tell::Tracking(_)) | None => {}
-        }
-        if !context.rules.is_cancelled(order) {
-            (self.run.standing, self.run.seen) = (Standing::Wanted, Standing::Wanted);
         }
     }
 

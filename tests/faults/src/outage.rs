@@ -342,6 +342,8 @@ mod tests {
             payment_status: String::new(),
             shipping_status: String::new(),
             tracking: Vec::new(),
+            carriers: Vec::new(),
+            admin_notes: String::new(),
             defect: None,
             history: Vec::new(),
             created_s: 0,

@@ -14,6 +14,7 @@ mod customers;
 mod deliveries;
 mod faults;
 mod gateway;
+mod hands;
 mod inbound;
 mod invoices;
 mod items;

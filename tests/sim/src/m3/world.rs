@@ -89,6 +89,8 @@ pub(crate) struct World {
     pub(crate) requests: Vec<Record>,
     pub(crate) violations: Vec<String>,
     pub(crate) warehouse_held: bool,
+    /// In how many packages each delivery leaves; by the dice when none.
+    pub(crate) packages: Option<u64>,
 }
 
 impl World {
@@ -115,6 +117,7 @@ impl World {
             requests: Vec::new(),
             violations: Vec::new(),
             warehouse_held: false,
+            packages: None,
         }
     }
 

@@ -138,6 +138,8 @@ pub(crate) struct Tracking {
     pub(crate) id: u64,
     pub(crate) at_s: i64,
     pub(crate) value: String,
+    /// What the extension was told of who carries it.
+    pub(crate) carrier: String,
 }
 
 /// One thing that happened to an order.
