@@ -19,6 +19,7 @@ pub mod m3;
 pub mod memory;
 mod notify;
 pub mod parked;
+pub mod payments;
 pub mod pretty;
 pub mod probe;
 pub mod report;
@@ -70,6 +71,8 @@ enum Command {
     Alert(Alert),
     /// See how the shop's stock and prices follow M3, and which goods differ.
     Goods(goods::Goods),
+    /// See what the shop captured and what M3 has of it, and settle what is in doubt.
+    Payments(payments::Payments),
     /// Say what M3 can be asked, and ask it.
     M3(m3::Ask),
     /// Try which facts about a system hold there.
@@ -113,6 +116,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Result<(), Fault> {
         Command::Look(look) => journal::look(&look),
         Command::Alert(alert) => alert::run(&alert),
         Command::Goods(goods) => goods::run(&goods),
+        Command::Payments(payments) => payments::run(&payments),
         Command::M3(ask) => m3::run(&ask),
         Command::Contract(contract) => contract::run(&contract),
         Command::Xcart(ask) => xcart::run(&ask),

@@ -14,6 +14,7 @@ pub mod follow;
 pub mod invoice;
 pub mod mapping;
 pub mod parcel;
+pub mod payment;
 pub mod place;
 pub mod plan;
 pub mod rules;

@@ -32,6 +32,8 @@ mod ion;
 mod lost_answers;
 #[path = "gateway/outages.rs"]
 mod outages;
+#[path = "gateway/payments.rs"]
+mod payments;
 #[path = "gateway/polled.rs"]
 mod polled;
 #[path = "gateway/post.rs"]

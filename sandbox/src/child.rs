@@ -216,7 +216,7 @@ impl Gateway {
                         return Ok(all);
                     }
                 }
-                Reply::Shown(_) | Reply::Done => return Ok(all),
+                Reply::Shown(_) | Reply::Payments { .. } | Reply::Done => return Ok(all),
             }
         }
     }

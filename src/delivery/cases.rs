@@ -209,7 +209,7 @@ impl Cases {
         let remains = held.case.run.remains().as_ref().map(rows::write).transpose()?;
         let mut batch = held.swap();
         let key = &held.key;
-        for row in [key.run(), key.order(), key.plan(), key.placed(), key.books(), key.parked()] {
+        for row in [key.run(), key.order(), key.plan(), key.placed(), key.parked()] {
             batch.delete(row);
         }
         for at in &held.stored.due {
@@ -222,7 +222,12 @@ impl Cases {
             batch.delete(rows::by_orno(orno));
         }
         put(&mut batch, key.remains(), held.stored.remains.as_ref(), remains.as_ref());
-        let fresh = Stored { remains, ..Stored::default() };
+        let books =
+            Some(held.case.books.remains()).filter(|books| !books.money.postings.is_empty());
+        let books = books.as_ref().map(rows::write).transpose()?;
+        put(&mut batch, key.books(), held.stored.documents.books.as_ref(), books.as_ref());
+        let documents = Documents { books, ..Documents::default() };
+        let fresh = Stored { remains, documents, ..Stored::default() };
         self.swapped(held, batch, fresh).await
     }
 

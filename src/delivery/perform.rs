@@ -3,6 +3,7 @@
 //! Holds no decision: what is asked comes from `flow`, what it means goes back there.
 
 mod following;
+mod paying;
 
 use super::{
     cases::CaseError,
@@ -134,6 +135,8 @@ impl Performer {
                 Ok(Outcome::Real(mi_follow::real_read(answers, orno, key)?))
             }
             Effect::ReadProgress(orno) => Box::pin(self.progress(orno, case)).await,
+            Effect::ReadPayments(id) => Ok(Outcome::Payments(self.shop.payments(*id).await?)),
+            Effect::Pay { id, step } => Box::pin(self.pay(*id, *step, case)).await,
             Effect::Tell { order_id, tell } => self.tell(*order_id, tell, case).await,
         }
     }

@@ -6,6 +6,7 @@ mod shipments;
 pub use invoices::InvoiceRules;
 pub use shipments::{CarrierField, CarrierRule, NumberField, ParcelSource, ShipmentRules};
 
+use super::payment::rules::PaymentRules;
 use crate::{
     amount::Amount,
     ids::{KeyPrefix, short_hash},
@@ -86,6 +87,9 @@ pub struct Rules {
     /// What is taken over of invoices.
     #[serde(default)]
     pub invoices: InvoiceRules,
+    /// How payments come into M3; a table of its own, put in here at the start.
+    #[serde(skip)]
+    pub payments: Option<PaymentRules>,
     /// What M3 calls the two transactions that open an order and add a line.
     #[serde(default)]
     pub transactions: OrderEntry,

@@ -12,6 +12,7 @@ mod following;
 mod late;
 mod needs;
 mod outcomes;
+mod paying;
 mod record;
 mod reread;
 mod sweep;
@@ -24,6 +25,7 @@ use super::{
     books::Books,
     cause::{Cause, CauseKind},
     follow::{Progress, Tell},
+    payment,
     place::{Around, Ask, Step, Then, Told},
     plan::Plan,
     rules::Rules,
@@ -81,6 +83,15 @@ pub enum Effect {
     ReadReal(Orno),
     /// Asks M3 how far the order is.
     ReadProgress(Orno),
+    /// Reads the order's payments from the shop.
+    ReadPayments(u64),
+    /// A step of a payment.
+    Pay {
+        /// The shop's id of the payment.
+        id: u64,
+        /// Which.
+        step: payment::Step,
+    },
     /// Tells the shop.
     Tell {
         /// X-Cart's order id.
@@ -105,6 +116,10 @@ pub enum Outcome {
     Real(Real),
     /// How far the order is.
     Progress(Progress),
+    /// The order's payments.
+    Payments(Vec<payment::Movement>),
+    /// An answer to a step of a payment.
+    Paid(payment::Told),
     /// The shop has it.
     Done,
     /// The shop has no way to take the tracking number, but has it in its notes.
@@ -147,6 +162,7 @@ impl Case {
     /// Takes a case that was read from disk: a write that was an intent has an unknown outcome.
     pub fn recover(&mut self, context: &Context<'_>) {
         self.run.placing.recover(context.steady);
+        self.recover_payments(context);
         self.lose_tell(context);
         if self.run.tells_tracking() {
             // It may have been written; the shop's list decides.
@@ -190,6 +206,10 @@ impl Case {
                 None => self.park(Cause::new(CauseKind::KeepsFailing, "no order number"), context),
             },
             Stage::Follow { .. } => self.follow(context),
+            Stage::Done(Ending::Completed) => match self.pay(context) {
+                Some(effect) => Next::Do(effect),
+                None => self.rest(context),
+            },
             Stage::Done(_) => self.run.rest(context),
             Stage::Parked { .. } => Next::Rest,
         }

@@ -3,7 +3,7 @@
 //! A line begins with `done`, with `unknown` (the request was or may have been sent, and no
 //! answer came) or with `next`. It is taken from what is kept, not from the trail, which is cut.
 
-use super::{Case, Stage};
+use super::{Case, Stage, paying};
 use crate::flow::{
     follow::Follow,
     invoice::sums,
@@ -28,6 +28,7 @@ impl Case {
         if let Stage::Follow { follow, .. } = back {
             said.extend(follow_effects(follow));
         }
+        said.extend(self.books.money.postings.iter().map(paying::effect));
         for (currency, sum) in sums(&self.books.invoices) {
             let count = self.books.invoices.iter().filter(|i| i.currency == currency).count();
             said.push(format!("done: M3 invoiced {sum} {currency} in {count} documents"));

@@ -11,20 +11,32 @@ use crate::flow::{
     invoice::{self, Invoice},
 };
 
+/// Looks at an order between two questions for its payments while nothing changes.
+const LOOKS_BETWEEN_PAYMENTS: u32 = 8;
+
 impl Case {
     pub(super) fn follow(&mut self, context: &Context<'_>) -> Next {
-        let Stage::Follow { follow, look_ms } = &self.run.stage else { return Next::Rest };
+        let Stage::Follow { follow, .. } = &self.run.stage else { return Next::Rest };
         if let Some(tell) = follow.next() {
             let Some(order) = &self.order else {
                 return Next::Do(Effect::ReadOrder(self.run.reference.clone()));
             };
             return Next::Do(Effect::Tell { order_id: order.id, tell: tell.clone() });
         }
+        if let Some(effect) = self.pay(context) {
+            return Next::Do(effect);
+        }
+        let Stage::Follow { follow, look_ms } = &self.run.stage else { return Next::Rest };
         let doubt_left_ms = follow.doubt_left_ms(context.steady);
         if doubt_left_ms == Some(0) {
             return Next::Do(Effect::ReadOrder(self.run.reference.clone()));
         }
         let doubt_ms = doubt_left_ms.map(|left_ms| context.now_ms.saturating_add(left_ms));
+        let pay_ms = self.pay_due_ms(context);
+        if let (true, Some(until_ms)) = (follow.complete, pay_ms) {
+            let reason = "complete; an answer about a payment was lost and it is looked for";
+            return Next::Wait(Wait { until_ms, reason: reason.to_owned() });
+        }
         let watch_ms = self
             .books
             .complete_ms
@@ -45,7 +57,7 @@ impl Case {
         }
         let look_ms = *look_ms;
         if context.now_ms < look_ms {
-            let due = [self.run.sweep.due_ms(), doubt_ms].into_iter().flatten();
+            let due = [self.run.sweep.due_ms(), doubt_ms, pay_ms].into_iter().flatten();
             let until_ms = due.fold(look_ms, u64::min);
             let reason = if watches {
                 "complete; credit notes are still looked for".to_owned()
@@ -57,6 +69,22 @@ impl Case {
         match self.run.orno.clone() {
             Some(orno) => Next::Do(Effect::ReadProgress(orno)),
             None => self.park(Cause::new(CauseKind::KeepsFailing, "no order number"), context),
+        }
+    }
+
+    /// A finished order may still have a payment under way.
+    pub(super) fn rest(&self, context: &Context<'_>) -> Next {
+        if self.run.parked().is_some() {
+            return Next::Rest;
+        }
+        let next = self.run.rest(context);
+        match (self.pay_due_ms(context), next) {
+            (None, next) => next,
+            (Some(due_ms), Next::Wait(wait)) if wait.until_ms <= due_ms => Next::Wait(wait),
+            (Some(until_ms), _) => {
+                let reason = "an answer about a payment was lost and it is looked for".to_owned();
+                Next::Wait(Wait { until_ms, reason })
+            }
         }
     }
 
@@ -72,6 +100,10 @@ impl Case {
             self.books.complete_ms.get_or_insert(context.now_ms);
         } else {
             self.books.complete_ms = None;
+        }
+        if follow.complete || follow.idle.is_multiple_of(LOOKS_BETWEEN_PAYMENTS) {
+            // A capture need not change the order in the shop.
+            self.books.money.fresh = false;
         }
         let (first, cap) = context.rules.follow_s;
         let pause_s = first.saturating_mul(1 << follow.idle.min(20)).min(cap);

@@ -6,9 +6,11 @@ use crate::{
     connector::{Class, Failure, Fate},
     dates::yyyymmdd,
     flow::{
+        books::Doing,
         cause::{Cause, CauseKind},
         follow::{Follow, Tell},
         mapping,
+        payment::After,
         place::{Told, Verdict},
         plan::Comparison,
     },
@@ -29,6 +31,8 @@ impl Case {
             | Outcome::Told(_)
             | Outcome::Real(_)
             | Outcome::Progress(_)
+            | Outcome::Payments(_)
+            | Outcome::Paid(_)
             | Outcome::Done
             | Outcome::Noted
             | Outcome::NotOffered) => {
@@ -37,9 +41,16 @@ impl Case {
                 self.answered(answer, context);
             }
         }
+        self.books.money.doing = None;
     }
 
     fn not_answered(&mut self, failure: &Failure, context: &Context<'_>) {
+        if self.books.money.doing.is_some() {
+            return match self.payment_unanswered(failure, context) {
+                After::Settled => {}
+                After::Judge => self.failed(failure, context),
+            };
+        }
         if failure.fate == Fate::Unknown && self.run.tells_tracking() {
             // The shop's list decides whether the number is written again.
             self.run.reread = true;
@@ -83,6 +94,8 @@ impl Case {
             Outcome::Told(told) => self.on_told(told, context),
             Outcome::Real(real) => self.on_real(&real, context),
             Outcome::Progress(progress) => self.on_progress(&progress, context),
+            Outcome::Payments(movements) => self.on_payments(movements, context),
+            Outcome::Paid(told) => self.on_paid(&told, context),
             Outcome::Done | Outcome::Noted | Outcome::NotOffered => {
                 self.on_told_shop(&answer, context);
             }
@@ -230,6 +243,12 @@ impl Case {
 
     fn stop(&mut self, failure: &Failure, context: &Context<'_>) {
         let (kind, doing) = match &self.run.stage {
+            _ if self.books.money.doing == Some(Doing::Reading) => {
+                (CauseKind::ShopRefused, "reading the order's payments")
+            }
+            _ if self.books.money.doing.is_some() => {
+                (CauseKind::PaymentRefused, "posting a payment")
+            }
             _ if self.run.reread_is_next() => {
                 (CauseKind::OrderGone, "reading the order from the shop")
             }

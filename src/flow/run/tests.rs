@@ -38,6 +38,8 @@ const fn name(effect: &Effect) -> &'static str {
         Effect::Place(Ask::Delete { .. }) => "delete",
         Effect::ReadReal(_) => "real",
         Effect::ReadProgress(_) => "progress",
+        Effect::ReadPayments(_) => "payments",
+        Effect::Pay { .. } => "pay",
         Effect::Tell { .. } => "tell",
     }
 }

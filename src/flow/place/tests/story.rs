@@ -360,6 +360,7 @@ impl Story {
             Effect::ReadReal(_) | Effect::ReadProgress(_) | Effect::Tell { .. } => {
                 self.read(effect, fault)
             }
+            Effect::ReadPayments(_) | Effect::Pay { .. } => panic!("payments are off"),
         };
         if crash {
             self.crash();
@@ -445,6 +446,7 @@ impl Story {
             Effect::ReadProgress(_) => Outcome::Progress(progress()),
             Effect::Tell { tell: Tell::Tracking(_), .. } => Outcome::NotOffered,
             Effect::Tell { .. } | Effect::Place(_) => Outcome::Done,
+            Effect::ReadPayments(_) | Effect::Pay { .. } => panic!("payments are off"),
         };
         Self::or_away(answer, fault)
     }
@@ -578,7 +580,8 @@ fn is_write(effect: &Effect) -> bool {
         Effect::Place(ask) => ask.is_write(),
         Effect::Tell { .. } => true,
         Effect::ReadOrder(_) | Effect::EnsureCustomer | Effect::FindItems(_) => false,
-        Effect::ReadReal(_) | Effect::ReadProgress(_) => false,
+        Effect::ReadReal(_) | Effect::ReadProgress(_) | Effect::ReadPayments(_) => false,
+        Effect::Pay { step, .. } => step.is_write(),
     }
 }
 

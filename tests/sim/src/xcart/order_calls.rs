@@ -143,7 +143,7 @@ pub(crate) fn by_number(world: &World, call: &Call, number: &str) -> Result<Outc
 
 /// `GET .../payment_transactions`.
 pub(crate) fn transactions(world: &World, id: u64) -> Result<Outcome, Refusal> {
-    let list = order_wire::transactions(world, readable(world, id)?);
+    let list = super::money::transactions(world, readable(world, id)?);
     Ok(Outcome::Page("Transaction", Page::whole(list)))
 }
 
