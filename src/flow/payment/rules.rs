@@ -4,6 +4,11 @@ use crate::{amount::currency_places, dates};
 use serde::Deserialize;
 use time::{Date, macros::format_description};
 
+/// Why there is no cash desk.
+const CASH_DESK: &str = "payments.strategy cash-desk is not offered: OIS215MI draws the payment number itself and has no list to find it again when an answer is lost, so a payment could be posted twice; use prepayment or receivable-batch";
+/// Why there is no general ledger.
+const LEDGER: &str = "payments.strategy ledger is not offered: whether GLS840MI has updated a batch can be found out only where the site's own line layout carries our key into the voucher, so a payment could be posted twice; use prepayment or receivable-batch";
+
 /// Settings of the payments.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -93,16 +98,10 @@ impl PaymentRules {
     /// Says what is wrong with the values, each with its key.
     pub fn problems(&self, division: Option<&str>) -> Vec<String> {
         let mut found = Vec::new();
-        let no_way = "gives no way to look up what was posted when an answer is lost, so a payment could be posted twice; use prepayment or receivable-batch";
         match self.strategy {
             Strategy::None => return found,
-            Strategy::CashDesk => {
-                found
-                    .push(format!("payments.strategy cash-desk is not offered: OIS215MI {no_way}"));
-            }
-            Strategy::Ledger => {
-                found.push(format!("payments.strategy ledger is not offered: GLS840MI {no_way}"));
-            }
+            Strategy::CashDesk => found.push(CASH_DESK.to_owned()),
+            Strategy::Ledger => found.push(LEDGER.to_owned()),
             Strategy::Prepayment => self.check_prepayment(division, &mut found),
             Strategy::ReceivableBatch => self.check_batch(&mut found),
         }
@@ -188,8 +187,8 @@ mod tests {
             ("", ""),
             (prepayment, ""),
             (batch, ""),
-            ("strategy = \"cash-desk\"\nsince = \"2026-12-01\"", "no way to look up"),
-            ("strategy = \"ledger\"\nsince = \"2026-12-01\"", "no way to look up"),
+            ("strategy = \"cash-desk\"\nsince = \"2026-12-01\"", "no list to find it again"),
+            ("strategy = \"ledger\"\nsince = \"2026-12-01\"", "line layout"),
             ("strategy = \"prepayment\"\nsince = \"2026-12-01\"", "payments.prepayment is missing"),
             (&prepayment.replace("\"2026-12-01\"", "\"soon\""), "payments.since"),
             (&prepayment.replace("since = \"2026-12-01\"\n", ""), "payments.since is missing"),

@@ -489,3 +489,4 @@ fn a_total_that_differs_is_told_while_the_order_goes_on() {
 }
 
 mod late;
+mod paying;
