@@ -19,6 +19,7 @@ pub mod m3;
 pub mod memory;
 mod notify;
 pub mod parked;
+pub mod payments;
 pub mod pretty;
 pub mod probe;
 pub mod reconcile;
@@ -73,6 +74,8 @@ enum Command {
     Goods(goods::Goods),
     /// Compare the orders that changed of late in the shop, in M3 and in the gateway.
     Reconcile(reconcile::Reconcile),
+    /// See what the shop captured and what M3 has of it, and settle what is in doubt.
+    Payments(payments::Payments),
     /// Say what M3 can be asked, and ask it.
     M3(m3::Ask),
     /// Try which facts about a system hold there.
@@ -117,6 +120,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Result<(), Fault> {
         Command::Alert(alert) => alert::run(&alert),
         Command::Goods(goods) => goods::run(&goods),
         Command::Reconcile(asked) => reconcile::run(&asked),
+        Command::Payments(payments) => payments::run(&payments),
         Command::M3(ask) => m3::run(&ask),
         Command::Contract(contract) => contract::run(&contract),
         Command::Xcart(ask) => xcart::run(&ask),

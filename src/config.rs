@@ -23,7 +23,7 @@ use crate::{
         xcart::{self, rest::Shop},
     },
     delivery,
-    flow::rules::Rules,
+    flow::{payment::rules::PaymentRules, rules::Rules},
     goods,
     intake::{self, poller},
     journal, log, metrics, state,
@@ -54,6 +54,8 @@ pub struct Config {
     pub m3: Option<m3::Settings>,
     /// What an integrator set about orders; absent: orders are kept, not carried over.
     pub order_to_cash: Option<Rules>,
+    /// How the shop's payments come into M3; absent: they do not.
+    pub payments: Option<PaymentRules>,
     /// How the shop's stock follows M3; absent: it does not.
     pub stock: Option<goods::rules::Stock>,
     /// How the shop's prices follow M3; absent: they do not.
@@ -93,6 +95,14 @@ impl Config {
         }
         if let Some(rules) = &self.order_to_cash {
             rules.problems().iter().for_each(|told| add_told(told, problems));
+        }
+        if let Some(payments) = &self.payments {
+            let division = self.m3.as_ref().map(|m3| m3.division.as_str());
+            payments.problems(division).iter().for_each(|told| add_told(told, problems));
+            if payments.posts() && self.order_to_cash.is_none() {
+                let told = "is missing, and payments belong to its orders";
+                problems.add("order_to_cash", told, "add [order_to_cash]");
+            }
         }
         if let Some(alerts) = &self.alerts {
             alerts.check("alerts", problems);

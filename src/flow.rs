@@ -6,11 +6,15 @@
 //! a socket: the stage `delivery` does what is decided here.
 
 pub mod address;
+pub mod books;
 pub mod cause;
 pub mod changes;
 pub mod customer;
 pub mod follow;
+pub mod invoice;
 pub mod mapping;
+pub mod parcel;
+pub mod payment;
 pub mod place;
 pub mod plan;
 pub mod rules;

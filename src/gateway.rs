@@ -259,7 +259,7 @@ fn deliver(
     (requests, tally): (mpsc::Receiver<Request>, watch::Sender<Tally>),
 ) {
     let config = &frame.loaded.config;
-    let rules = Arc::new(rules.clone());
+    let rules = Arc::new(Rules { payments: config.payments.clone(), ..rules.clone() });
     let performer = Performer::new(shop, m3, cases.state().clone(), Arc::clone(&rules));
     let parts = (journal, cases, performer);
     let confirmed = frame.metrics.confirmed.clone();

@@ -16,7 +16,8 @@ use causeway::{
         },
         xcart::{
             docs::{Ability, Dialect},
-            rest::{Filter, OrdersQuery, Shop, Sort, TrackingWritten},
+            notes::{Shipped, Written},
+            rest::{Filter, OrdersQuery, Shop, Sort},
             wire::OrderOnPage,
         },
     },
@@ -301,23 +302,30 @@ async fn the_shop_is_read_as_its_books_say() {
 async fn the_shop_takes_what_it_offers_and_says_what_it_does_not() {
     let extended = xcart::Quirks { tracking_extension: true, ..xcart::Quirks::calm() };
     let table = [
-        (xcart::Quirks::calm(), TrackingWritten::NotOffered, true),
-        (extended, TrackingWritten::Written, true),
-        (xcart::Quirks::old(), TrackingWritten::NotOffered, false),
+        (xcart::Quirks::calm(), Written::NotOffered, true),
+        (extended, Written::Yes, true),
+        (xcart::Quirks::old(), Written::NotOffered, false),
     ];
     for (quirks, tracking, modern) in table {
         let (sim, shop) = shop(1, quirks).await;
         let probe = shop.probe().await.unwrap();
-        assert_eq!(probe.can(Ability::TakeTracking), tracking == TrackingWritten::Written);
+        assert_eq!(probe.can(Ability::TakeTracking), tracking == Written::Yes);
         assert_eq!(probe.can(Ability::FilterByChange), modern);
         let dialect = if modern { Dialect::XCart551 } else { Dialect::XCart550 };
         assert_eq!(probe.dialect, dialect);
         let book = sim.books().remove(0);
         shop.set_shipping_status(book.id, "S").await.unwrap();
-        assert_eq!(shop.add_tracking(book.id, "00340").await, Ok(tracking));
+        assert_eq!(
+            shop.add_tracking(
+                book.id,
+                &Shipped { number: "00340".to_owned(), ..Shipped::default() }
+            )
+            .await,
+            Ok(tracking)
+        );
         let order = shop.order_by_id(book.id).await.unwrap();
         assert_eq!(order.shipping_status.as_deref(), Some("S"));
-        assert_eq!(order.tracking.len(), usize::from(tracking == TrackingWritten::Written));
+        assert_eq!(order.tracking.len(), usize::from(tracking == Written::Yes));
         assert_eq!(shop.order_by_number(&book.number).await.is_ok(), modern);
         let class = |answer: Result<(), Failure>| answer.unwrap_err().class;
         assert_eq!(class(shop.set_shipping_status(book.id, "QQ").await), Class::Config);

@@ -24,12 +24,16 @@ mod dialects;
 mod durable;
 #[path = "gateway/harness.rs"]
 mod harness;
+#[path = "gateway/invoices.rs"]
+mod invoices;
 #[path = "gateway/ion.rs"]
 mod ion;
 #[path = "gateway/lost_answers.rs"]
 mod lost_answers;
 #[path = "gateway/outages.rs"]
 mod outages;
+#[path = "gateway/payments.rs"]
+mod payments;
 #[path = "gateway/polled.rs"]
 mod polled;
 #[path = "gateway/post.rs"]
@@ -44,6 +48,8 @@ mod process;
 mod reconcile;
 #[path = "gateway/refusals.rs"]
 mod refusals;
+#[path = "gateway/shipments.rs"]
+mod shipments;
 #[path = "gateway/stock.rs"]
 mod stock;
 #[path = "gateway/the_way.rs"]

@@ -216,7 +216,9 @@ impl Gateway {
                         return Ok(all);
                     }
                 }
-                Reply::Shown(_) | Reply::Unknown | Reply::Done => return Ok(all),
+                Reply::Shown(_) | Reply::Payments { .. } | Reply::Unknown | Reply::Done => {
+                    return Ok(all);
+                }
             }
         }
     }

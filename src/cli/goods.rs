@@ -170,7 +170,7 @@ fn row([sku, itno, has, wants, price, new, note]: [&str; 7]) -> String {
 }
 
 /// Writes a cell so that commas and quotes stay in it, and a spreadsheet does not take it for a formula.
-fn field(text: &str) -> String {
+pub(super) fn field(text: &str) -> String {
     let guarded = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
         format!("'{text}")
     } else {

@@ -13,6 +13,7 @@ pub mod mi;
 mod mi_v1;
 mod mi_v2;
 pub mod order;
+pub mod payments;
 pub mod prices;
 mod send;
 pub mod stock;

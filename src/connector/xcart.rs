@@ -2,6 +2,8 @@
 
 pub mod docs;
 mod guard;
+pub mod notes;
+pub mod payments;
 pub mod poll;
 mod problem;
 pub mod products;

@@ -61,6 +61,7 @@ struct Documents {
     order: Option<Vec<u8>>,
     plan: Option<Vec<u8>>,
     placed: Option<Vec<u8>>,
+    books: Option<Vec<u8>>,
 }
 
 impl Cases {
@@ -123,18 +124,20 @@ impl Cases {
             order: self.state.get(&key.order())?,
             plan: self.state.get(&key.plan())?,
             placed: self.state.get(&key.placed())?,
+            books: self.state.get(&key.books())?,
         };
         stored.listed = self.state.get(&key.parked())?.is_some();
         if let Some(orno) = &run.orno {
             let row = self.state.get(&rows::by_orno(orno))?;
             stored.numbered = row.map(|_| orno.clone());
         }
-        let Documents { order, plan, placed } = &stored.documents;
+        let Documents { order, plan, placed, books } = &stored.documents;
         Ok(Case {
             run,
             order: order.as_deref().map(rows::read).transpose()?,
             plan: plan.as_deref().map(rows::read).transpose()?,
             placed: placed.as_deref().map(rows::read).transpose()?,
+            books: books.as_deref().map(rows::read).transpose()?.unwrap_or_default(),
         })
     }
 
@@ -154,7 +157,8 @@ impl Cases {
     /// the case is told, and `false` is returned: the worker goes round again.
     pub async fn save(&self, held: &mut Held, due: Option<Due>) -> Result<bool, CaseError> {
         let row = RunRow { run: held.case.run.clone(), due };
-        let Case { run: _, order, plan, placed } = &held.case;
+        let Case { run: _, order, plan, placed, books } = &held.case;
+        let books = Some(books).filter(|books| !books.is_empty());
         let fresh = Stored {
             run: Some(rows::write(&row)?),
             remains: None,
@@ -162,6 +166,7 @@ impl Cases {
                 order: order.as_ref().map(rows::write).transpose()?,
                 plan: plan.as_ref().map(rows::write).transpose()?,
                 placed: placed.as_ref().map(rows::write).transpose()?,
+                books: books.map(rows::write).transpose()?,
             },
             wake: None,
             due: due.into_iter().collect(),
@@ -180,6 +185,7 @@ impl Cases {
         put(&mut batch, key.order(), was.order.as_ref(), is.order.as_ref());
         put(&mut batch, key.plan(), was.plan.as_ref(), is.plan.as_ref());
         put(&mut batch, key.placed(), was.placed.as_ref(), is.placed.as_ref());
+        put(&mut batch, key.books(), was.books.as_ref(), is.books.as_ref());
         put(&mut batch, key.remains(), old.remains.as_ref(), None);
         put(&mut batch, key.wake(), old.wake.as_ref(), None);
         for at in old.due.iter().filter(|at| Some(**at) != due) {
@@ -216,7 +222,12 @@ impl Cases {
             batch.delete(rows::by_orno(orno));
         }
         put(&mut batch, key.remains(), held.stored.remains.as_ref(), remains.as_ref());
-        let fresh = Stored { remains, ..Stored::default() };
+        let books =
+            Some(held.case.books.remains()).filter(|books| !books.money.postings.is_empty());
+        let books = books.as_ref().map(rows::write).transpose()?;
+        put(&mut batch, key.books(), held.stored.documents.books.as_ref(), books.as_ref());
+        let documents = Documents { books, ..Documents::default() };
+        let fresh = Stored { remains, documents, ..Stored::default() };
         self.swapped(held, batch, fresh).await
     }
 

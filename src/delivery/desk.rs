@@ -3,6 +3,8 @@
 //! Guarantees: nothing is discarded without a reason that is kept; a case that a
 //! worker has in hand is not touched, the person is asked to try again.
 
+mod payments;
+
 use super::{
     cases::{CaseError, Cases, Held},
     events,
@@ -13,6 +15,7 @@ use crate::{
     clock::UnixMs,
     flow::{
         cause::{Cause, CauseKind},
+        payment::report::Line,
         run::{Mark, Need, ReplayFrom, Stage},
     },
     state::StateError,
@@ -69,6 +72,20 @@ pub enum Ask {
         /// Why.
         reason: String,
     },
+    /// The payments, from behind an order's key on.
+    Payments {
+        /// The last key of the page before.
+        after: Option<String>,
+    },
+    /// A person has found a payment in M3, or has dealt with it.
+    SettlePayment {
+        /// The order's key.
+        key: String,
+        /// The shop's id of the payment.
+        id: u64,
+        /// Where it is in M3, or what was done.
+        reference: String,
+    },
 }
 
 /// What is answered.
@@ -80,6 +97,13 @@ pub enum Reply {
     Shown(Box<Shown>),
     /// The gateway has not heard of it.
     Unknown,
+    /// Payments.
+    Payments {
+        /// Each of them.
+        lines: Vec<Line>,
+        /// Where the next page begins, if there may be one.
+        after: Option<String>,
+    },
     /// It is done.
     Done,
 }
@@ -153,6 +177,14 @@ pub(super) async fn answer(tools: &Tools, request: Request) -> Option<Moved> {
         }
         Ask::Discard { key, reason } => {
             let change = |held: &mut Held| discard(held, &reason, now_ms);
+            settled(change_case(cases, &key, now_ms, change).await)
+        }
+        Ask::Payments { after } => (payments::list(cases, after.as_deref()), None),
+        Ask::SettlePayment { reference, .. } if reference.trim().is_empty() => {
+            (Err("say where it is, or what was done".to_owned()), None)
+        }
+        Ask::SettlePayment { key, id, reference } => {
+            let change = |held: &mut Held| payments::settle(held, (id, &reference), now_ms);
             settled(change_case(cases, &key, now_ms, change).await)
         }
     };

@@ -2,6 +2,9 @@
 //!
 //! Holds no decision: what is asked comes from `flow`, what it means goes back there.
 
+mod following;
+mod paying;
+
 use super::{
     cases::CaseError,
     people::Turns,
@@ -11,16 +14,15 @@ use crate::{
     connector::{
         Class, Failure, Fate, Kind,
         m3::{M3, customer as mi_customer, follow as mi_follow, mi::MiCall, order as mi_order},
-        xcart::rest::{Shop, TrackingWritten},
+        xcart::rest::Shop,
     },
     failpoint::{self, Plant},
     flow::{
         cause::Cause,
         customer::{self, Ensuring, Person},
-        follow::Tell,
         place::{Ask, Deletion, Found, Told},
         rules::Rules,
-        run::{Case, Effect, Need, Outcome, Stage, Standing},
+        run::{Case, Effect, Need, Outcome},
     },
     ids::{Cuno, Itno, OrderKey, Orno},
     order::OrderRef,
@@ -133,6 +135,8 @@ impl Performer {
                 Ok(Outcome::Real(mi_follow::real_read(answers, orno, key)?))
             }
             Effect::ReadProgress(orno) => Box::pin(self.progress(orno, case)).await,
+            Effect::ReadPayments(id) => Ok(Outcome::Payments(self.shop.payments(*id).await?)),
+            Effect::Pay { id, step } => Box::pin(self.pay(*id, *step, case)).await,
             Effect::Tell { order_id, tell } => self.tell(*order_id, tell, case).await,
         }
     }
@@ -237,45 +241,6 @@ impl Performer {
             items.clear();
         }
         items.extend(found.iter().map(|(sku, itno)| (sku.clone(), itno.clone())));
-    }
-
-    /// Asks for deliveries and invoices only where there is something new to learn.
-    async fn progress(&self, orno: &Orno, case: &Case) -> Result<Outcome, Trouble> {
-        let mut progress = mi_follow::progressed(self.read(&mi_follow::progress(orno)).await?)?;
-        let same =
-            matches!(&case.run.stage, Stage::Follow { follow, .. } if !follow.has_news(&progress));
-        if !same && progress.some_delivered() {
-            let rows =
-                mi_order::rows(self.m3.call(&mi_follow::deliveries(orno), Kind::Read).await)?;
-            let heads = self.read(&mi_follow::delivery_heads(&rows, orno)).await?;
-            progress.tracking = mi_follow::tracking(heads)?;
-        }
-        if progress.all_invoiced() {
-            let rows = mi_order::rows(self.m3.call(&mi_follow::invoices(orno), Kind::Read).await)?;
-            let receivables = self.read(&mi_follow::receivables(&rows)).await?;
-            progress.invoices = mi_follow::posted(&rows, receivables)?;
-        }
-        Ok(Outcome::Progress(progress))
-    }
-
-    async fn tell(&self, order_id: u64, tell: &Tell, case: &Case) -> Result<Outcome, Trouble> {
-        if let (Tell::Shipping(_) | Tell::Payment(_), Standing::Wanted) = (tell, case.run.standing)
-        {
-            // A status that means a cancellation must not be written over before it was seen.
-            let order = self.shop.order_by_id(order_id).await?;
-            if self.rules.is_cancelled(&order) {
-                return Ok(Outcome::Order(Box::new(order)));
-            }
-        }
-        match tell {
-            Tell::Shipping(code) => self.shop.set_shipping_status(order_id, code).await?,
-            Tell::Payment(code) => self.shop.set_payment_status(order_id, code).await?,
-            Tell::Tracking(number) => match self.shop.add_tracking(order_id, number).await? {
-                TrackingWritten::Written => {}
-                TrackingWritten::NotOffered => return Ok(Outcome::NotOffered),
-            },
-        }
-        Ok(Outcome::Done)
     }
 
     /// Finds or makes the customer; two orders of one person take turns.

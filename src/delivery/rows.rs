@@ -5,6 +5,7 @@
 //! | `r/<case>` | the run and when it is due |
 //! | `o/<case>`, `p/<case>` | the shop's order; the plan |
 //! | `b/<case>` | the order as M3 has it, while the shop has another one |
+//! | `x/<case>` | its parcels, invoices and money |
 //! | `t/<case>` | what is remembered of a case that has left |
 //! | `w/<case>` | an event that the case has not seen |
 //! | `d<need>/<ms, 8 bytes><case>` | nothing: the case is due then, and needs the shop (`s`), M3 (`m`), a confirmation (`c`) or nobody (`n`) |
@@ -90,6 +91,11 @@ impl CaseKey {
     /// Key of the order as M3 has it.
     pub fn placed(&self) -> Vec<u8> {
         self.row("b")
+    }
+
+    /// Key of the parcels, invoices and money.
+    pub fn books(&self) -> Vec<u8> {
+        self.row("x")
     }
 
     /// Key of what is remembered.

@@ -13,10 +13,11 @@ use crate::{
     connector::{Class, Fate},
     failpoint,
     flow::{
+        books::Money,
         cause::CauseKind,
-        place::Ask,
+        place::{Ask, Placing},
         rules::Rules,
-        run::{Context, Effect, Need, Next, Outcome},
+        run::{Case, Context, Effect, Need, Next, Outcome},
     },
     retry::Jitter,
 };
@@ -100,7 +101,7 @@ async fn lead(tools: &Tools, job: Job) -> Result<Moved, CaseError> {
             tools.save_at_stop(&mut held, back).await?;
             break;
         }
-        let before = held.case.run.placing.clone();
+        let before = (held.case.run.placing.clone(), held.case.books.money.clone());
         let next = tools.next(&mut held);
         let due = match next {
             Next::Do(effect) => {
@@ -109,7 +110,7 @@ async fn lead(tools: &Tools, job: Job) -> Result<Moved, CaseError> {
                 if tools.may_leave(need, &mut ticket) {
                     if effect.is_write() && !tools.cases.save(&mut held, Some(due)).await? {
                         // An event came first: the intent was not sent, so it is none.
-                        held.case.run.placing = before;
+                        held.case.take_back(&effect, before);
                         continue;
                     }
                     done = tools.carry_out(&effect, &mut held).await?;
@@ -121,9 +122,7 @@ async fn lead(tools: &Tools, job: Job) -> Result<Moved, CaseError> {
                     }
                     Done::HandedOver => return Ok(Moved { from, to: None }),
                     Done::Held => {
-                        if matches!(effect, Effect::Place(_)) {
-                            held.case.run.placing = before;
-                        }
+                        held.case.take_back(&effect, before);
                         back(need)
                     }
                 }
@@ -234,25 +233,38 @@ impl Tools {
     }
 }
 
+impl Case {
+    /// An effect was not carried out, so its intent is none.
+    fn take_back(&mut self, effect: &Effect, (placing, money): (Placing, Money)) {
+        match effect {
+            Effect::Place(_) => self.run.placing = placing,
+            Effect::Pay { .. } | Effect::ReadPayments(_) => self.books.money = money,
+            Effect::ReadOrder(_) | Effect::EnsureCustomer | Effect::FindItems(_) => {}
+            Effect::ReadReal(_) | Effect::ReadProgress(_) | Effect::Tell { .. } => {}
+        }
+    }
+}
+
 impl Effect {
     /// Whether it changes another system in a way that must be durable here first.
     fn is_write(&self) -> bool {
         match self {
             Self::Place(ask) => ask.is_write(),
             Self::Tell { .. } => true,
+            Self::Pay { step, .. } => step.is_write(),
             // The customer's intent has a row of its own.
             Self::ReadOrder(_) | Self::EnsureCustomer | Self::FindItems(_) => false,
-            Self::ReadReal(_) | Self::ReadProgress(_) => false,
+            Self::ReadReal(_) | Self::ReadProgress(_) | Self::ReadPayments(_) => false,
         }
     }
 
     /// Whom it asks.
     fn need(&self) -> Need {
         match self {
-            Self::ReadOrder(_) | Self::Tell { .. } => Need::Shop,
+            Self::ReadOrder(_) | Self::Tell { .. } | Self::ReadPayments(_) => Need::Shop,
             Self::Place(Ask::Confirm { .. }) => Need::Confirm,
             Self::Place(_) | Self::EnsureCustomer | Self::FindItems(_) => Need::M3,
-            Self::ReadReal(_) | Self::ReadProgress(_) => Need::M3,
+            Self::ReadReal(_) | Self::ReadProgress(_) | Self::Pay { .. } => Need::M3,
         }
     }
 }

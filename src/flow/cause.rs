@@ -14,6 +14,20 @@ const DETAILS_MAX: usize = 500;
 /// Longest detail, in characters.
 const DETAIL_CHARS_MAX: usize = 240;
 
+/// What to do about a tracking number that changed.
+const TRACKING: &str =
+    "compare the order's tracking numbers in the shop with M3's, tell the buyer, then discard";
+
+/// What to do about a document that contradicts an earlier one.
+const INVOICE: &str = "look at the order's invoices in ARS200, set the payment status in the shop if it is wrong, then discard";
+
+/// What to do about a payment that cannot be posted.
+const PAYMENT: &str =
+    "mend what M3 or the text names (the payments table, the set-up of the program), then replay";
+
+/// What to do about a payment of which nobody knows whether it is posted.
+const PAYMENT_SILENT: &str = "look for the payment in M3 by the key given; there: `causeway payments settle`; not there: replay posts it";
+
 /// What kind of trouble it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum CauseKind {
@@ -61,11 +75,19 @@ pub enum CauseKind {
     ShopRefused,
     /// A call failed as often as the retry policy allows.
     KeepsFailing,
+    /// M3 changed or withdrew a tracking number that the shop was told.
+    TrackingChanged,
+    /// M3 withdrew or changed an invoice, or took a payment back.
+    InvoiceChanged,
+    /// M3 refused a payment, or it cannot be posted as the settings say.
+    PaymentRefused,
+    /// Whether M3 has a payment is not known, and M3 cannot be asked.
+    PaymentUnknown,
 }
 
 impl CauseKind {
     /// All of them.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 26] = [
         Self::UnknownSku,
         Self::NoSku,
         Self::NoLines,
@@ -88,6 +110,10 @@ impl CauseKind {
         Self::Permission,
         Self::ShopRefused,
         Self::KeepsFailing,
+        Self::TrackingChanged,
+        Self::InvoiceChanged,
+        Self::PaymentRefused,
+        Self::PaymentUnknown,
     ];
 
     /// Returns the fixed name.
@@ -115,6 +141,10 @@ impl CauseKind {
             Self::Permission => "permission",
             Self::ShopRefused => "shop-refused",
             Self::KeepsFailing => "keeps-failing",
+            Self::TrackingChanged => "tracking-changed",
+            Self::InvoiceChanged => "invoice-changed",
+            Self::PaymentRefused => "payment-refused",
+            Self::PaymentUnknown => "payment-unknown",
         }
     }
 
@@ -171,6 +201,10 @@ impl CauseKind {
                 "look at the status codes of the shop and in order_to_cash.statuses, then replay"
             }
             Self::KeepsFailing => "look at the other system's log at the time given, then replay",
+            Self::TrackingChanged => TRACKING,
+            Self::InvoiceChanged => INVOICE,
+            Self::PaymentRefused => PAYMENT,
+            Self::PaymentUnknown => PAYMENT_SILENT,
         }
     }
 }

@@ -10,6 +10,8 @@ mod doubt;
 use self::doubt::Doubt;
 use super::{
     cause::{Cause, CauseKind},
+    invoice::{Credit, Invoice, Receivable, credit},
+    parcel::{PARCELS_MAX, Parcel},
     rules::{PaidWhen, StatusRules},
 };
 use crate::amount::Amount;
@@ -21,8 +23,6 @@ const STATUS_DELETED: &str = "90";
 const STATUS_CLOSED: &str = "99";
 /// Looks at an order between two questions for its deliveries while nothing changes.
 const LOOKS_BETWEEN_DELIVERIES: u32 = 8;
-/// Tracking numbers of one order that are written to the shop.
-const TRACKING_MAX: usize = 50;
 
 /// An order as M3 has it now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,10 +33,10 @@ pub struct Progress {
     pub highest: String,
     /// Quantities of each line.
     pub lines: Vec<LineProgress>,
-    /// Tracking numbers (ETRN) of its deliveries.
-    pub tracking: Vec<String>,
-    /// Its invoices.
-    pub invoices: Vec<Invoice>,
+    /// The parcels of its deliveries; none where they were not asked for.
+    pub parcels: Option<Vec<Parcel>>,
+    /// Its invoices and credit notes; none where they were not asked for.
+    pub invoices: Option<Vec<Invoice>>,
 }
 
 /// Quantities of one line.
@@ -50,26 +50,6 @@ pub struct LineProgress {
     pub invoiced: Amount,
 }
 
-/// One invoice.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Invoice {
-    /// EXIN, or IVNO where there is none.
-    pub number: String,
-    /// How far accounts receivable is with it.
-    pub receivable: Receivable,
-}
-
-/// What accounts receivable says of an invoice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Receivable {
-    /// It does not have it yet.
-    Missing,
-    /// It has it, not paid.
-    Posted,
-    /// It is settled: RECO 9.
-    Settled,
-}
-
 /// A write to the shop.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Tell {
@@ -79,6 +59,8 @@ pub enum Tell {
     Payment(String),
     /// A tracking number by the optional extension.
     Tracking(String),
+    /// A line of the order's notes for the staff, by the optional extension.
+    Note(String),
 }
 
 /// What the shop has been told and how far M3 has come.
@@ -138,6 +120,7 @@ impl Follow {
             Tell::Shipping(code) => self.shipping = code,
             Tell::Payment(code) => self.payment = code,
             Tell::Tracking(number) => self.tracking.push(number),
+            Tell::Note(_) => {}
         }
     }
 
@@ -161,8 +144,10 @@ impl Follow {
         }
         self.idle = if self.seen == seen { self.idle.saturating_add(1) } else { 0 };
         (self.seen, self.delivered) = (seen, now.delivered());
-        for number in now.tracking.iter().take(TRACKING_MAX) {
-            self.want_tracking(number);
+        let parcels = now.parcels.as_deref().unwrap_or_default();
+        // Each goes to the front, so the first comes last.
+        for parcel in parcels.iter().take(PARCELS_MAX).rev() {
+            self.want_tracking(&parcel.number);
         }
         if now.all_delivered() {
             self.want_shipping(&rules.shipped);
@@ -172,14 +157,39 @@ impl Follow {
         } else if now.some_delivered() {
             self.want_shipping(&rules.partly_shipped);
         }
-        let paid = now.paid(rules.paid_when);
-        if paid && !rules.paid_already.iter().any(|code| code == shop_payment) {
-            self.want_payment(&rules.paid);
-        }
-        let nothing_to_pay = rules.paid_when == PaidWhen::Never
-            || rules.paid_already.iter().any(|code| code == shop_payment);
-        self.complete = now.all_invoiced() && now.all_posted() && (paid || nothing_to_pay);
+        self.follow_money(now, shop_payment, rules);
         None
+    }
+
+    fn follow_money(&mut self, now: &Progress, shop_payment: &str, rules: &StatusRules) {
+        let credit = credit(now.invoices.as_deref().unwrap_or_default());
+        let paid = now.paid(rules.paid_when) && credit != Credit::All;
+        let is_already = rules.paid_already.iter().any(|code| code == shop_payment);
+        // What we wrote of a credit ourselves does not keep a later payment from being told.
+        let is_ours = self.payment == shop_payment && shop_payment != rules.paid;
+        let code = match credit {
+            Credit::All => &rules.credited,
+            Credit::Part if !rules.partly_credited.is_empty() => &rules.partly_credited,
+            Credit::Part | Credit::None if is_already && !is_ours => "",
+            Credit::Part | Credit::None if paid => &rules.paid,
+            Credit::Part | Credit::None if now.partly_paid(rules.paid_when) => &rules.partly_paid,
+            Credit::Part | Credit::None => "",
+        };
+        if !code.is_empty() && code != shop_payment {
+            self.want_payment(code);
+        }
+        let nothing_to_pay =
+            rules.paid_when == PaidWhen::Never || is_already || credit == Credit::All;
+        let settled = now.all_invoiced() || credit == Credit::All;
+        self.complete = settled && now.all_posted() && (paid || nothing_to_pay);
+    }
+
+    /// A line for the staff, once the caller has made sure that it is news.
+    pub fn want_note(&mut self, text: String) {
+        let tell = Tell::Note(text);
+        if !self.due.contains(&tell) {
+            self.due.push(tell);
+        }
     }
 
     fn want_shipping(&mut self, code: &str) {
@@ -233,20 +243,35 @@ impl Progress {
         !self.lines.is_empty() && self.lines.iter().all(|line| line.invoiced >= line.ordered)
     }
 
+    /// Whether anything is invoiced.
+    pub fn some_invoiced(&self) -> bool {
+        self.lines.iter().any(|line| !line.invoiced.is_zero())
+    }
+
     fn all_posted(&self) -> bool {
         let posted = |invoice: &Invoice| invoice.receivable != Receivable::Missing;
-        !self.invoices.is_empty() && self.invoices.iter().all(posted)
+        let invoices = self.invoices.as_deref().unwrap_or_default();
+        !invoices.is_empty() && invoices.iter().all(posted)
     }
 
     fn paid(&self, when: PaidWhen) -> bool {
-        let enough = match when {
-            PaidWhen::Settled => {
-                self.invoices.iter().all(|invoice| invoice.receivable == Receivable::Settled)
-            }
-            PaidWhen::Posted => self.all_posted(),
-            PaidWhen::Never => false,
-        };
-        enough && self.all_invoiced() && !self.invoices.is_empty()
+        let invoices = self.invoices.as_deref().unwrap_or_default();
+        let enough = !invoices.is_empty() && invoices.iter().all(|invoice| when.is_paid(invoice));
+        enough && self.all_invoiced()
+    }
+
+    fn partly_paid(&self, when: PaidWhen) -> bool {
+        self.invoices.iter().flatten().any(|i| !i.is_credit() && when.is_paid(i))
+    }
+}
+
+impl PaidWhen {
+    fn is_paid(self, invoice: &Invoice) -> bool {
+        match self {
+            Self::Settled => invoice.receivable == Receivable::Settled,
+            Self::Posted => invoice.receivable != Receivable::Missing,
+            Self::Never => false,
+        }
     }
 }
 
@@ -269,6 +294,22 @@ mod tests {
         }
     }
 
+    fn parcels(numbers: &[&str]) -> Vec<Parcel> {
+        let parcel = |number: &&str| Parcel { number: (*number).into(), ..Parcel::default() };
+        numbers.iter().map(parcel).collect()
+    }
+
+    fn invoice(number: &str, amount: i64, receivable: Receivable) -> Invoice {
+        Invoice {
+            number: number.into(),
+            year: "2026".into(),
+            payer: "Y1".into(),
+            amount: Amount(amount.into()),
+            currency: "EUR".into(),
+            receivable,
+        }
+    }
+
     fn drain(follow: &mut Follow) -> Vec<Tell> {
         let mut told = Vec::new();
         while let Some(tell) = follow.next().cloned() {
@@ -285,14 +326,14 @@ mod tests {
         assert_eq!(drain(&mut follow), vec![Tell::Shipping("P".into())]);
         let allocated = progress("33", "33", [(2, 0, 0), (1, 0, 0)]);
         let mut partly = progress("23", "66", [(2, 2, 0), (1, 0, 0)]);
-        partly.tracking = vec!["T1".into()];
+        partly.parcels = Some(parcels(&["T1"]));
         let mut shipped = progress("66", "66", [(2, 2, 0), (1, 1, 0)]);
-        shipped.tracking = vec!["T1".into(), "T2".into()];
-        let invoice = |receivable| Invoice { number: "1".into(), receivable };
+        shipped.parcels = Some(parcels(&["T1", "T2"]));
         let mut invoiced = progress("77", "77", [(2, 2, 2), (1, 1, 1)]);
-        invoiced.tracking = shipped.tracking.clone();
-        invoiced.invoices = vec![invoice(Receivable::Posted)];
-        let settled = Progress { invoices: vec![invoice(Receivable::Settled)], ..invoiced.clone() };
+        invoiced.parcels = shipped.parcels.clone();
+        invoiced.invoices = Some(vec![invoice("1", 30, Receivable::Posted)]);
+        let mut settled = invoiced.clone();
+        settled.invoices = Some(vec![invoice("1", 30, Receivable::Settled)]);
         let story = [
             (allocated, vec![], false),
             (partly, vec![Tell::Tracking("T1".into())], false),
@@ -314,7 +355,7 @@ mod tests {
         let mut follow = Follow::new(&rules);
         drain(&mut follow);
         let mut now = progress("77", "77", [(2, 2, 2), (1, 1, 1)]);
-        now.invoices = vec![Invoice { number: "1".into(), receivable: Receivable::Posted }];
+        now.invoices = Some(vec![invoice("1", 30, Receivable::Posted)]);
         follow.on(&now, "P", &rules);
         assert_eq!(drain(&mut follow), vec![Tell::Shipping("S".into())]);
         assert!(follow.complete);
@@ -335,9 +376,70 @@ mod tests {
         let rules = StatusRules::default();
         let mut follow = Follow::new(&rules);
         let mut now = progress("66", "66", [(2, 2, 0), (1, 1, 0)]);
-        now.tracking = vec!["T1".into()];
+        now.parcels = Some(parcels(&["T1"]));
         follow.on(&now, "Q", &rules);
         follow.shop_has(&["T1".to_owned()]);
         assert_eq!(drain(&mut follow), vec![Tell::Shipping("S".into())]);
+    }
+
+    #[test]
+    fn several_invoices_and_credits_come_to_one_payment_status() {
+        use Receivable::*;
+        let own = StatusRules {
+            partly_paid: "PP".into(),
+            credited: "R".into(),
+            partly_credited: "PC".into(),
+            ..StatusRules::default()
+        };
+        let plain = StatusRules::default();
+        let (a, b) = (|r| invoice("1", 20, r), |r| invoice("2", 10, r));
+        let (part, all) = (invoice("3", -10, Settled), invoice("4", -30, Settled));
+        let table = [
+            // rules, invoices, whether the whole order is invoiced, what is written, complete
+            (&own, vec![a(Posted)], false, "", false),
+            (&own, vec![a(Settled)], false, "PP", false),
+            (&plain, vec![a(Settled)], false, "", false),
+            (&own, vec![a(Settled), b(Posted)], true, "PP", false),
+            (&own, vec![a(Settled), b(Missing)], true, "PP", false),
+            (&own, vec![a(Settled), b(Settled)], true, "P", true),
+            (&own, vec![a(Settled), b(Settled), part.clone()], true, "PC", true),
+            (&plain, vec![a(Settled), b(Settled), part], true, "P", true),
+            (&own, vec![a(Settled), b(Settled), all.clone()], true, "R", true),
+            (&plain, vec![a(Settled), b(Settled), all.clone()], true, "", true),
+            // Credited and invoiced anew.
+            (&own, vec![a(Settled), b(Settled), all, invoice("5", 30, Posted)], true, "PC", false),
+        ];
+        for (rules, invoices, whole, want, complete) in table {
+            let mut follow = Follow::new(rules);
+            drain(&mut follow);
+            let invoiced = i64::from(whole);
+            let mut now = progress("77", "77", [(2, 2, 2), (1, 1, invoiced)]);
+            now.invoices = Some(invoices.clone());
+            assert_eq!(follow.on(&now, "Q", rules), None);
+            let told: Vec<_> =
+                drain(&mut follow).into_iter().filter(|t| matches!(t, Tell::Payment(_))).collect();
+            let want: Vec<_> = [want]
+                .iter()
+                .filter(|c| !c.is_empty())
+                .map(|c| Tell::Payment((*c).into()))
+                .collect();
+            assert_eq!((told, follow.complete), (want, complete), "{invoices:?}");
+        }
+    }
+
+    #[test]
+    fn an_order_that_was_credited_and_is_paid_after_all_is_told_as_paid() {
+        let rules = StatusRules { credited: "R".into(), ..StatusRules::default() };
+        let mut follow = Follow::new(&rules);
+        let mut now = progress("77", "77", [(2, 2, 2), (1, 1, 1)]);
+        let mut invoices =
+            vec![invoice("1", 30, Receivable::Settled), invoice("2", -30, Receivable::Settled)];
+        now.invoices = Some(invoices.clone());
+        follow.on(&now, "Q", &rules);
+        assert!(drain(&mut follow).contains(&Tell::Payment("R".into())));
+        invoices.push(invoice("3", 30, Receivable::Settled));
+        now.invoices = Some(invoices);
+        follow.on(&now, "R", &rules);
+        assert_eq!(drain(&mut follow), vec![Tell::Payment("P".into())]);
     }
 }

@@ -1,5 +1,12 @@
 //! What an integrator may set about order-to-cash: the `[order_to_cash]` table. Pure.
 
+mod invoices;
+mod shipments;
+
+pub use invoices::InvoiceRules;
+pub use shipments::{CarrierField, CarrierRule, NumberField, ParcelSource, ShipmentRules};
+
+use super::payment::rules::PaymentRules;
 use crate::{
     amount::Amount,
     ids::{KeyPrefix, short_hash},
@@ -74,6 +81,15 @@ pub struct Rules {
     /// Which status the shop is given at which event.
     #[serde(default)]
     pub statuses: StatusRules,
+    /// Where tracking numbers and carriers come from.
+    #[serde(default)]
+    pub shipments: ShipmentRules,
+    /// What is taken over of invoices.
+    #[serde(default)]
+    pub invoices: InvoiceRules,
+    /// How payments come into M3; a table of its own, put in here at the start.
+    #[serde(skip)]
+    pub payments: Option<PaymentRules>,
     /// What M3 calls the two transactions that open an order and add a line.
     #[serde(default)]
     pub transactions: OrderEntry,
@@ -157,6 +173,12 @@ pub struct StatusRules {
     pub shipped: String,
     /// Payment status once the invoice is paid as `paid_when` says.
     pub paid: String,
+    /// Payment status once a part of what is invoiced is paid.
+    pub partly_paid: String,
+    /// Payment status once all that was invoiced is credited again.
+    pub credited: String,
+    /// Payment status once a part of it is.
+    pub partly_credited: String,
     /// What counts as paid.
     pub paid_when: PaidWhen,
     /// Payment statuses of the shop that already mean paid and are left alone.
@@ -170,6 +192,9 @@ impl Default for StatusRules {
             partly_shipped: "P".to_owned(),
             shipped: "S".to_owned(),
             paid: "P".to_owned(),
+            partly_paid: String::new(),
+            credited: String::new(),
+            partly_credited: String::new(),
             paid_when: PaidWhen::Settled,
             paid_already: vec!["P".to_owned(), "R".to_owned()],
         }
@@ -256,6 +281,8 @@ impl Rules {
                 ));
             }
         }
+        found.extend(self.shipments.problems());
+        found.extend(self.invoices.problems());
         if self.heads_max == 0 {
             found.push("order_to_cash.heads_max must be at least 1".to_owned());
         }

@@ -8,9 +8,11 @@
 //! parked with a cause.
 
 mod effects;
+mod following;
 mod late;
 mod needs;
 mod outcomes;
+mod paying;
 mod record;
 mod reread;
 mod sweep;
@@ -20,8 +22,10 @@ pub use record::{Ending, Mark, Remains, Replan, ReplayFrom, Run, Stage, Standing
 pub use sweep::Sweep;
 
 use super::{
+    books::Books,
     cause::{Cause, CauseKind},
     follow::{Progress, Tell},
+    payment,
     place::{Around, Ask, Step, Then, Told},
     plan::Plan,
     rules::Rules,
@@ -47,6 +51,8 @@ pub struct Case {
     pub plan: Option<Plan>,
     /// The order as M3 has it, once the shop has another one.
     pub placed: Option<Order>,
+    /// Its parcels, invoices and money.
+    pub books: Books,
 }
 
 /// What the shell is to do.
@@ -77,6 +83,15 @@ pub enum Effect {
     ReadReal(Orno),
     /// Asks M3 how far the order is.
     ReadProgress(Orno),
+    /// Reads the order's payments from the shop.
+    ReadPayments(u64),
+    /// A step of a payment.
+    Pay {
+        /// The shop's id of the payment.
+        id: u64,
+        /// Which.
+        step: payment::Step,
+    },
     /// Tells the shop.
     Tell {
         /// X-Cart's order id.
@@ -101,8 +116,14 @@ pub enum Outcome {
     Real(Real),
     /// How far the order is.
     Progress(Progress),
+    /// The order's payments.
+    Payments(Vec<payment::Movement>),
+    /// An answer to a step of a payment.
+    Paid(payment::Told),
     /// The shop has it.
     Done,
+    /// The shop has no way to take the tracking number, but has it in its notes.
+    Noted,
     /// The shop has no way to take it.
     NotOffered,
     /// The call gave no answer.
@@ -141,6 +162,7 @@ impl Case {
     /// Takes a case that was read from disk: a write that was an intent has an unknown outcome.
     pub fn recover(&mut self, context: &Context<'_>) {
         self.run.placing.recover(context.steady);
+        self.recover_payments(context);
         self.lose_tell(context);
         if self.run.tells_tracking() {
             // It may have been written; the shop's list decides.
@@ -184,6 +206,10 @@ impl Case {
                 None => self.park(Cause::new(CauseKind::KeepsFailing, "no order number"), context),
             },
             Stage::Follow { .. } => self.follow(context),
+            Stage::Done(Ending::Completed) => match self.pay(context) {
+                Some(effect) => Next::Do(effect),
+                None => self.rest(context),
+            },
             Stage::Done(_) => self.run.rest(context),
             Stage::Parked { .. } => Next::Rest,
         }
@@ -227,43 +253,6 @@ impl Case {
                 self.run.sweep = Sweep::begin(context.now_ms, context.rules.quiescence_ms());
                 self.next(context)
             }
-        }
-    }
-
-    fn follow(&mut self, context: &Context<'_>) -> Next {
-        let Stage::Follow { follow, look_ms } = &self.run.stage else { return Next::Rest };
-        if let Some(tell) = follow.next() {
-            let Some(order) = &self.order else {
-                return Next::Do(Effect::ReadOrder(self.run.reference.clone()));
-            };
-            return Next::Do(Effect::Tell { order_id: order.id, tell: tell.clone() });
-        }
-        let doubt_left_ms = follow.doubt_left_ms(context.steady);
-        if doubt_left_ms == Some(0) {
-            return Next::Do(Effect::ReadOrder(self.run.reference.clone()));
-        }
-        let doubt_ms = doubt_left_ms.map(|left_ms| context.now_ms.saturating_add(left_ms));
-        if follow.complete
-            && let Some(until_ms) = doubt_ms
-        {
-            let reason = "complete; a status write to the shop was lost and may still arrive";
-            return Next::Wait(Wait { until_ms, reason: reason.to_owned() });
-        }
-        if follow.complete {
-            self.run.stage = Stage::Done(Ending::Completed);
-            self.run.mark(context.now_ms, "completed");
-            return self.run.rest(context);
-        }
-        let look_ms = *look_ms;
-        if context.now_ms < look_ms {
-            let due = [self.run.sweep.due_ms(), doubt_ms].into_iter().flatten();
-            let until_ms = due.fold(look_ms, u64::min);
-            let reason = format!("M3 delivers and invoices it (status {})", follow.seen);
-            return Next::Wait(Wait { until_ms, reason });
-        }
-        match self.run.orno.clone() {
-            Some(orno) => Next::Do(Effect::ReadProgress(orno)),
-            None => self.park(Cause::new(CauseKind::KeepsFailing, "no order number"), context),
         }
     }
 

@@ -9,9 +9,13 @@ use super::{
     order::{Answers, amount, fixed, line, living, one, rows},
 };
 use crate::{
+    amount::Amount,
     connector::Failure,
     flow::{
-        follow::{Invoice, LineProgress, Progress, Receivable},
+        follow::{LineProgress, Progress},
+        invoice::{Invoice, Receivable},
+        parcel::Parcel,
+        rules::{InvoiceRules, ShipmentRules},
         run::Real,
     },
     ids::{Cuno, OrderKey, Orno},
@@ -65,8 +69,8 @@ pub fn progressed(answers: Answers) -> Result<Progress, Failure> {
         lowest: head.text("ORSL").trim().to_owned(),
         highest: head.text("ORST").trim().to_owned(),
         lines,
-        tracking: Vec::new(),
-        invoices: Vec::new(),
+        parcels: None,
+        invoices: None,
     })
 }
 
@@ -84,33 +88,71 @@ pub fn deliveries(orno: &Orno) -> MiCall {
     call.with("RIDN", orno.as_str()).columns(&["DLIX", "RIDN"])
 }
 
-/// Reads the head of each delivery among them.
-pub fn delivery_heads(rows: &[MiRecord], orno: &Orno) -> Vec<MiCall> {
+/// The deliveries among them, each once.
+pub fn delivery_indexes<'a>(rows: &'a [MiRecord], orno: &Orno) -> Vec<&'a str> {
     let ours = rows.iter().filter(|row| row.text("RIDN").trim() == orno.as_str());
     let mut indexes: Vec<&str> = ours.map(|row| row.text("DLIX").trim()).collect();
     indexes.sort_unstable();
     indexes.dedup();
-    let ask = |dlix: &str| {
-        MiCall::new("MWS410MI", "GetHead").with("DLIX", dlix).columns(&["DLIX", "ETRN", "PGRS"])
-    };
-    indexes.into_iter().filter(|dlix| !dlix.is_empty()).map(ask).collect()
+    indexes.retain(|dlix| !dlix.is_empty());
+    indexes
 }
 
-/// Reads the tracking numbers; a delivery that is gone has none.
-pub fn tracking(answers: Answers) -> Result<Vec<String>, Failure> {
-    let mut numbers = Vec::new();
-    for answer in answers {
-        let number = one(answer)?.map(|head| head.text("ETRN").trim().to_owned());
-        numbers.extend(number.filter(|number| !number.is_empty()));
+/// Reads the head of each delivery; the carrier only where it has a name for the shop.
+pub fn delivery_heads(indexes: &[&str], rules: &ShipmentRules) -> Vec<MiCall> {
+    let mut columns = vec!["DLIX", "ETRN", "PGRS"];
+    if !rules.carriers.is_empty() {
+        columns.push(rules.carrier.name());
     }
-    numbers.dedup();
-    Ok(numbers)
+    let ask =
+        |dlix: &&str| MiCall::new("MWS410MI", "GetHead").with("DLIX", *dlix).columns(&columns);
+    indexes.iter().map(ask).collect()
+}
+
+/// Lists the packages of each delivery; nothing where the number is the delivery's.
+pub fn packages(indexes: &[&str], rules: &ShipmentRules) -> Vec<MiCall> {
+    let Some((program, transaction)) = rules.source.list() else { return Vec::new() };
+    let mut columns = vec!["PANR", rules.number.name()];
+    columns.dedup();
+    let ask = |dlix: &&str| MiCall::new(program, transaction).with("DLIX", *dlix).columns(&columns);
+    indexes.iter().map(ask).collect()
+}
+
+/// Reads the parcels; a delivery that is gone has none.
+pub fn parcels(
+    indexes: &[&str],
+    heads: Answers,
+    packages: Answers,
+    rules: &ShipmentRules,
+) -> Result<Vec<Parcel>, Failure> {
+    let mut parcels = Vec::new();
+    let mut packages = packages.into_iter();
+    for (dlix, head) in indexes.iter().zip(heads) {
+        let listed = packages.next().map(rows).transpose()?;
+        let Some(head) = one(head)? else { continue };
+        let parcel = |package: &str, number: &str| Parcel {
+            delivery: (*dlix).to_owned(),
+            package: package.to_owned(),
+            number: number.to_owned(),
+            carrier: head.text(rules.carrier.name()).trim().to_owned(),
+        };
+        match listed {
+            None => parcels.push(parcel("", head.text("ETRN").trim())),
+            Some(listed) => {
+                let number = rules.number.name();
+                let each =
+                    |row: &MiRecord| parcel(row.text("PANR").trim(), row.text(number).trim());
+                parcels.extend(listed.iter().map(each));
+            }
+        }
+    }
+    Ok(parcels)
 }
 
 /// Lists the invoices of an order.
 pub fn invoices(orno: &Orno) -> MiCall {
     let call = MiCall::new("OIS350MI", "LstAllInvByCO").with("ORNO", orno.as_str());
-    call.columns(&["IVNO", "EXIN", "YEA4", "PYNO", "CUNO"])
+    call.columns(&["IVNO", "EXIN", "YEA4", "PYNO", "CUNO", "IVTP", "IVAV", "CUCD"])
 }
 
 /// Asks accounts receivable for each of them.
@@ -125,13 +167,27 @@ pub fn receivables(rows: &[MiRecord]) -> Vec<MiCall> {
     rows.iter().map(ask).collect()
 }
 
-/// Says which are posted and which are settled.
-pub fn posted(rows: &[MiRecord], answers: Answers) -> Result<Vec<Invoice>, Failure> {
+/// Says which are posted and which are settled, and what they come to.
+pub fn posted(
+    rows: &[MiRecord],
+    answers: Answers,
+    rules: &InvoiceRules,
+) -> Result<Vec<Invoice>, Failure> {
     let mut invoices = Vec::new();
     for (row, answer) in rows.iter().zip(answers) {
         let record = one(answer)?;
+        let amount = amount(row, "IVAV")?;
+        let is_credit = rules.credit_types.iter().any(|kind| kind == row.text("IVTP").trim());
+        let amount = match Amount::ZERO.minus(amount.magnitude()) {
+            Some(less) if is_credit => less,
+            Some(_) | None => amount,
+        };
         invoices.push(Invoice {
             number: invoice_number(row).to_owned(),
+            year: row.text("YEA4").trim().to_owned(),
+            payer: row.text("PYNO").trim().to_owned(),
+            amount,
+            currency: row.text("CUCD").trim().to_owned(),
             receivable: match record {
                 None => Receivable::Missing,
                 Some(record) if record.text("RECO").trim() == SETTLED => Receivable::Settled,

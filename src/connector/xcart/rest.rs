@@ -95,23 +95,9 @@ pub enum Sort {
     ById,
 }
 
-/// What became of a tracking number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TrackingWritten {
-    /// The shop has it.
-    Written,
-    /// The shop has no way to take it (reference/xcart.md 3.4).
-    NotOffered,
-}
-
 #[derive(Serialize)]
 struct Status<'a> {
     code: &'a str,
-}
-
-#[derive(Serialize)]
-struct Tracking<'a> {
-    value: &'a str,
 }
 
 impl Shop {
@@ -235,22 +221,6 @@ impl Shop {
         self.put(&format!("/orders/{order_id}/payment_status"), &Status { code }).await
     }
 
-    /// Adds a tracking number where the shop has our extension. Not idempotent: after an
-    /// unknown fate read the order's tracking numbers first.
-    pub async fn add_tracking(
-        &self,
-        order_id: u64,
-        value: &str,
-    ) -> Result<TrackingWritten, Failure> {
-        let target = format!("/orders/{order_id}/tracking_numbers");
-        let answer = self.send(Method::POST, &target, Some(&Tracking { value })).await?;
-        match answer.status {
-            404 if problem::missing(&answer) == Missing::Path => Ok(TrackingWritten::NotOffered),
-            405 => Ok(TrackingWritten::NotOffered),
-            _ => success(answer).map(|_| TrackingWritten::Written),
-        }
-    }
-
     /// Counts every call from here on.
     pub fn count_calls(&self, calls: &Calls) {
         self.0.gate.count_in(calls.clone(), "xcart");
@@ -365,7 +335,7 @@ fn date(seconds: i64) -> String {
 }
 
 /// Lets an answer of the API through: 2xx with JSON, or without any body after a write.
-fn success(answer: Answer) -> Result<Answer, Failure> {
+pub(super) fn success(answer: Answer) -> Result<Answer, Failure> {
     let json = matches!(answer.body.trim_ascii().first(), Some(b'{' | b'[' | b'"'));
     match answer.status {
         204 => Ok(answer),
@@ -374,7 +344,7 @@ fn success(answer: Answer) -> Result<Answer, Failure> {
     }
 }
 
-fn unreadable(answer: &Answer, why: &str) -> Failure {
+pub(super) fn unreadable(answer: &Answer, why: &str) -> Failure {
     let text = format!("the shop's answer cannot be read: {why}");
     Failure::new(Fate::NotDone, Class::Broken, &text).with_code(format!("HTTP {}", answer.status))
 }

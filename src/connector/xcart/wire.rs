@@ -272,12 +272,12 @@ fn some(Text(text): Text) -> Option<String> {
     Some(text.trim().to_owned()).filter(|text| !text.is_empty())
 }
 
-fn amount(field: &str, Text(text): &Text) -> Result<Amount, String> {
+pub(super) fn amount(field: &str, Text(text): &Text) -> Result<Amount, String> {
     Amount::from_json_number(text.trim()).map_err(|e| format!("{field}: {e}"))
 }
 
 /// Reads a whole number; PHP may write it as `2.0` or as text.
-fn whole(field: &str, text: &Text) -> Result<u64, String> {
+pub(super) fn whole(field: &str, text: &Text) -> Result<u64, String> {
     let amount = amount(field, text)?;
     let whole = amount.to_mi().parse();
     whole.map_err(|_| format!("{field}: {amount} is not a whole number"))
@@ -287,14 +287,14 @@ fn some_whole(field: &str, text: &Text) -> Result<Option<u64>, String> {
     if text.0.trim().is_empty() { Ok(None) } else { whole(field, text).map(Some) }
 }
 
-fn currency(Text(text): &Text) -> Result<String, String> {
+pub(super) fn currency(Text(text): &Text) -> Result<String, String> {
     let code = text.trim().to_ascii_uppercase();
     let good = code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_uppercase());
     if good { Ok(code) } else { Err(format!("currency: {code:?} is no ISO 4217 code")) }
 }
 
 /// Reads both forms of date: `+0000` on orders, `+00:00` elsewhere. Empty is none.
-fn seconds(field: &str, Text(text): &Text) -> Result<Option<i64>, String> {
+pub(super) fn seconds(field: &str, Text(text): &Text) -> Result<Option<i64>, String> {
     let text = text.trim();
     if text.is_empty() {
         return Ok(None);

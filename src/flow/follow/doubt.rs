@@ -43,7 +43,7 @@ impl Follow {
         let overwritten = |tell: Tell, told: &str, wanted: bool| {
             let differs = match &tell {
                 Tell::Shipping(code) | Tell::Payment(code) => code != told,
-                Tell::Tracking(_) => false,
+                Tell::Tracking(_) | Tell::Note(_) => false,
             };
             differs && wanted && doubt.lost.contains(&tell)
         };

@@ -3,9 +3,10 @@
 //! A line begins with `done`, with `unknown` (the request was or may have been sent, and no
 //! answer came) or with `next`. It is taken from what is kept, not from the trail, which is cut.
 
-use super::{Case, Stage};
+use super::{Case, Stage, paying};
 use crate::flow::{
     follow::Follow,
+    invoice::sums,
     place::{Place, Then},
 };
 
@@ -26,6 +27,11 @@ impl Case {
         let back = if let Stage::Parked { back, .. } = &run.stage { back } else { &run.stage };
         if let Stage::Follow { follow, .. } = back {
             said.extend(follow_effects(follow));
+        }
+        said.extend(self.books.money.postings.iter().map(paying::effect));
+        for (currency, sum) in sums(&self.books.invoices) {
+            let count = self.books.invoices.iter().filter(|i| i.currency == currency).count();
+            said.push(format!("done: M3 invoiced {sum} {currency} in {count} documents"));
         }
         said
     }

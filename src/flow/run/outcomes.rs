@@ -1,14 +1,16 @@
 //! What a case makes of the outcomes of its effects. Pure.
 
-use super::{Case, Context, Outcome, Real, Run, Stage, Standing, Wait, around};
+use super::{Case, Context, Outcome, Real, Run, Stage, Wait, around};
 use crate::{
     clock,
     connector::{Class, Failure, Fate},
     dates::yyyymmdd,
     flow::{
+        books::Doing,
         cause::{Cause, CauseKind},
-        follow::{Follow, Progress, Tell},
+        follow::{Follow, Tell},
         mapping,
+        payment::After,
         place::{Told, Verdict},
         plan::Comparison,
     },
@@ -29,16 +31,26 @@ impl Case {
             | Outcome::Told(_)
             | Outcome::Real(_)
             | Outcome::Progress(_)
+            | Outcome::Payments(_)
+            | Outcome::Paid(_)
             | Outcome::Done
+            | Outcome::Noted
             | Outcome::NotOffered) => {
                 (self.run.failed, self.run.counted) = (0, 0);
                 self.run.wait = None;
                 self.answered(answer, context);
             }
         }
+        self.books.money.doing = None;
     }
 
     fn not_answered(&mut self, failure: &Failure, context: &Context<'_>) {
+        if self.books.money.doing.is_some() {
+            return match self.payment_unanswered(failure, context) {
+                After::Settled => {}
+                After::Judge => self.failed(failure, context),
+            };
+        }
         if failure.fate == Fate::Unknown && self.run.tells_tracking() {
             // The shop's list decides whether the number is written again.
             self.run.reread = true;
@@ -82,7 +94,11 @@ impl Case {
             Outcome::Told(told) => self.on_told(told, context),
             Outcome::Real(real) => self.on_real(&real, context),
             Outcome::Progress(progress) => self.on_progress(&progress, context),
-            Outcome::Done | Outcome::NotOffered => self.on_told_shop(&answer, context),
+            Outcome::Payments(movements) => self.on_payments(movements, context),
+            Outcome::Paid(told) => self.on_paid(&told, context),
+            Outcome::Done | Outcome::Noted | Outcome::NotOffered => {
+                self.on_told_shop(&answer, context);
+            }
             Outcome::Failed(_) | Outcome::Stopped(_) => {}
         }
     }
@@ -170,56 +186,6 @@ impl Case {
         }
     }
 
-    fn on_progress(&mut self, progress: &Progress, context: &Context<'_>) {
-        let payment = self.order.as_ref().and_then(|order| order.payment_status.clone());
-        let Stage::Follow { follow, look_ms } = &mut self.run.stage else { return };
-        let before = follow.seen.clone();
-        let cause =
-            follow.on(progress, payment.as_deref().unwrap_or_default(), &context.rules.statuses);
-        let (first, cap) = context.rules.follow_s;
-        let pause_s = first.saturating_mul(1 << follow.idle.min(20)).min(cap);
-        *look_ms = context.now_ms.saturating_add(pause_s.saturating_mul(1_000));
-        let seen = follow.seen.clone();
-        if seen != before {
-            self.run.mark(context.now_ms, format!("M3 status {seen}"));
-        }
-        if let Some(cause) = cause {
-            self.run.park(cause, context.now_ms);
-        }
-    }
-
-    fn on_told_shop(&mut self, answer: &Outcome, context: &Context<'_>) {
-        let taken = matches!(answer, Outcome::Done);
-        self.shop_shows_it(context);
-        let Stage::Follow { follow, .. } = &mut self.run.stage else { return };
-        let what = match follow.next() {
-            Some(Tell::Shipping(code)) => format!("shop told: shipping {code}"),
-            Some(Tell::Payment(code)) => format!("shop told: payment {code}"),
-            Some(Tell::Tracking(_)) if taken => "shop told: tracking number".to_owned(),
-            Some(Tell::Tracking(_)) => {
-                "tracking not written: the shop has no extension for it".to_owned()
-            }
-            None => return,
-        };
-        follow.told();
-        self.run.mark(context.now_ms, what);
-    }
-
-    /// A status that we wrote ourselves is no news, even where it takes the place of one that
-    /// meant a cancellation.
-    fn shop_shows_it(&mut self, context: &Context<'_>) {
-        let Stage::Follow { follow, .. } = &self.run.stage else { return };
-        let Some(order) = &mut self.order else { return };
-        match follow.next() {
-            Some(Tell::Shipping(code)) => order.shipping_status = Some(code.clone()),
-            Some(Tell::Payment(code)) => order.payment_status = Some(code.clone()),
-            Some(Tell::Tracking(_)) | None => {}
-        }
-        if !context.rules.is_cancelled(order) {
-            (self.run.standing, self.run.seen) = (Standing::Wanted, Standing::Wanted);
-        }
-    }
-
     fn placing_failed(&mut self, failure: &Failure, context: &Context<'_>) {
         let (Some(key), Some(plan)) = (&self.run.key, &self.plan) else { return };
         let around = around(key, plan, context);
@@ -277,6 +243,12 @@ impl Case {
 
     fn stop(&mut self, failure: &Failure, context: &Context<'_>) {
         let (kind, doing) = match &self.run.stage {
+            _ if self.books.money.doing == Some(Doing::Reading) => {
+                (CauseKind::ShopRefused, "reading the order's payments")
+            }
+            _ if self.books.money.doing.is_some() => {
+                (CauseKind::PaymentRefused, "posting a payment")
+            }
             _ if self.run.reread_is_next() => {
                 (CauseKind::OrderGone, "reading the order from the shop")
             }

@@ -62,6 +62,7 @@ impl Case {
     /// Takes in the order as the shop has it.
     pub(super) fn on_order(&mut self, order: Order, context: &Context<'_>) {
         self.run.reread = false;
+        self.books.money.fresh = false;
         self.run.read_ms = context.now_ms;
         let key = OrderKey::of(&context.rules.shop_prefix, &order.number);
         if self.run.key.as_ref().is_some_and(|known| *known != key) {

@@ -5,6 +5,7 @@ use crate::{
     connector::{Class, Fate},
     flow::{
         follow::LineProgress,
+        parcel::Parcel,
         place::{BatchHead, Found, tests::story, token},
         plan::LineInM3,
     },
@@ -14,7 +15,7 @@ const START_MS: u64 = 1_767_225_600_000;
 
 fn case() -> Case {
     let run = Run::new(OrderRef::Id(42), None, START_MS);
-    Case { run, order: None, plan: None, placed: None }
+    Case { run, order: None, plan: None, placed: None, books: Books::default() }
 }
 
 fn context(rules: &Rules, now_ms: u64) -> Context<'_> {
@@ -37,6 +38,8 @@ const fn name(effect: &Effect) -> &'static str {
         Effect::Place(Ask::Delete { .. }) => "delete",
         Effect::ReadReal(_) => "real",
         Effect::ReadProgress(_) => "progress",
+        Effect::ReadPayments(_) => "payments",
+        Effect::Pay { .. } => "pay",
         Effect::Tell { .. } => "tell",
     }
 }
@@ -117,12 +120,13 @@ fn real(total: i64) -> Outcome {
 
 fn progress(tracking: &[&str]) -> Outcome {
     let one = Amount(1.into());
+    let parcel = |number: &&str| Parcel { number: (*number).to_owned(), ..Parcel::default() };
     Outcome::Progress(Progress {
         lowest: "66".into(),
         highest: "66".into(),
         lines: vec![LineProgress { ordered: one, delivered: one, invoiced: Amount::ZERO }],
-        tracking: tracking.iter().map(|t| (*t).to_owned()).collect(),
-        invoices: vec![],
+        parcels: Some(tracking.iter().map(parcel).collect()),
+        invoices: None,
     })
 }
 
@@ -485,3 +489,4 @@ fn a_total_that_differs_is_told_while_the_order_goes_on() {
 }
 
 mod late;
+mod paying;

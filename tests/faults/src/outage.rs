@@ -342,6 +342,8 @@ mod tests {
             payment_status: String::new(),
             shipping_status: String::new(),
             tracking: Vec::new(),
+            carriers: Vec::new(),
+            admin_notes: String::new(),
             defect: None,
             history: Vec::new(),
             created_s: 0,
@@ -388,7 +390,11 @@ mod tests {
         let shop = [ordered("7", 2), ordered("8", 3)];
         let told = |orders: Vec<RealOrder>| {
             let (temporary, customers, violations) = (Vec::new(), Vec::new(), Vec::new());
-            judge(&shop, &m3::Books { orders, temporary, customers, violations }).len()
+            judge(
+                &shop,
+                &m3::Books { orders, temporary, customers, payments: Vec::new(), violations },
+            )
+            .len()
         };
         assert_eq!(told(vec![made("7", 2), made("8", 3)]), 0);
         assert_eq!(told(vec![made("7", 2)]), 1, "lost");

@@ -5,6 +5,7 @@
 //! disk, and it has no interface but MI over REST.
 
 mod admin;
+mod batches;
 pub mod books;
 mod call;
 mod catalogue;
@@ -14,6 +15,7 @@ mod customers;
 mod deliveries;
 mod faults;
 mod gateway;
+mod hands;
 mod inbound;
 mod invoices;
 mod items;
@@ -35,6 +37,7 @@ mod warehouse;
 mod work;
 mod world;
 
+pub use batches::BookedPayment;
 pub use books::{BookedDelivery, BookedInvoice, Books, Customer, RealLine, RealOrder, Seen};
 pub use faults::Trouble;
 pub use inbound::Published;

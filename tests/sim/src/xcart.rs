@@ -16,6 +16,7 @@ mod docs;
 mod events;
 mod fields;
 mod front;
+mod money;
 mod options;
 mod order;
 mod order_calls;
@@ -212,7 +213,7 @@ impl Shop {
             tokio::select! {
                 () = closed.cancelled() => {}
                 () = tokio::time::sleep(after) => {
-                    shop.set_payment_status(&number, "P");
+                    shop.pay(&number);
                 }
             }
         });

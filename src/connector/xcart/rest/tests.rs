@@ -1,7 +1,10 @@
 //! What the shop's callers see, against a server that plays replies.
 
 use super::*;
-use crate::connector::stub::{Asked, Reply, Stub};
+use crate::connector::{
+    stub::{Asked, Reply, Stub},
+    xcart::notes::{Shipped, Written},
+};
 
 const ORDER: &str = r#"{"id":42,"order_number":"1042","total":10,"sub_total":10,"items":[],"currency":"EUR","update_date":"2024-05-01T12:34:56+0000"}"#;
 const NOT_THERE: &str = r#"{"type":"https://tools.ietf.org/html/rfc2616#section-10","title":"An error occurred","detail":"Not Found"}"#;
@@ -21,6 +24,10 @@ fn told<T: std::fmt::Debug>(answer: Result<T, Failure>) -> String {
         Ok(value) => format!("{value:?}"),
         Err(Failure { fate, class, .. }) => format!("{fate:?} {class:?}"),
     }
+}
+
+fn parcel(number: &str) -> Shipped {
+    Shipped { number: number.to_owned(), ..Shipped::default() }
 }
 
 #[tokio::test]
@@ -77,7 +84,7 @@ async fn each_way_a_call_can_end_has_one_meaning() {
             Reply::Silence,
             ["NotDone TimedOut", "NotDone TimedOut", "Unknown TimedOut", "Unknown TimedOut"],
         ),
-        (Reply::json(200, r#"{"id":1}"#), ["NotDone Broken", "NotDone Broken", "()", "Written"]),
+        (Reply::json(200, r#"{"id":1}"#), ["NotDone Broken", "NotDone Broken", "()", "Yes"]),
     ];
     for (reply, want) in table {
         let stub = Stub::start(vec![reply.clone(); 4]).await;
@@ -86,7 +93,7 @@ async fn each_way_a_call_can_end_has_one_meaning() {
             told(shop.order_by_id(1).await),
             told(shop.order_by_number("1").await),
             told(shop.set_shipping_status(1, "S").await),
-            told(shop.add_tracking(1, "T").await),
+            told(shop.add_tracking(1, &parcel("T")).await),
         ];
         assert_eq!(got, want, "{reply:?}");
         assert_eq!(stub.asked().len(), 4, "{reply:?} is not asked for twice");
@@ -100,7 +107,7 @@ async fn writes_send_what_the_shop_expects() {
     let shop = shop(&stub);
     shop.set_shipping_status(42, "S").await.unwrap();
     shop.set_payment_status(42, "P").await.unwrap();
-    assert_eq!(shop.add_tracking(42, "00\"340").await, Ok(TrackingWritten::Written));
+    assert_eq!(shop.add_tracking(42, &parcel("00\"340")).await, Ok(Written::Yes));
     let asked: Vec<_> =
         stub.asked().into_iter().map(|a| format!("{} {}", a.line, a.body)).collect();
     let want = [

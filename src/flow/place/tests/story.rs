@@ -5,8 +5,10 @@ use crate::{
     amount::Amount,
     connector::{Class, Failure, Fate},
     flow::{
+        books::Books,
         cause::CauseKind,
-        follow::{Invoice, LineProgress, Progress, Receivable, Tell},
+        follow::{LineProgress, Progress, Tell},
+        invoice::{Invoice, Receivable},
         mapping,
         place::{Ask, Place, Told},
         plan::Plan,
@@ -180,7 +182,7 @@ impl Story {
         outside.sort_by_key(|(step, _)| *step);
         let now_ms = 1_767_225_600_000;
         let run = Run::new(OrderRef::Id(42), None, now_ms);
-        let case = Case { run, order: None, plan: None, placed: None };
+        let case = Case { run, order: None, plan: None, placed: None, books: Books::default() };
         Self {
             m3: Model { after_confirm, ..Model::default() },
             parked_for: vec![],
@@ -319,7 +321,7 @@ impl Story {
 
     fn crash(&mut self) {
         let (run, order, plan, placed) = postcard::from_bytes(&self.disk).unwrap();
-        self.case = Case { run, order, plan, placed };
+        self.case = Case { run, order, plan, placed, books: self.case.books.clone() };
         if self.woken != Wake::None {
             self.case.run.reread = true;
             self.woken = Wake::Known;
@@ -358,6 +360,7 @@ impl Story {
             Effect::ReadReal(_) | Effect::ReadProgress(_) | Effect::Tell { .. } => {
                 self.read(effect, fault)
             }
+            Effect::ReadPayments(_) | Effect::Pay { .. } => panic!("payments are off"),
         };
         if crash {
             self.crash();
@@ -443,6 +446,7 @@ impl Story {
             Effect::ReadProgress(_) => Outcome::Progress(progress()),
             Effect::Tell { tell: Tell::Tracking(_), .. } => Outcome::NotOffered,
             Effect::Tell { .. } | Effect::Place(_) => Outcome::Done,
+            Effect::ReadPayments(_) | Effect::Pay { .. } => panic!("payments are off"),
         };
         Self::or_away(answer, fault)
     }
@@ -576,7 +580,8 @@ fn is_write(effect: &Effect) -> bool {
         Effect::Place(ask) => ask.is_write(),
         Effect::Tell { .. } => true,
         Effect::ReadOrder(_) | Effect::EnsureCustomer | Effect::FindItems(_) => false,
-        Effect::ReadReal(_) | Effect::ReadProgress(_) => false,
+        Effect::ReadReal(_) | Effect::ReadProgress(_) | Effect::ReadPayments(_) => false,
+        Effect::Pay { step, .. } => step.is_write(),
     }
 }
 
@@ -591,7 +596,14 @@ fn progress() -> Progress {
         lowest: "77".into(),
         highest: "77".into(),
         lines: vec![LineProgress { ordered: one, delivered: one, invoiced: one }],
-        tracking: vec![],
-        invoices: vec![Invoice { number: "1".into(), receivable: Receivable::Settled }],
+        parcels: None,
+        invoices: Some(vec![Invoice {
+            number: "1".into(),
+            year: "2026".into(),
+            payer: "Y1".into(),
+            amount: one,
+            currency: "EUR".into(),
+            receivable: Receivable::Settled,
+        }]),
     }
 }

@@ -173,7 +173,7 @@ fn a_year_of_a_finished_order_has_few_looks_and_ends_with_what_makes_it_known() 
     let bytes = postcard::to_stdvec(&remains).unwrap().len();
     assert!(bytes < 120, "{bytes} bytes stay");
     let run = Run::recalled(remains);
-    let mut case = Case { run, order: None, plan: None, placed: None };
+    let mut case = Case { run, order: None, plan: None, placed: None, books: Books::default() };
     reread(&mut case, now_ms, order(0, "Q"));
     assert_eq!(case.next(&context(&rules, now_ms)), Next::Leave, "nothing new");
     reread(&mut case, now_ms, order(1, "Q"));

@@ -2,7 +2,7 @@
 //!
 //! Values only; a reader gets copies and can change nothing.
 
-use super::{orders::Batch, real::Order, world::World};
+use super::{batches::BookedPayment, orders::Batch, real::Order, world::World};
 use rust_decimal::Decimal;
 use std::collections::BTreeMap;
 
@@ -15,6 +15,8 @@ pub struct Books {
     pub temporary: Vec<BatchOrder>,
     /// Customers, templates too.
     pub customers: Vec<Customer>,
+    /// Money that interfaces posted.
+    pub payments: Vec<BookedPayment>,
     /// What should not have been asked.
     pub violations: Vec<String>,
 }
@@ -179,6 +181,7 @@ impl World {
             orders: self.orders.values().map(|order| self.booked_order(order)).collect(),
             temporary: self.batch.values().map(booked_batch).collect(),
             customers: self.customers.values().cloned().collect(),
+            payments: self.booked_payments(),
             violations: self.violations.clone(),
         }
     }

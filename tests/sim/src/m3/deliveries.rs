@@ -60,7 +60,7 @@ impl World {
             ("PIST", status.to_owned()),
             ("IRPS", if delivery.issued() { "90" } else { "40" }.to_owned()),
             ("ETRN", delivery.etrn.clone().unwrap_or_default()),
-            ("FWNO", "CARRIER".to_owned()),
+            ("FWNO", delivery.carrier.clone()),
             ("DSDT", issued),
         ])
     }
@@ -123,7 +123,13 @@ impl World {
         Ok(self.rows_of(&order.orno, ponr))
     }
 
+    /// The first package has the delivery's tracking number, the others their own.
     fn package_row(delivery: &Delivery, package: &str) -> Record {
+        let place = delivery.packages.iter().position(|known| known == package).unwrap_or(0);
+        let etrn = match delivery.etrn.as_deref() {
+            Some(etrn) if place > 0 && !etrn.is_empty() => format!("{etrn}-{}", place + 1),
+            etrn => etrn.unwrap_or_default().to_owned(),
+        };
         row([
             ("DLIX", delivery.dlix.to_string()),
             ("PANR", package.to_owned()),
@@ -134,7 +140,7 @@ impl World {
             ("NEWE", "1.000".to_owned()),
             ("GRWE", "1.200".to_owned()),
             ("VOL3", "0.010".to_owned()),
-            ("ETRN", delivery.etrn.clone().unwrap_or_default()),
+            ("ETRN", etrn),
             ("CONN", "0".to_owned()),
         ])
     }

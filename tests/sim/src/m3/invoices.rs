@@ -5,6 +5,7 @@ use super::{
     warehouse::Invoice,
     world::{World, next},
 };
+use rust_decimal::Decimal;
 
 impl World {
     /// OIS350MI, ARS200MI and OIS125MI.
@@ -51,7 +52,7 @@ impl World {
             ("INPX", String::new()),
             ("YEA4", invoice.year.clone()),
             ("INYR", invoice.year.clone()),
-            ("IVTP", "31".to_owned()),
+            ("IVTP", invoice.kind.to_owned()),
             ("IDAT", invoice.date.clone()),
             ("IVDT", invoice.date.clone()),
             ("DUDT", invoice.date.clone()),
@@ -100,6 +101,37 @@ impl World {
         let own = |i: &&Invoice| i.cuno == cuno && !(only_open && i.reco() == 9);
         let found = self.invoices.values().filter(own);
         Ok(found.map(|invoice| self.invoice_row(invoice)).collect())
+    }
+
+    /// Credits a part of an invoice, or all of it: a document of its own.
+    pub(crate) fn credit(&mut self, ivno: u64, amount: Decimal, wall_ms: u64) -> Option<u64> {
+        let invoice = self.invoices.get(&ivno)?.clone();
+        let credit = next(&mut self.series.invoice);
+        let order = self.orders.get_mut(&invoice.orno)?;
+        order.invoices.push(credit);
+        order.settled = false;
+        let day = date(wall_ms);
+        let document = Invoice {
+            ivno: credit,
+            kind: "32",
+            year: day.chars().take(4).collect(),
+            amount: -amount,
+            open: -amount,
+            tax: Decimal::ZERO,
+            date: day,
+            changed_wall_ms: wall_ms,
+            ..invoice
+        };
+        self.invoices.insert(credit, document);
+        Some(credit)
+    }
+
+    /// Takes an invoice out of the books, as when it is cancelled and made anew.
+    pub(crate) fn withdraw_invoice(&mut self, ivno: u64) {
+        let Some(invoice) = self.invoices.remove(&ivno) else { return };
+        if let Some(order) = self.orders.get_mut(&invoice.orno) {
+            order.invoices.retain(|own| *own != ivno);
+        }
     }
 
     fn add_prepayment(&mut self, ask: &Ask<'_>) -> Outcome {

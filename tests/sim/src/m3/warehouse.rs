@@ -21,6 +21,7 @@ pub(crate) struct Delivery {
     pub(crate) etrn: Option<String>,
     pub(crate) packages: Vec<String>,
     pub(crate) invoice: Option<u64>,
+    pub(crate) carrier: String,
     pub(crate) made_wall_ms: u64,
     pub(crate) changed_wall_ms: u64,
 }
@@ -37,6 +38,8 @@ pub(crate) struct Invoice {
     pub(crate) ivno: u64,
     pub(crate) year: String,
     pub(crate) orno: String,
+    /// IVTP.
+    pub(crate) kind: &'static str,
     pub(crate) dlix: u64,
     pub(crate) cuno: String,
     pub(crate) currency: String,
@@ -162,6 +165,7 @@ impl World {
             etrn: None,
             packages: Vec::new(),
             invoice: None,
+            carrier: "CARRIER".to_owned(),
             made_wall_ms: wall_ms,
             changed_wall_ms: wall_ms,
         };
@@ -169,7 +173,7 @@ impl World {
     }
 
     fn issue(&mut self, dlix: u64, wall_ms: u64) {
-        let count = 1 + self.dice.below(2);
+        let count = self.packages.unwrap_or_else(|| 1 + self.dice.below(2));
         let packages: Vec<_> =
             (0..count).map(|_| format!("P{:09}", next(&mut self.series.package))).collect();
         let Some(delivery) = self.deliveries.get_mut(&dlix) else { return };
@@ -197,7 +201,8 @@ impl World {
         let order = order.clone();
         let sums = self.order_sums(&order);
         let mut last = order.lines.iter().flat_map(|line| line.steps.keys());
-        let before: Decimal = self.invoices_of(&order).map(|invoice| invoice.amount).sum();
+        let asked = self.invoices_of(&order).map(|invoice| invoice.amount);
+        let before: Decimal = asked.filter(Decimal::is_sign_positive).sum();
         let (amount, tax) = if last.all(|step| *step >= INVOICED) {
             (sums.total - before, sums.tax)
         } else {
@@ -209,6 +214,7 @@ impl World {
             ivno,
             year: day.chars().take(4).collect(),
             orno: order.orno.clone(),
+            kind: "31",
             dlix,
             cuno: order.text("CUNO").to_owned(),
             currency: order.text("CUCD").to_owned(),

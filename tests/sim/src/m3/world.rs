@@ -87,8 +87,11 @@ pub(crate) struct World {
     pub(crate) deliveries: BTreeMap<u64, Delivery>,
     pub(crate) invoices: BTreeMap<u64, Invoice>,
     pub(crate) requests: Vec<Record>,
+    pub(crate) payment_batches: BTreeMap<u64, super::batches::Batch>,
     pub(crate) violations: Vec<String>,
     pub(crate) warehouse_held: bool,
+    /// In how many packages each delivery leaves; by the dice when none.
+    pub(crate) packages: Option<u64>,
 }
 
 impl World {
@@ -113,8 +116,10 @@ impl World {
             deliveries: BTreeMap::new(),
             invoices: BTreeMap::new(),
             requests: Vec::new(),
+            payment_batches: BTreeMap::new(),
             violations: Vec::new(),
             warehouse_held: false,
+            packages: None,
         }
     }
 
@@ -140,6 +145,7 @@ impl World {
             "MMS200MI" | "MMS025MI" | "MMS060MI" => self.item_programs(ask),
             "MWS410MI" | "MWS411MI" | "MWS423MI" => self.delivery_programs(ask),
             "OIS350MI" | "ARS200MI" | "OIS125MI" => self.invoice_programs(ask),
+            "ARS040MI" => self.batch_programs(ask),
             "MRS001MI" | "MNS150MI" => self.metadata_programs(ask),
             _ => None,
         };

@@ -36,6 +36,7 @@ fn carry_out(world: &mut World, call: &Call) -> Result<Outcome, Refusal> {
         Route::Details(id) => order_calls::details(world, id),
         Route::History(id) => order_calls::history(world, id),
         Route::AddTracking(id) => order_calls::add_tracking(world, call, id),
+        Route::AddNote(id) => order_calls::add_note(world, call, id),
         Route::Carts => Ok(Outcome::Page("Cart", Page::whole(Vec::new()))),
         Route::Cart => Err(Refusal::NotFound),
         Route::Profiles(verb) => profile::many(world, call, verb),

@@ -36,6 +36,10 @@ pub struct BookedOrder {
     pub shipping_status: String,
     /// Tracking numbers.
     pub tracking: Vec<String>,
+    /// Who carries each of them, as far as the shop was told.
+    pub carriers: Vec<String>,
+    /// The notes for the staff.
+    pub admin_notes: String,
     /// Why it cannot be imported.
     pub defect: Option<Defect>,
     /// The codes of its history, oldest first.
@@ -107,6 +111,8 @@ impl BookedOrder {
             payment_status: code(Table::Payment),
             shipping_status: code(Table::Shipping),
             tracking: order.tracking.iter().map(|it| it.value.clone()).collect(),
+            carriers: order.tracking.iter().map(|it| it.carrier.clone()).collect(),
+            admin_notes: order.admin_notes.clone(),
             defect: if unreadable(quirks, order) { Some(Defect::Unreadable) } else { order.defect },
             history: order.history.iter().map(|event| event.code.clone()).collect(),
             created_s: order.created_s,

@@ -42,6 +42,10 @@ pub(crate) fn docs(quirks: &Quirks, call: &Call) -> Value {
         let path = "/api/orders/{id}/tracking_numbers";
         paths.insert(path.to_owned(), operations(quirks, path, "post"));
     }
+    if quirks.note_extension {
+        let path = "/api/orders/{id}/notes";
+        paths.insert(path.to_owned(), operations(quirks, path, "post"));
+    }
     let info = json!({"title": "X-Cart API", "description": "", "version": "5.5"});
     let key = json!({"apiKey": {"type": "apiKey", "in": "header", "name": "X-Auth-Token"}});
     if call.query.get("spec_version") == Some("2") {

@@ -86,6 +86,8 @@ pub struct Quirks {
     pub by_number_broken: bool,
     /// Tracking numbers can be written: the extension, not X-Cart.
     pub tracking_extension: bool,
+    /// `POST .../notes` exists: an extension, too.
+    pub note_extension: bool,
     /// A transaction's status is the name of its method.
     pub transaction_status_bug: bool,
     /// Totals are sums of floats that nobody rounded.
@@ -115,6 +117,7 @@ impl Quirks {
             last_renew_date_filter: true,
             by_number_broken: false,
             tracking_extension: false,
+            note_extension: false,
             transaction_status_bug: true,
             float_noise: false,
             fine_prices: false,

@@ -138,6 +138,8 @@ pub(crate) struct Tracking {
     pub(crate) id: u64,
     pub(crate) at_s: i64,
     pub(crate) value: String,
+    /// What the extension was told of who carries it.
+    pub(crate) carrier: String,
 }
 
 /// One thing that happened to an order.
@@ -157,6 +159,19 @@ pub(crate) struct Payment {
     pub(crate) method_id: u64,
     pub(crate) service: String,
     pub(crate) shown: String,
+    /// What the payment service did, oldest first.
+    pub(crate) backend: Vec<Backend>,
+}
+
+/// One thing that the payment service did.
+#[derive(Clone, Debug)]
+pub(crate) struct Backend {
+    pub(crate) id: u64,
+    pub(crate) kind: &'static str,
+    pub(crate) at_s: i64,
+    /// One letter: S is carried out.
+    pub(crate) status: &'static str,
+    pub(crate) value: Decimal,
 }
 
 /// An order.

@@ -143,7 +143,7 @@ pub(crate) fn by_number(world: &World, call: &Call, number: &str) -> Result<Outc
 
 /// `GET .../payment_transactions`.
 pub(crate) fn transactions(world: &World, id: u64) -> Result<Outcome, Refusal> {
-    let list = order_wire::transactions(world, readable(world, id)?);
+    let list = super::money::transactions(world, readable(world, id)?);
     Ok(Outcome::Page("Transaction", Page::whole(list)))
 }
 
@@ -222,8 +222,24 @@ pub(crate) fn add_tracking(world: &mut World, call: &Call, id: u64) -> Result<Ou
         let class = "Extension\\Tracking\\DTO\\Input";
         return Err(Refusal::Bad(super::fields::blank(class, "value")));
     }
-    let tracking = world.add_tracking(id, value).ok_or(Refusal::NotFound)?;
+    let carrier = input["carrier"].as_str().unwrap_or_default();
+    let tracking = world.add_tracking(id, (value, carrier)).ok_or(Refusal::NotFound)?;
     let date = super::dates::iso8601(tracking.at_s);
     let made = serde_json::json!({"id": tracking.id, "date": date, "value": tracking.value});
     Ok(Outcome::Made("OrderTrackingNumber", made))
+}
+
+/// `POST .../notes`, where the extension is installed.
+pub(crate) fn add_note(world: &mut World, call: &Call, id: u64) -> Result<Outcome, Refusal> {
+    if !world.orders.contains_key(&id) {
+        return Err(Refusal::NotFound);
+    }
+    let input = call.input()?;
+    let Some(text) = input["text"].as_str() else { return Err(Refusal::misformatted()) };
+    if text.is_empty() {
+        let class = "Extension\\Notes\\DTO\\Input";
+        return Err(Refusal::Bad(super::fields::blank(class, "text")));
+    }
+    world.add_note(id, text);
+    Ok(Outcome::Made("OrderNote", serde_json::json!({"text": text})))
 }

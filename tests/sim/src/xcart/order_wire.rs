@@ -163,40 +163,6 @@ fn module_fields(fields: &mut Map<String, Value>, order: &Order, epoch: u64) {
     }
 }
 
-/// The order's payment transactions.
-pub(crate) fn transactions(world: &World, order: &Order) -> Vec<Value> {
-    let letter = match order.status_code(Table::Payment) {
-        Some("P" | "PP" | "R") => "S",
-        Some("A") => "W",
-        Some("D") => "F",
-        Some("C") => "C",
-        _ => "I",
-    };
-    let payment = &order.payment;
-    let status = if world.quirks.transaction_status_bug { payment.shown.as_str() } else { letter };
-    let kind = if letter == "W" { "auth" } else { "sale" };
-    let date = iso8601(order.created_s);
-    let value = float(order.total());
-    vec![json!({
-        "id": payment.id,
-        "public_id": format!("{}-{}", order.number, payment.id),
-        "public_txn_id": null,
-        "method_id": payment.method_id,
-        "type": kind,
-        "date": date,
-        "status": status,
-        "name": payment.service,
-        "local_name": payment.shown,
-        "currency": order.currency.code,
-        "value": value,
-        "note": "",
-        "data": [{"id": payment.id + 1, "name": "ref", "label": "Reference",
-                  "value": "txn/1", "access_level": "A"}],
-        "backend_transactions": [{"id": payment.id + 2, "type": kind, "date": date,
-                                  "status": letter, "value": value, "data": []}],
-    })]
-}
-
 /// The order's history.
 pub(crate) fn history(order: &Order) -> Vec<Value> {
     let event = |event: &Event| {

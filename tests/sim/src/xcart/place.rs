@@ -25,6 +25,7 @@ pub(crate) fn place(world: &mut World, mut spec: OrderSpec) -> String {
     let order = build(world, spec, id, number.clone());
     world.orders.insert(id, order);
     world.by_number.insert(number.clone(), id);
+    world.begin_payment(id);
     world.move_stock(id, Stock::Taken);
     world.tell_order(id, "order.created");
     number
@@ -41,7 +42,7 @@ fn build(world: &mut World, spec: OrderSpec, id: u64, number: String) -> Order {
         Customer::Account(id) => Some(id),
     };
     let (method_id, service, shown) = spec.payment_method;
-    let payment = Payment { id: world.fresh_id(), method_id, service, shown };
+    let payment = Payment { id: world.fresh_id(), method_id, service, shown, backend: Vec::new() };
     let defect = spec.defect.or_else(|| unsellable(world, &spec.lines));
     let nobody = spec.email.is_empty() && spec.billing.is_none() && spec.shipping.is_none();
     Order {

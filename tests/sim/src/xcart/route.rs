@@ -18,6 +18,7 @@ pub(crate) enum Route {
     Details(u64),
     History(u64),
     AddTracking(u64),
+    AddNote(u64),
     Carts,
     Cart,
     Profiles(Verb),
@@ -112,6 +113,9 @@ fn orders(verb: Verb, rest: &[&str], quirks: &Quirks) -> Option<Route> {
         }
         [one, "tracking_numbers"] if quirks.tracking_extension && verb == Verb::Post => {
             return Some(Route::AddTracking(id(one)?));
+        }
+        [one, "notes"] if quirks.note_extension && verb == Verb::Post => {
+            return Some(Route::AddNote(id(one)?));
         }
         [one, "payment_transactions"] => Route::Transactions(id(one)?),
         [one, "details"] => Route::Details(id(one)?),
@@ -214,6 +218,7 @@ mod tests {
                 Some(Route::Status(17, Table::Payment, Verb::Put)),
             ),
             ("POST", "/api/orders/17/tracking_numbers", None),
+            ("POST", "/api/orders/17/notes", None),
             ("GET", "/api/v2/orders", None),
             ("GET", "/api/products/5/inventory", None),
             ("PUT", "/api/products/5", Some(Route::Product(5, Verb::Put))),

@@ -196,15 +196,32 @@ impl World {
     }
 
     /// Adds a tracking number, as the extension or an admin does.
-    pub(crate) fn add_tracking(&mut self, order_id: u64, value: &str) -> Option<Tracking> {
+    pub(crate) fn add_tracking(
+        &mut self,
+        order_id: u64,
+        (value, carrier): (&str, &str),
+    ) -> Option<Tracking> {
         let (id, at_s) = (self.fresh_id(), self.now_s());
-        let tracking = Tracking { id, at_s, value: value.to_owned() };
+        let tracking = Tracking { id, at_s, value: value.to_owned(), carrier: carrier.to_owned() };
         let order = self.orders.get_mut(&order_id)?;
         order.tracking.push(tracking.clone());
         order.updated_s = at_s;
         self.record(order_id, "ORDER TRACKING", value);
         self.tell_order(order_id, "order.updated");
         Some(tracking)
+    }
+
+    /// Adds a line to the notes for the staff, as the extension or an admin does.
+    pub(crate) fn add_note(&mut self, order_id: u64, text: &str) {
+        let now_s = self.now_s();
+        let Some(order) = self.orders.get_mut(&order_id) else { return };
+        if !order.admin_notes.is_empty() {
+            order.admin_notes.push('\n');
+        }
+        order.admin_notes.push_str(text);
+        order.updated_s = now_s;
+        self.record(order_id, "CHANGE NOTES ORDER", text);
+        self.tell_order(order_id, "order.updated");
     }
 
     /// Tells the webhook of an order.

@@ -38,6 +38,41 @@ async fn an_order_goes_from_22_to_77_and_is_paid() {
 }
 
 #[tokio::test]
+async fn a_payment_batch_and_its_lines_are_kept_once_and_closed_by_the_control() {
+    let client = start(|_| {}).await;
+    let orno = client.confirmed("XC-9").await;
+    (0..4).for_each(|_| client.m3.advance());
+    let invoice = client.m3.books().orders[0].invoices[0].clone();
+    let found = client.rows("OIS350MI/LstAllInvByCO", &[("ORNO", &orno)]).await;
+    let (cino, year) = (invoice.ivno.to_string(), found[0]["YEA4"].as_str().unwrap().to_owned());
+    let head = [("PBID", "7100000001"), ("BOPE", "WEB")];
+    assert_eq!(client.rows("ARS040MI/AddBatchHead", &head).await[0]["PBID"], "7100000001");
+    assert_eq!(client.refusal("ARS040MI/AddBatchHead", &head).await, "XRE0104");
+    let line = [
+        ("PBID", "7100000001"),
+        ("TRNO", "1"),
+        ("CINO", &cino),
+        ("INYR", &year),
+        ("CUNO", "Y30000"),
+        ("PYAM", "47.30"),
+        ("IRNO", "XC-9-1"),
+    ];
+    client.rows("ARS040MI/AddBatchLine", &line).await;
+    assert_eq!(client.refusal("ARS040MI/AddBatchLine", &line).await, "XRE0104");
+    assert!(!client.m3.books().payments[0].whole);
+    client.rows("ARS040MI/ControlBatch", &[("PBID", "7100000001")]).await;
+    let payment = client.m3.books().payments.remove(0);
+    assert_eq!(
+        (payment.amount, payment.whole, payment.key.as_str()),
+        (dec("47.30"), true, "XC-9-1")
+    );
+    let mut later = line;
+    later[1] = ("TRNO", "2");
+    assert_eq!(client.refusal("ARS040MI/AddBatchLine", &later).await, "WST0301");
+    client.m3.stop().await;
+}
+
+#[tokio::test]
 async fn an_order_in_two_parts_shows_every_mixed_status_and_its_invoices_add_up() {
     let client = start(|_| {}).await;
     let orno = client.confirmed("XC-2").await;
