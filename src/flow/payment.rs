@@ -127,6 +127,8 @@ pub struct Posting {
     pub parts: Vec<Part>,
     /// Where it stands.
     pub at: At,
+    /// The last call that was sent again after a silence.
+    pub again: Option<Step>,
 }
 
 /// A prepayment that M3 has.
@@ -187,7 +189,7 @@ impl Posting {
         } else {
             At::Waits
         };
-        Self { movement, parts: Vec::new(), at }
+        Self { movement, parts: Vec::new(), at, again: None }
     }
 
     /// What M3 is told: negative for a refund.
@@ -210,7 +212,11 @@ impl Posting {
     pub fn next(&mut self, now: Steady) -> Option<Step> {
         let step = match &self.at {
             At::Step { step, .. } => *step,
-            At::Silent { step, quiet } if quiet.left_ms(now) == 0 => step.after_silence(),
+            At::Silent { step, quiet } if quiet.left_ms(now) == 0 => {
+                let step = step.after_silence();
+                self.again = Some(step);
+                step
+            }
             // A person has looked, and M3 does not have it.
             At::Doubt if self.parts.is_empty() => Step::Add,
             At::Doubt => Step::Head,
@@ -293,6 +299,10 @@ impl Posting {
         None
     }
 
+    fn was_there_before(&self, step: Step) -> bool {
+        step.is_kept_once() && self.again == Some(step)
+    }
+
     fn doubt(&self, why: &str) -> Cause {
         let Movement { id, amount, currency, .. } = &self.movement;
         Cause::new(CauseKind::PaymentUnknown, format!("payment {id} of {amount} {currency}: {why}"))
@@ -307,7 +317,8 @@ impl Posting {
                 self.at = At::Silent { step, quiet };
                 After::Settled
             }
-            Fate::Refused if failure.class == Class::Exists && step.is_kept_once() => {
+            // Of a number that was never sent before it says that somebody else uses it.
+            Fate::Refused if failure.class == Class::Exists && self.was_there_before(step) => {
                 self.advance(step);
                 After::Settled
             }

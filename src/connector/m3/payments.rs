@@ -146,7 +146,7 @@ mod tests {
             payer: "Y1".into(),
             amount: Amount(10.into()),
         };
-        Posting { movement, parts: vec![part], at: At::Waits }
+        Posting { movement, parts: vec![part], at: At::Waits, again: None }
     }
 
     #[test]

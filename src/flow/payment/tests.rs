@@ -136,6 +136,25 @@ fn a_batch_is_sent_line_by_line_and_again_under_the_same_numbers() {
 }
 
 #[test]
+fn a_batch_number_that_somebody_else_has_is_not_taken_for_ours() {
+    let mut free = [invoice("1", 10, Receivable::Posted)];
+    let mut posting = planned("receivable-batch", Way::In, "10", &mut free);
+    let exists = lost(Fate::Refused, Class::Exists);
+    for _ in 0..2 {
+        assert_eq!(posting.next(at(0)), Some(Step::Head));
+        assert_eq!(posting.on_failure(&exists, at(0).pause(QUIET_MS)), After::Judge);
+        assert_eq!(posting.at, At::Step { step: Step::Head, sent: false });
+    }
+    // A silence that was before the refusal does not come to be forgotten by a pause.
+    posting.next(at(0));
+    posting.on_failure(&lost(Fate::Unknown, Class::TimedOut), at(0).pause(QUIET_MS));
+    posting.next(at(1_000));
+    posting.on_failure(&lost(Fate::NotDone, Class::RateLimited), at(0).pause(QUIET_MS));
+    assert_eq!(posting.next(at(1_000)), Some(Step::Head));
+    assert_eq!(posting.on_failure(&exists, at(0).pause(QUIET_MS)), After::Settled);
+}
+
+#[test]
 fn what_is_not_invoiced_yet_waits_and_what_never_will_be_goes_to_a_person() {
     let rules = rules("receivable-batch");
     let table = [
