@@ -26,6 +26,8 @@ mod durable;
 mod harness;
 #[path = "gateway/ion.rs"]
 mod ion;
+#[path = "gateway/items.rs"]
+mod items;
 #[path = "gateway/lost_answers.rs"]
 mod lost_answers;
 #[path = "gateway/outages.rs"]

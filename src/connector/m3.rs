@@ -8,6 +8,7 @@ pub mod catalogue;
 pub mod customer;
 pub mod follow;
 pub mod ionapi;
+pub mod items;
 pub mod mi;
 mod mi_v1;
 mod mi_v2;

@@ -2,10 +2,12 @@
 
 pub mod docs;
 mod guard;
+pub mod making;
 pub mod poll;
 mod problem;
 pub mod products;
 pub mod rest;
+pub mod sheet;
 pub mod wire;
 
 use super::{gate, http};
