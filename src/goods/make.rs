@@ -319,3 +319,69 @@ impl Maker {
         Ok(Made::Waits)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        connector::xcart::{
+            products::Place,
+            sheet::{Field, Sheet},
+        },
+        goods::rules,
+        secret::Secret,
+        state::{Committer, Config},
+    };
+
+    fn maker(folder: &std::path::Path) -> (Maker, Committer) {
+        let (state, committer) = State::open(folder, &Config::house()).unwrap();
+        let secret = Secret::new("s");
+        let shop = "base_url = \"https://127.0.0.1:9\"\ncredential = \"s\"";
+        let shop = Shop::new(toml::from_str(shop).unwrap(), &secret).unwrap();
+        let m3 = "company = 1\ndivision = \"\"\n[login.basic]\nbase_url = \"https://127.0.0.1:9\"\nuser = \"u\"\ncredential = \"s\"";
+        let m3 = M3::new(toml::from_str(m3).unwrap(), &secret).unwrap();
+        let items =
+            "mode = \"write\"\nupdate = [\"enabled\"]\ncreate = { where = { STAT = [\"20\"] } }";
+        let (goods, items) = (rules::Goods::default(), toml::from_str(items).ok());
+        let rules = rules::Rules { goods, stock: None, prices: None, items };
+        (Maker::new(shop, m3, (state, Shared::new(rules)), Vec::new()), committer)
+    }
+
+    fn good(sku: &str) -> (String, Good) {
+        let sheet = Sheet::from([(Field::Enabled, "false".to_owned())]);
+        let place = Place { product: 1, variant: None };
+        let (sku, counted) = (sku.to_owned(), true);
+        let shown = Shown { place, sku, amount: Some(0), counted, price: None, sheet };
+        (shown.sku.clone(), Good::new(&shown, 1))
+    }
+
+    #[tokio::test]
+    async fn a_product_that_the_walk_finds_first_is_ours_only_if_the_shop_was_asked_for_it() {
+        let sent = Newcomer { stage: Stage::Sent, ..Newcomer::wanted("A") };
+        let unsure = Newcomer { unsure: true, ..Newcomer::without("the shop said no") };
+        let table = [
+            (sent, true),
+            (Newcomer { sku: "A".to_owned(), ..unsure.clone() }, true),
+            (Newcomer { sku: "B".to_owned(), ..unsure }, false),
+            (Newcomer::wanted("A"), false),
+            (Newcomer::gone("A"), false),
+        ];
+        for (newcomer, ours) in table {
+            let folder = tempfile::tempdir().unwrap();
+            let (maker, _committer) = maker(folder.path());
+            let goods = [good("A")];
+            let mut batch = Batch::new();
+            let key = table::key(table::GOODS, "A");
+            batch.put(key.clone(), rows::write(&goods[0].1).unwrap());
+            let waits = table::key(table::NEWCOMERS, "ITEM");
+            batch.put(waits.clone(), rows::write(&newcomer).unwrap());
+            maker.state.commit(batch).await.unwrap();
+            assert_eq!(maker.welcome("ITEM", &goods).await.unwrap(), Made::Waits);
+            assert_eq!(maker.state.get(&waits).unwrap(), None, "it has a product");
+            let after: Good = row(&maker.state, &key).unwrap().unwrap();
+            let given = after.card.given == after.card.has;
+            assert_eq!((after.card.hidden, given), (ours, ours), "{newcomer:?}");
+            assert_eq!(maker.welcome("ITEM", &goods).await.unwrap(), Made::Nothing);
+        }
+    }
+}
