@@ -9,7 +9,7 @@ use crate::{
 use causeway_sim::{
     catalogue::Item,
     ion::{Encoding, Options, Way, bods},
-    weather::Fault,
+    weather::{Fault, Weather},
     xcart::OrderSpec,
 };
 use rust_decimal::Decimal;
@@ -557,6 +557,41 @@ async fn a_field_that_m3_does_not_have_stops_the_flow_with_its_name() {
     let standing = causeway(&scene, &["goods"]).await;
     assert!(standing.out.contains("M3 was asked not since the start"), "{}", standing.out);
     assert_eq!(taken(&scene, "PUT").len(), 0);
+    let read = causeway(&scene, &["m3", "describe", "MMS200MI", "--refresh"]).await;
+    assert_eq!(read.status, 0, "{}", read.err);
+    let check = causeway(&scene, &["check"]).await;
+    let want = "LACKS MMS200MI/LstItmByChgDate out ZZZ9";
+    assert!(check.out.contains(want), "{}", check.out);
+    scene.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_storm_over_both_systems_makes_each_product_once() {
+    let mut plot = writing();
+    (plot.shop.weather, plot.m3.weather) = (Weather::storm(), Weather::storm());
+    let scene = plot.begin().await;
+    let products = scene.shop.products();
+    let items: Vec<String> = (0..40).map(|number| format!("STORM-{number:02}")).collect();
+    for itno in &items {
+        add(&scene, itno, "Made in a storm");
+    }
+    let made = async || {
+        let all = items.iter().all(|itno| scene.shop.product(itno).is_some());
+        all.then_some(())
+    };
+    within(6 * PATIENCE, "every product to be made", made).await;
+    for itno in &items {
+        scene.m3.set_item_field(itno, "FUDS", "Changed in a storm");
+    }
+    let changed = async || {
+        let name = json!("Changed in a storm");
+        items.iter().all(|itno| field(&scene, itno, "name") == name).then_some(())
+    };
+    within(6 * PATIENCE, "every product to be changed", changed).await;
+    assert_eq!(scene.shop.products(), products + items.len());
+    for itno in &items {
+        assert_eq!(field(&scene, itno, "enabled"), json!(false), "{itno} is shown by nobody");
+    }
     scene.close().await;
 }
 
