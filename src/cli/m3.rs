@@ -164,7 +164,7 @@ pub fn standing(loaded: &Loaded) -> Option<String> {
     };
     let names = loaded.config.order_to_cash.as_ref().map(|rules| rules.transactions.clone());
     let mut missing = needed::missing(&catalogue, &names.unwrap_or_default());
-    for items in &loaded.config.items {
+    if let Some(items) = &loaded.config.items {
         for language in items.languages() {
             let fields: Vec<&str> = items.fields(language).into_iter().collect();
             missing.extend(needed::not_given(&catalogue, CHANGED_ITEMS, &fields));

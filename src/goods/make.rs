@@ -179,7 +179,8 @@ impl Maker {
             Plan::Sold(sku) => self.link(itno, &sku).await,
             Plan::Not(why) => self.note(&item, Some(item.not(&why))).await,
             Plan::Make(new) if items.mode == Mode::Watch => {
-                self.note(&item, Some(Newcomer::wanted(&new.sku))).await
+                let unsure = item.unsure();
+                self.note(&item, Some(Newcomer { unsure, ..Newcomer::wanted(&new.sku) })).await
             }
             Plan::Make(new) => self.make(item, &new).await,
         }
