@@ -216,16 +216,18 @@ async fn whoever_only_watches_is_shown_what_would_be_done_and_nothing_is_written
     told(&scene, &item.sku, "weight \"0\" -> \"500\"").await;
     let missing = causeway(&scene, &["goods", "list", "--only", "missing", "--as", "csv"]).await;
     assert!(missing.out.contains("NEW-1,NEW-1,,"), "{}", missing.out);
-    let differing =
-        causeway(&scene, &["goods", "list", "--only", "differing", "--as", "json"]).await;
-    assert_eq!(differing.out.lines().count(), plain(&scene).len(), "{}", differing.out);
-    let standing = causeway(&scene, &["goods"]).await;
-    assert!(
-        standing.out.contains("items   ") && standing.out.contains("watch, nothing"),
-        "{}",
-        standing.out
-    );
-    assert!(standing.out.contains("items without a product     1"), "{}", standing.out);
+    let differing = async || {
+        let ask = ["goods", "list", "--only", "differing", "--as", "json"];
+        let listed = causeway(&scene, &ask).await.out.lines().count();
+        (listed == plain(&scene).len()).then_some(())
+    };
+    eventually("every product to be listed", differing).await;
+    let counted = async || {
+        let standing = causeway(&scene, &["goods"]).await.out;
+        let watches = standing.contains("items   ") && standing.contains("watch, nothing");
+        (watches && standing.contains("items without a product     1")).then_some(())
+    };
+    eventually("the new item to be counted", counted).await;
     assert_eq!((taken(&scene, "PUT").len(), taken(&scene, "POST").len()), (0, 0));
     // What was shown is done as soon as somebody says so, though M3 has not changed since.
     scene.stop().await;
