@@ -23,7 +23,10 @@ use crate::{
         xcart::{self, rest::Shop},
     },
     delivery,
-    flow::{payment::rules::PaymentRules, rules::Rules},
+    flow::{
+        payment::rules::PaymentRules,
+        rules::{ItemRules, Rules},
+    },
     goods,
     intake::{self, poller},
     journal, log, metrics, state,
@@ -60,7 +63,9 @@ pub struct Config {
     pub stock: Option<goods::rules::Stock>,
     /// How the shop's prices follow M3; absent: they do not.
     pub prices: Option<goods::rules::Prices>,
-    /// What stock and prices share.
+    /// How the shop's products follow M3's items; absent: they do not.
+    pub items: Option<goods::rules::items::Items>,
+    /// What stock, prices and items share.
     #[serde(default)]
     pub goods: goods::rules::Goods,
     /// How to reach the shop.
@@ -115,9 +120,21 @@ impl Config {
         }
         if let Some(rules) = self.goods() {
             rules.check(problems);
+            let create = rules.items.as_ref().and_then(|items| items.create.as_ref());
+            if let Some(category) = create.and_then(|create| create.sku.category())
+                && !self.joining().alias_categories.iter().any(|one| one == category)
+            {
+                let told =
+                    "is an alias of a category that order_to_cash.items.alias_categories lacks";
+                problems.add(
+                    "items.create.sku",
+                    told,
+                    "orders of such a product would find no item",
+                );
+            }
             let needs = [("m3", self.m3.is_none()), ("xcart", self.xcart.is_none())];
             for (table, _) in needs.into_iter().filter(|(_, missing)| *missing) {
-                let told = "is missing, and [stock] and [prices] need it";
+                let told = "is missing, and [stock], [prices] and [items] need it";
                 problems.add(table, told, format!("add [{table}]"));
             }
         }
@@ -135,10 +152,15 @@ impl Config {
 
     /// Returns the rules for goods, if any of their flows is on.
     pub fn goods(&self) -> Option<goods::rules::Rules> {
-        let Self { goods, stock, prices, .. } = self;
-        let on = stock.is_some() || prices.is_some();
+        let Self { goods, stock, prices, items, .. } = self;
+        let on = stock.is_some() || prices.is_some() || items.is_some();
         let (goods, stock, prices) = (goods.clone(), stock.clone(), prices.clone());
-        on.then_some(goods::rules::Rules { goods, stock, prices })
+        on.then_some(goods::rules::Rules { goods, stock, prices, items: items.clone() })
+    }
+
+    /// Returns how SKUs are joined with items.
+    pub fn joining(&self) -> ItemRules {
+        self.order_to_cash.as_ref().map(|rules| rules.items.clone()).unwrap_or_default()
     }
 
     /// Names every credential this configuration needs, with the key that names it.

@@ -169,8 +169,11 @@ async fn converse(
         }
         Ok(Question::Goods(ask)) => {
             let answer = match &desks.goods {
-                Some(goods) => goods::report::answer(&stores.0, goods, &ask),
-                None => Err("stock is off: the configuration has no [stock]".to_owned()),
+                Some(goods) => {
+                    let answering = goods::report::answer(&stores.0, goods, &ask);
+                    timeout(ANSWER_TIME_MAX, answering).await?
+                }
+                None => Err("the configuration has no [stock], [prices] or [items]".to_owned()),
             };
             serde_json::to_vec(&answer)?
         }

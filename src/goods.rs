@@ -1,4 +1,4 @@
-//! The shop's goods follow M3: how many of each there are to sell, and at which price.
+//! The shop's goods follow M3: how many of each there are to sell, at which price, and what they are.
 //!
 //! What this stage guarantees:
 //! 1. What M3 said is on disk before the watermark of its changes moves; a change that was lost on
@@ -8,12 +8,20 @@
 //! 3. What the shop sold and M3 does not have yet is not for sale again.
 //! 4. Writes are absolute and name only what changes: they are repeated after any loss.
 //! 5. With `mode = "watch"` nothing is written at all.
+//! 6. An item gets one product at most: what was sent and not answered is looked for first, and the
+//!    shop takes a SKU once only.
 //!
 //! What it does not: hold up orders. It has few calls under way and waits its turn at the gate.
 
+mod afresh;
+pub mod article;
 pub mod balance;
+pub mod card;
 pub mod good;
 pub mod held;
+pub mod make;
+pub mod newcomer;
+mod plan;
 pub mod price;
 pub mod report;
 pub mod rules;
@@ -21,6 +29,7 @@ pub mod send;
 pub mod source;
 pub mod table;
 pub mod walk;
+mod want;
 pub mod watch;
 
 use self::rules::Rules;
@@ -32,6 +41,7 @@ use crate::{
     },
     state::{Batch, State, StateError},
 };
+use serde::de::DeserializeOwned;
 use std::sync::Arc;
 use thiserror::Error;
 use tokio::sync::{Notify, watch as watching};
@@ -56,6 +66,8 @@ pub struct Standing {
     pub stock_ms: u64,
     /// The same for prices.
     pub prices_ms: u64,
+    /// The same for items.
+    pub items_ms: u64,
     /// When the shop's goods were last read to the end.
     pub walked_ms: u64,
     /// Items that wait to be compared or written.
@@ -68,6 +80,10 @@ pub struct Standing {
     pub unknown: u64,
     /// Writes that the shop took since the start.
     pub written: u64,
+    /// Items that should have a product and have none.
+    pub missing: u64,
+    /// Products that were made since the start.
+    pub made: u64,
 }
 
 /// The handle that the parts share.
@@ -133,6 +149,29 @@ fn mark(batch: &mut Batch, state: &State, itno: &str, now_ms: u64) -> Result<(),
     let due = table::Due { mark: fastrand::u64(..), since_ms };
     batch.put(key, rows::write(&due)?);
     Ok(())
+}
+
+/// Reads a row.
+fn row<T: DeserializeOwned>(state: &State, key: &[u8]) -> Result<Option<T>, Trouble> {
+    Ok(state.get(key)?.as_deref().map(rows::read).transpose()?)
+}
+
+/// Writes a batch; says whether somebody else has changed one of its rows, so that nothing was written.
+async fn commit_or_not(state: &State, batch: Batch) -> Result<Committed, Trouble> {
+    match commit(state, batch).await {
+        Ok(()) => Ok(Committed::Yes),
+        Err(Trouble::Store(CaseError::Store(StateError::Conflict { .. }))) => Ok(Committed::Not),
+        Err(trouble) => Err(trouble),
+    }
+}
+
+/// What became of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Committed {
+    /// It is on disk.
+    Yes,
+    /// A row is not what was expected; nothing was written.
+    Not,
 }
 
 /// Writes a batch if there is anything in it.

@@ -204,6 +204,8 @@ struct States {
     goods_refused: Gauge,
     goods_unknown: Gauge,
     goods_written: Gauge,
+    goods_missing: Gauge,
+    goods_made: Gauge,
     alerts: Gauge,
     unsent: Family<ChannelLabels, Gauge>,
 }
@@ -270,6 +272,10 @@ impl Metrics {
         registry.register("goods_unknown", told, states.goods_unknown.clone());
         let told = "Changes of goods that the shop took since the start";
         registry.register("goods_written", told, states.goods_written.clone());
+        let told = "Items that should have a product in the shop and have none";
+        registry.register("goods_missing", told, states.goods_missing.clone());
+        let told = "Products that were made since the start";
+        registry.register("goods_made", told, states.goods_made.clone());
         let resident = states.resident.clone();
         let told = "Memory of the process that is in RAM";
         registry.register_with_unit("process_resident_memory", told, Unit::Bytes, resident);
@@ -325,7 +331,9 @@ impl States {
         self.journal_quarantined.set(gauge(aside));
         let goods = picture.goods.unwrap_or_default();
         self.goods_polled.clear();
-        for (flow, at_ms) in [("stock", goods.stock_ms), ("prices", goods.prices_ms)] {
+        let flows =
+            [("stock", goods.stock_ms), ("prices", goods.prices_ms), ("items", goods.items_ms)];
+        for (flow, at_ms) in flows {
             if at_ms > 0 {
                 self.goods_polled.get_or_create(&FlowLabels { flow }).set(gauge(at_ms / 1_000));
             }
@@ -334,6 +342,8 @@ impl States {
         self.goods_refused.set(gauge(goods.refused));
         self.goods_unknown.set(gauge(goods.unknown));
         self.goods_written.set(gauge(goods.written));
+        self.goods_missing.set(gauge(goods.missing));
+        self.goods_made.set(gauge(goods.made));
         self.alerts.set(gauge(u64::try_from(picture.alerts.len()).unwrap_or(u64::MAX)));
         self.unsent.clear();
         for channel in &picture.channels {

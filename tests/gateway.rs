@@ -28,6 +28,8 @@ mod harness;
 mod invoices;
 #[path = "gateway/ion.rs"]
 mod ion;
+#[path = "gateway/items.rs"]
+mod items;
 #[path = "gateway/lost_answers.rs"]
 mod lost_answers;
 #[path = "gateway/outages.rs"]

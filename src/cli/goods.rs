@@ -1,4 +1,5 @@
-//! The commands for goods: how stock and prices follow M3, which differ, and why one is as it is.
+//! The commands for goods: how stock, prices and products follow M3, which differ, and why one is as it
+//! is.
 //!
 //! Guarantees: what the running gateway knows only the running gateway tells; a list is printed part
 //! by part as it comes, however long it is.
@@ -12,7 +13,7 @@ use crate::{
 use clap::{Args, Subcommand, ValueEnum};
 use std::{fmt::Write, path::Path};
 
-/// How the shop's stock and prices follow M3.
+/// How the shop's stock, prices and products follow M3.
 #[derive(Debug, Args)]
 pub struct Goods {
     /// Where the state is found.
@@ -37,8 +38,13 @@ pub enum Action {
     },
     /// One of them, with where its numbers come from.
     Show {
-        /// The shop's SKU.
+        /// The shop's SKU, or the number of an item without a product.
         sku: String,
+    },
+    /// Make the product of an item again that was deleted in the shop, or try once more.
+    Make {
+        /// M3's number of the item.
+        itno: String,
     },
     /// Read M3's lists and the shop's goods anew, now.
     Refresh,
@@ -53,8 +59,10 @@ pub enum Which {
     Differing,
     /// Those that M3 does not know.
     Unknown,
-    /// Those that the shop refused.
+    /// Those that the shop refused, or whose texts cannot be worked out.
     Refused,
+    /// Items that should have a product and have none.
+    Missing,
 }
 
 /// How a list is printed.
@@ -90,6 +98,10 @@ pub fn run(goods: &Goods) -> Result<(), Fault> {
                 }
             }
         }
+        Some(Action::Make { itno }) => {
+            runtime.block_on(control::ask_goods(state_dir, &Ask::Make { itno: itno.clone() }))?;
+            say("it is looked at again; see `causeway goods show`\n")
+        }
         Some(Action::Refresh) => {
             runtime.block_on(control::ask_goods(state_dir, &Ask::Refresh))?;
             say("M3's lists and the shop's goods are being read; see `causeway goods`\n")
@@ -113,10 +125,13 @@ async fn list(state_dir: &Path, only: Which, form: Form) -> Result<(), Fault> {
         Which::Differing => Only::Differing,
         Which::Unknown => Only::Unknown,
         Which::Refused => Only::Refused,
+        Which::Missing => Only::Missing,
     };
     match form {
         Form::Text => say(&row(["SKU", "ITNO", "has", "wants", "price", "wants", ""]))?,
-        Form::Csv => say("sku,itno,product,variant,has,wants,has_price,wants_price,note\n")?,
+        Form::Csv => {
+            say("sku,itno,product,variant,has,wants,has_price,wants_price,changes,note\n")?;
+        }
         Form::Json => {}
     }
     let mut after = None;
@@ -150,17 +165,22 @@ fn printed(line: &Line, form: Form) -> serde_json::Result<String> {
             let cells = [
                 field(&line.sku),
                 field(itno),
-                line.product.to_string(),
+                number(line.product),
                 number(line.variant),
                 has,
                 wants,
                 has_price,
                 wants_price,
+                field(&line.changes),
                 field(&line.note),
             ];
             format!("{}\n", cells.join(","))
         }
-        Form::Text => row([&line.sku, itno, &has, &wants, &has_price, &wants_price, &line.note]),
+        Form::Text => {
+            let told = [line.changes.as_str(), line.note.as_str()];
+            let told: Vec<&str> = told.into_iter().filter(|text| !text.is_empty()).collect();
+            row([&line.sku, itno, &has, &wants, &has_price, &wants_price, &told.join("; ")])
+        }
     })
 }
 
@@ -193,6 +213,10 @@ fn standing(told: &Told) -> String {
         let asked = ago(flow.polled_s, "not since the start");
         (flow.name.as_str(), format!("{mode}; M3 was asked {asked}"))
     });
+    let missing = told.missing.map(|missing| {
+        let told = format!("{missing}; made since the start: {}", told.made);
+        ("items without a product", told)
+    });
     let rows: Vec<_> = flows
         .chain([
             ("the shop's goods were read", ago(told.walked_s, "never to the end")),
@@ -201,6 +225,7 @@ fn standing(told: &Told) -> String {
             ("refused by the shop", told.refused.to_string()),
             ("unknown to M3", told.unknown.to_string()),
         ])
+        .chain(missing)
         .collect();
     rows.iter().fold(String::new(), |mut text, (name, value)| {
         let _ = writeln!(text, "{name:<28}{value}");
@@ -209,11 +234,12 @@ fn standing(told: &Told) -> String {
 }
 
 fn one(shown: &Shown) -> String {
-    let Shown { line, balances, prices, safety, held, is_due } = shown;
+    let Shown { line, balances, prices, safety, held, article, card, is_due } = shown;
     let number = |pieces: Option<u64>| pieces.map_or("-".to_owned(), |pieces| pieces.to_string());
-    let place = match line.variant {
-        Some(variant) => format!("product {}, variant {variant}", line.product),
-        None => format!("product {}", line.product),
+    let place = match (line.product, line.variant) {
+        (Some(product), Some(variant)) => format!("product {product}, variant {variant}"),
+        (Some(product), None) => format!("product {product}"),
+        (None, _) => "no product".to_owned(),
     };
     let mut rows: Vec<(String, String)> = Vec::new();
     if line.wants.is_some() {
@@ -239,11 +265,17 @@ fn one(shown: &Shown) -> String {
     for (name, value) in rows {
         let _ = writeln!(text, "  {name:<48}{value:>12}");
     }
+    for (field, value) in article {
+        let _ = writeln!(text, "  M3 {field:<20} {value}");
+    }
+    for (field, has, wants) in card {
+        let _ = writeln!(text, "  {field:<23} {has:?}, from M3 {wants:?}");
+    }
     if *is_due {
         text.push_str("  it waits to be compared or written\n");
     }
-    if !line.note.is_empty() {
-        let _ = writeln!(text, "  {}", line.note);
+    for told in [&line.changes, &line.note].into_iter().filter(|told| !told.is_empty()) {
+        let _ = writeln!(text, "  {told}");
     }
     text
 }
@@ -257,15 +289,16 @@ mod tests {
         let line = Line {
             sku: "=A,\"1\"".to_owned(),
             itno: Some("A1".to_owned()),
-            product: 7,
+            product: Some(7),
             variant: None,
             has: Some(3),
             wants: None,
             has_price: Some("1.5".to_owned()),
             wants_price: None,
+            changes: String::new(),
             note: String::new(),
         };
-        assert_eq!(printed(&line, Form::Csv).unwrap(), "\"'=A,\"\"1\"\"\",A1,7,,3,,1.5,,\n");
+        assert_eq!(printed(&line, Form::Csv).unwrap(), "\"'=A,\"\"1\"\"\",A1,7,,3,,1.5,,,\n");
         let text = printed(&line, Form::Text).unwrap();
         assert!(text.starts_with("=A,\"1\"") && text.ends_with("1.5\n"), "{text:?}");
         let json: Line = serde_json::from_str(&printed(&line, Form::Json).unwrap()).unwrap();

@@ -155,6 +155,9 @@ impl Desk {
     }
 }
 
+/// What lists the items that changed.
+const CHANGED_ITEMS: (&str, &str) = ("MMS200MI", "LstItmByChgDate");
+
 /// Says in one line what the catalogue of the state folder knows of what the gateway needs.
 pub fn standing(loaded: &Loaded) -> Option<String> {
     let m3::Settings { company, division, .. } = loaded.config.m3.as_ref()?;
@@ -165,7 +168,14 @@ pub fn standing(loaded: &Loaded) -> Option<String> {
         (Some(reading), None) => format!("read {}", crate::dates::rfc3339(reading.at_ms)),
     };
     let names = loaded.config.order_to_cash.as_ref().map(|rules| rules.transactions.clone());
-    let missing = needed::missing(&catalogue, &names.unwrap_or_default());
+    let mut missing = needed::missing(&catalogue, &names.unwrap_or_default());
+    if let Some(items) = &loaded.config.items {
+        for language in items.languages() {
+            let fields: Vec<&str> = items.fields(language).into_iter().collect();
+            missing.extend(needed::not_given(&catalogue, CHANGED_ITEMS, &fields));
+        }
+    }
+    missing.dedup();
     Some(if missing.is_empty() {
         format!("{from}; it has all that orders need")
     } else {

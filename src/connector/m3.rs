@@ -9,6 +9,7 @@ pub mod compare;
 pub mod customer;
 pub mod follow;
 pub mod ionapi;
+pub mod items;
 pub mod mi;
 mod mi_v1;
 mod mi_v2;

@@ -2,12 +2,14 @@
 
 pub mod docs;
 mod guard;
+pub mod making;
 pub mod notes;
 pub mod payments;
 pub mod poll;
 mod problem;
 pub mod products;
 pub mod rest;
+pub mod sheet;
 pub mod wire;
 
 use super::{gate, http};

@@ -1,9 +1,9 @@
-//! Starts the parts of the flows of stock and prices.
+//! Starts the parts of the flows of stock, prices and items.
 
 use crate::{
     cli::serve::Frame,
     connector::{m3::M3, xcart::rest::Shop},
-    goods::{Shared, send::Sender, source::Source, walk::Walker, watch::Watcher},
+    goods::{Shared, make::Maker, send::Sender, source::Source, walk::Walker, watch::Watcher},
     state::State,
     supervise::Supervisor,
 };
@@ -11,8 +11,7 @@ use std::sync::Arc;
 
 /// Starts those that watch M3, one that reads the shop's goods, and those that tell the shop.
 pub(super) fn start(frame: &Frame, state: &State, (shop, m3): (&Shop, &M3), shared: &Shared) {
-    let rules = frame.loaded.config.order_to_cash.as_ref();
-    let items = rules.map(|rules| rules.items.clone()).unwrap_or_default();
+    let items = frame.loaded.config.joining();
     let supervisor = &frame.supervisor;
     if let Some(stock) = &shared.rules.stock {
         watch(supervisor, (m3, state), (shared, stock.clone()));
@@ -20,6 +19,10 @@ pub(super) fn start(frame: &Frame, state: &State, (shop, m3): (&Shop, &M3), shar
     if let Some(prices) = &shared.rules.prices {
         watch(supervisor, (m3, state), (shared, prices.clone()));
     }
+    if let Some(items) = &shared.rules.items {
+        watch(supervisor, (m3, state), (shared, items.clone()));
+    }
+    let categories = items.alias_categories.clone();
     let walker = (shared.clone(), items);
     let walker = Arc::new(Walker::new(shop.clone(), m3.clone(), state.clone(), walker));
     supervisor.keep("goods walk", move |stop| {
@@ -27,7 +30,10 @@ pub(super) fn start(frame: &Frame, state: &State, (shop, m3): (&Shop, &M3), shar
         async move { walker.run(stop).await }
     });
     for lane in 0..shared.rules.goods.writes_at_once {
-        let sender = Arc::new(Sender::new(shop.clone(), state.clone(), shared.clone(), lane));
+        let stores = (state.clone(), shared.clone());
+        let maker = Maker::new(shop.clone(), m3.clone(), stores, categories.clone());
+        let sender = (shared.clone(), maker);
+        let sender = Arc::new(Sender::new(shop.clone(), state.clone(), sender, lane));
         supervisor.keep(format!("goods sender {lane}"), move |stop| {
             let sender = Arc::clone(&sender);
             async move { sender.run(stop).await }

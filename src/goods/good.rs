@@ -1,8 +1,12 @@
 //! One SKU of the shop, and what is to be done about it. Pure.
 
+use super::card::{Card, Edits};
 use crate::{
     amount::Amount,
-    connector::xcart::products::{Change, Place, Shown},
+    connector::xcart::{
+        products::{Change, Place, Shown},
+        sheet::Sheet,
+    },
     ids::Itno,
 };
 use rust_decimal::prelude::ToPrimitive;
@@ -38,8 +42,10 @@ pub struct Good {
     pub no_price: Option<String>,
     /// The walk that saw it last.
     pub walk: u64,
-    /// Why it could not be written.
+    /// Why its pieces or price could not be written.
     pub refused: Option<Refused>,
+    /// What it says of itself; empty for a variant.
+    pub card: Card,
 }
 
 /// The shop did not take a write for what it says.
@@ -53,6 +59,26 @@ pub struct Refused {
     pub times: u32,
     /// When it is tried again.
     pub again_ms: u64,
+}
+
+impl Refused {
+    /// The shop refused once more what it has refused as `before`.
+    pub fn again(before: Option<&Self>, text: &str, (now_ms, again_ms): (u64, u64)) -> Self {
+        let since_ms = before.map_or(now_ms, |refused| refused.since_ms);
+        let times = Self::times(before);
+        let text = text.chars().take(TEXT_CHARS_MAX).collect();
+        Self { text, since_ms, times, again_ms }
+    }
+
+    /// Returns how often it was refused, this time included.
+    pub fn times(before: Option<&Self>) -> u32 {
+        before.map_or(0, |refused| refused.times).saturating_add(1)
+    }
+
+    /// Whether it is still to rest.
+    pub fn rests(&self, now_ms: u64) -> bool {
+        now_ms < self.again_ms
+    }
 }
 
 /// Balances of one item by WHLO.
@@ -71,7 +97,7 @@ pub fn for_sale(balances: &Balances, safety: Amount, held: u64) -> u64 {
 impl Good {
     /// Begins with what the shop shows.
     pub fn new(shown: &Shown, walk: u64) -> Self {
-        let Shown { place, sku: _, amount, counted, price } = shown;
+        let Shown { place, sku: _, amount, counted, price, sheet } = shown;
         let (has, counted, has_price) = (*amount, *counted, *price);
         Self {
             place: *place,
@@ -85,6 +111,7 @@ impl Good {
             no_price: None,
             walk,
             refused: None,
+            card: Card { has: sheet.clone(), ..Card::default() },
         }
     }
 
@@ -94,7 +121,7 @@ impl Good {
             (self.has, self.counted) != (shown.amount, shown.counted) || self.place != shown.place;
         (self.place, self.has, self.counted) = (shown.place, shown.amount, shown.counted);
         self.walk = walk;
-        differs
+        self.card.seen(shown.sheet.clone()) || differs
     }
 
     /// The shop sold some, or took some back: what it has now nobody knows.
@@ -112,14 +139,15 @@ impl Good {
         self.wants_price.filter(|_| self.wants_price != self.has_price)
     }
 
-    /// Whether the shop has anything else than it should.
-    pub fn differs(&self) -> bool {
-        self.amount_due().is_some() || self.price_due().is_some()
+    /// Returns what a product is to say of itself from now on.
+    pub fn sheet_due(&self, edits: Edits) -> Sheet {
+        self.card.due(edits)
     }
 
-    /// Whether a write that the shop refused is still to rest.
-    pub fn rests(&self, now_ms: u64) -> bool {
-        self.refused.as_ref().is_some_and(|refused| now_ms < refused.again_ms)
+    /// Whether the shop has anything else than it should.
+    pub fn differs(&self, edits: Edits) -> bool {
+        let numbers = self.amount_due().is_some() || self.price_due().is_some();
+        numbers || !self.sheet_due(edits).is_empty()
     }
 
     /// The shop has it.
@@ -128,19 +156,10 @@ impl Good {
             (self.has, self.counted) = (Some(amount), true);
         }
         self.has_price = change.price.or(self.has_price);
-        self.refused = None;
-    }
-
-    /// Returns how often the shop has refused it, this time included.
-    pub fn refusals(&self) -> u32 {
-        self.refused.as_ref().map_or(0, |refused| refused.times).saturating_add(1)
-    }
-
-    /// The shop refused it.
-    pub fn refuse(&mut self, text: &str, now_ms: u64, again_ms: u64) {
-        let since_ms = self.refused.as_ref().map_or(now_ms, |refused| refused.since_ms);
-        let (times, text) = (self.refusals(), text.chars().take(TEXT_CHARS_MAX).collect());
-        self.refused = Some(Refused { text, since_ms, times, again_ms });
+        if change.amount.is_some() || change.price.is_some() {
+            self.refused = None;
+        }
+        self.card.written(&change.sheet);
     }
 }
 
@@ -175,25 +194,27 @@ mod tests {
     #[test]
     fn what_the_shop_refuses_rests_and_is_forgotten_when_it_is_taken() {
         let place = Place { product: 1, variant: None };
-        let shown =
-            Shown { place, sku: "A".to_owned(), amount: Some(3), counted: true, price: None };
+        let (sku, sheet) = ("A".to_owned(), Sheet::new());
+        let shown = Shown { place, sku, amount: Some(3), counted: true, price: None, sheet };
         let mut good = Good::new(&shown, 1);
-        assert!(!good.differs(), "nobody has worked out what it should have");
+        let differs = |good: &Good| good.differs(Edits::Kept);
+        assert!(!differs(&good), "nobody has worked out what it should have");
         good.wants = Some(5);
-        assert!(good.differs());
-        good.refuse("no", 100, 200);
-        good.refuse("no", 300, 400);
-        assert_eq!(good.refused.as_ref().map(|r| (r.since_ms, r.times)), Some((100, 2)));
-        assert!(good.rests(399) && !good.rests(400));
-        good.written(&Change { amount: Some(5), price: None });
-        assert!(!good.differs() && good.refused.is_none());
+        assert!(differs(&good));
+        good.refused = Some(Refused::again(None, "no", (100, 200)));
+        good.refused = Some(Refused::again(good.refused.as_ref(), "no", (300, 400)));
+        let refused = good.refused.clone().unwrap();
+        assert_eq!((refused.since_ms, refused.times), (100, 2));
+        assert!(refused.rests(399) && !refused.rests(400));
+        good.written(&Change { amount: Some(5), ..Change::default() });
+        assert!(!differs(&good) && good.refused.is_none());
         let uncounted = Shown { counted: false, amount: Some(5), ..shown };
         assert!(good.seen(&uncounted, 2));
-        assert!(good.differs(), "an amount that is not counted has no effect");
+        assert!(differs(&good), "an amount that is not counted has no effect");
         assert!(!good.seen(&uncounted, 3));
         good.wants_price = Some(Amount::from(7));
         assert_eq!(good.price_due(), Some(Amount::from(7)));
-        good.written(&Change { amount: None, price: Some(Amount::from(7)) });
+        good.written(&Change { price: Some(Amount::from(7)), ..Change::default() });
         assert_eq!((good.price_due(), good.amount_due()), (None, Some(5)));
     }
 }

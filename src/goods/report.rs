@@ -1,13 +1,17 @@
 //! What people may ask of the goods, and the answers.
 //!
-//! Guarantees: an answer reads and changes nothing; a list comes in parts of bounded size.
+//! Guarantees: an answer reads and changes nothing, but for the one that a product was asked for with;
+//! a list comes in parts of bounded size.
+
+mod items;
 
 use super::{
     Shared,
+    card::Edits,
     good::{Balances, Good},
     held, price,
     rules::Mode,
-    table,
+    table, want,
 };
 use crate::{
     amount::Amount,
@@ -43,6 +47,11 @@ pub enum Ask {
     },
     /// Reads M3's lists and the shop's goods anew.
     Refresh,
+    /// Makes the product of an item that was deleted in the shop, or tries again.
+    Make {
+        /// ITNO.
+        itno: String,
+    },
 }
 
 /// Which goods.
@@ -54,8 +63,10 @@ pub enum Only {
     Differing,
     /// Those that M3 does not know.
     Unknown,
-    /// Those that the shop refused.
+    /// Those that the shop refused, or of which it is not clear what they should say.
     Refused,
+    /// Items that have no product and should have one, or had one.
+    Missing,
 }
 
 /// An answer.
@@ -93,12 +104,16 @@ pub struct Told {
     pub unknown: u64,
     /// Writes since the start.
     pub written: u64,
+    /// Items without a product; none if none are made.
+    pub missing: Option<u64>,
+    /// Products made since the start.
+    pub made: u64,
 }
 
 /// How one flow stands.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct FlowTold {
-    /// `stock` or `prices`.
+    /// `stock`, `prices` or `items`.
     pub name: String,
     /// Whether the shop is written to.
     pub writes: bool,
@@ -113,8 +128,8 @@ pub struct Line {
     pub sku: String,
     /// ITNO, if M3 knows it.
     pub itno: Option<String>,
-    /// X-Cart's `product_id`.
-    pub product: u64,
+    /// X-Cart's `product_id`; none for an item without a product.
+    pub product: Option<u64>,
     /// The variant's id, if it is one.
     pub variant: Option<u64>,
     /// Pieces the shop has.
@@ -125,6 +140,8 @@ pub struct Line {
     pub has_price: Option<String>,
     /// The price it should have.
     pub wants_price: Option<String>,
+    /// What the product is to say of itself instead of what it says; empty if nothing else.
+    pub changes: String,
     /// What is wrong, in words; empty if nothing is.
     pub note: String,
 }
@@ -142,6 +159,10 @@ pub struct Shown {
     pub safety: String,
     /// Pieces that were ordered and are not in M3 yet.
     pub held: u64,
+    /// What M3 says of the item: field and value.
+    pub article: Vec<(String, String)>,
+    /// What the product says of itself: field, what the shop has, what it should have.
+    pub card: Vec<(String, String, String)>,
     /// Whether it waits to be compared or written.
     pub is_due: bool,
 }
@@ -164,15 +185,29 @@ pub struct PriceLine {
 }
 
 /// Answers; the outer error is a sentence for the person.
-pub fn answer(state: &State, shared: &Shared, ask: &Ask) -> Result<Reply, String> {
+pub async fn answer(state: &State, shared: &Shared, ask: &Ask) -> Result<Reply, String> {
     let unread = |fault: CaseError| format!("could not read the state: {fault}");
     match ask {
         Ask::Standing => Ok(Reply::Standing(standing(shared))),
-        Ask::List { only, after } => list(state, *only, after.as_deref()).map_err(unread),
-        Ask::Show { sku } => match show(state, shared, sku).map_err(unread)? {
-            Some(shown) => Ok(Reply::Shown(Box::new(shown))),
-            None => Err(format!("the shop has no SKU {sku}, as far as its goods were read")),
-        },
+        Ask::List { only: Only::Missing, after } => {
+            items::missing(state, after.as_deref()).map_err(unread)
+        }
+        Ask::List { only, after } => {
+            let edits = want::edits(&shared.rules);
+            list(state, (*only, edits), after.as_deref()).map_err(unread)
+        }
+        Ask::Show { sku } => {
+            let shown = show(state, shared, sku).map_err(unread)?;
+            let shown = match shown {
+                Some(shown) => Some(shown),
+                None => items::show(state, sku).map_err(unread)?,
+            };
+            match shown {
+                Some(shown) => Ok(Reply::Shown(Box::new(shown))),
+                None => Err(format!("the shop has no SKU {sku}, as far as its goods were read")),
+            }
+        }
+        Ask::Make { itno } => items::make(state, shared, itno).await.map(|()| Reply::Begun),
         Ask::Refresh => {
             shared.bells.full.notify_one();
             shared.bells.walk.notify_one();
@@ -194,18 +229,27 @@ fn standing(shared: &Shared) -> Told {
     let stock = rules.stock.as_ref().map(|stock| flow("stock", stock.mode, standing.stock_ms));
     let prices = rules.prices.as_ref();
     let prices = prices.map(|prices| flow("prices", prices.mode, standing.prices_ms));
+    let items = rules.items.as_ref();
+    let makes = items.is_some_and(|items| items.create.is_some());
+    let items = items.map(|items| flow("items", items.mode, standing.items_ms));
     Told {
-        flows: stock.into_iter().chain(prices).collect(),
+        flows: stock.into_iter().chain(prices).chain(items).collect(),
         walked_s: ago(standing.walked_ms),
         waiting: standing.waiting,
         oldest_s: standing.waiting_since_ms.and_then(ago).unwrap_or(0),
         refused: standing.refused,
         unknown: standing.unknown,
         written: standing.written,
+        missing: makes.then_some(standing.missing),
+        made: standing.made,
     }
 }
 
-fn list(state: &State, only: Only, after: Option<&str>) -> Result<Reply, CaseError> {
+fn list(
+    state: &State,
+    (only, edits): (Only, Edits),
+    after: Option<&str>,
+) -> Result<Reply, CaseError> {
     let range = match after {
         Some(sku) => rows::table_after(table::GOODS, &table::key(table::GOODS, sku)),
         None => rows::table(table::GOODS),
@@ -217,8 +261,8 @@ fn list(state: &State, only: Only, after: Option<&str>) -> Result<Reply, CaseErr
             let Some(sku) = table::name_of(key) else { continue };
             let good: Good = rows::read(value)?;
             looked = looked.saturating_add(1);
-            if only.takes(&good) {
-                goods.push(line(sku, &good));
+            if only.takes(&good, edits) {
+                goods.push(line(sku, &good, edits));
             }
             if goods.len() >= LISTED_MAX || looked >= LOOKED_MAX {
                 return Ok(Reply::Listed { goods, after: Some(sku.to_owned()) });
@@ -229,34 +273,43 @@ fn list(state: &State, only: Only, after: Option<&str>) -> Result<Reply, CaseErr
 }
 
 impl Only {
-    fn takes(self, good: &Good) -> bool {
+    fn takes(self, good: &Good, edits: Edits) -> bool {
         match self {
             Self::All => true,
-            Self::Differing => good.differs(),
+            Self::Differing => good.differs(edits),
             Self::Unknown => good.itno.is_none(),
-            Self::Refused => good.refused.is_some(),
+            Self::Refused => {
+                let card = &good.card;
+                good.refused.is_some() || card.refused.is_some() || card.unclear.is_some()
+            }
+            Self::Missing => false,
         }
     }
 }
 
-fn line(sku: &str, good: &Good) -> Line {
-    let note = match (&good.refused, &good.itno) {
+fn line(sku: &str, good: &Good, edits: Edits) -> Line {
+    let refused = good.refused.as_ref().or(good.card.refused.as_ref());
+    let note = match (refused, &good.itno) {
         (Some(refused), _) => {
             format!("the shop refused it {} times: {}", refused.times, refused.text)
         }
         (None, None) => "M3 knows neither an item nor an alias of this name".to_owned(),
-        (None, Some(_)) => kept(good),
+        (None, Some(_)) => match items::kept(&good.card, edits) {
+            Some(told) => told,
+            None => kept(good),
+        },
     };
     let price = |price: Option<Amount>| price.map(Amount::to_mi);
     Line {
         sku: sku.to_owned(),
         itno: good.itno.as_ref().map(|itno| itno.as_str().to_owned()),
-        product: good.place.product,
+        product: Some(good.place.product),
         variant: good.place.variant,
         has: good.has,
         wants: good.wants,
         has_price: price(good.has_price),
         wants_price: price(good.wants_price),
+        changes: items::changes(&good.card, edits),
         note,
     }
 }
@@ -265,7 +318,8 @@ fn line(sku: &str, good: &Good) -> Line {
 fn kept(good: &Good) -> String {
     match (&good.no_price, good.wants, good.wants_price) {
         (Some(why), ..) => format!("the shop keeps its price: {why}"),
-        (None, None, None) => "M3 lists nothing of it".to_owned(),
+        (None, None, None) if good.card.wants.is_empty() => "M3 lists nothing of it".to_owned(),
+        (None, None, None) => String::new(),
         (None, Some(_), _) if !good.counted => "the shop does not count its pieces".to_owned(),
         (None, ..) => String::new(),
     }
@@ -293,11 +347,13 @@ fn show(state: &State, shared: &Shared, sku: &str) -> Result<Option<Shown>, Case
     });
     let safety = shared.rules.stock.as_ref().map(|stock| stock.safety_of(itno));
     Ok(Some(Shown {
-        line: line(sku, &good),
+        line: line(sku, &good, want::edits(&shared.rules)),
         balances: balances.collect(),
         prices: prices.collect(),
         safety: safety.unwrap_or_default().to_mi(),
         held,
+        article: items::article(state, itno)?,
+        card: items::card(&good.card),
         is_due,
     }))
 }

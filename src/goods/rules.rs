@@ -1,5 +1,9 @@
-//! What an integrator may set about the goods: the tables `[goods]`, `[stock]` and `[prices]`. Pure.
+//! What an integrator may set about the goods: the tables `[goods]`, `[stock]` and `[prices]`; that of
+//! items is a file of its own. Pure.
 
+pub mod items;
+
+use self::items::Items;
 use super::price::day_at;
 use crate::{
     amount::Amount,
@@ -12,15 +16,17 @@ use std::collections::BTreeMap;
 /// All settings of this stage.
 #[derive(Clone, Debug)]
 pub struct Rules {
-    /// What both flows share.
+    /// What the flows share.
     pub goods: Goods,
     /// The stock flow; absent: the shop keeps its numbers.
     pub stock: Option<Stock>,
     /// The price flow; absent: the shop keeps its prices.
     pub prices: Option<Prices>,
+    /// The item flow; absent: the shop keeps its products as they are.
+    pub items: Option<Items>,
 }
 
-/// What both flows share: the `[goods]` table.
+/// What the flows share: the `[goods]` table.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Goods {
@@ -219,6 +225,11 @@ impl Rules {
         self.goods.check(problems);
         self.stock.iter().for_each(|stock| stock.check(problems));
         self.prices.iter().for_each(|prices| prices.check(problems));
+        self.items.iter().for_each(|items| items.check(problems));
+        let shown = self.items.iter().any(|items| items.create.iter().any(|create| create.enabled));
+        let priced = self.prices.as_ref().is_some_and(|prices| prices.mode == Mode::Write);
+        let told = "shows new products to buyers, and without [prices] in mode \"write\" they cost nothing";
+        tell("items", &[(shown && !priced, "create.enabled", told)], problems);
     }
 }
 

@@ -1,4 +1,4 @@
-//! Tells the shop how many pieces it has and what they cost, item by item.
+//! Tells the shop how many pieces it has, what they cost and what they are, item by item.
 //!
 //! What this module guarantees:
 //! 1. An item is told once for all that changed while it waited, with what is true then.
@@ -6,24 +6,24 @@
 //!    changed meanwhile.
 //! 3. What the shop refuses for what it is rests for itself, and holds up no other item; while the
 //!    shop is away nothing is tried.
+//! 4. What a product says of itself is a write of its own: a name that is refused holds up no pieces.
 
 use super::{
-    Shared, Trouble, commit,
-    good::{Balances, Good, for_sale},
-    held, price,
-    rules::{Mode, Prices, Stock},
-    source::Source as _,
-    table::{self, Cursor, Due},
+    Committed, Shared, Trouble, commit_or_not,
+    good::{Good, Refused},
+    make::{Made, Maker},
+    rules::Mode,
+    table::{self, Due},
+    want::{self, Wants},
     watch::IDLE,
 };
 use crate::{
-    amount::Amount,
     clock,
     connector::{
         Class, Failure, Fate,
-        xcart::{products::Change, rest::Shop},
+        xcart::{products::Change, rest::Shop, sheet::Sheet},
     },
-    delivery::{cases::CaseError, rows},
+    delivery::rows,
     ids::short_hash,
     retry::{Jitter, RetryPolicy},
     state::{Batch, State, StateError},
@@ -48,6 +48,7 @@ pub struct Sender {
     shop: Shop,
     state: State,
     shared: Shared,
+    maker: Maker,
     lane: u32,
 }
 
@@ -60,21 +61,6 @@ struct Passed {
     refused: u64,
 }
 
-/// What the SKUs of one item should have.
-#[derive(Clone, Debug, Default)]
-struct Wants {
-    amount: Option<u64>,
-    price: Option<Amount>,
-    no_price: Option<String>,
-}
-
-impl Wants {
-    fn give(&self, good: &mut Good) {
-        let Self { amount, price, no_price } = self.clone();
-        (good.wants, good.wants_price, good.no_price) = (amount, price, no_price);
-    }
-}
-
 /// What became of one write.
 enum Written {
     /// The shop has it already, or nobody wants it written.
@@ -82,9 +68,24 @@ enum Written {
     /// The shop has it now.
     Taken(Change),
     /// The shop refused it for what it is.
-    Refused { text: String, at_ms: u64, again_ms: u64 },
+    Refused(Refused),
     /// It was refused before and is not tried yet.
     Rests,
+}
+
+impl Written {
+    fn is_left(&self) -> bool {
+        matches!(self, Self::Refused(_) | Self::Rests)
+    }
+}
+
+/// What became of the writes of one SKU.
+struct Writes {
+    sku: String,
+    /// How often its pieces had been doubted before.
+    doubts: u64,
+    numbers: Written,
+    card: Written,
 }
 
 /// What became of one item.
@@ -97,8 +98,8 @@ enum Told {
 
 impl Sender {
     /// Prepares lane `lane` of `goods.writes_at_once`; nothing is sent.
-    pub fn new(shop: Shop, state: State, shared: Shared, lane: u32) -> Self {
-        Self { shop, state, shared, lane }
+    pub fn new(shop: Shop, state: State, (shared, maker): (Shared, Maker), lane: u32) -> Self {
+        Self { shop, state, shared, maker, lane }
     }
 
     /// Tells until stopped. A write that is under way is finished first.
@@ -165,19 +166,30 @@ impl Sender {
         let Some(marked) = self.state.get(&table::key(table::DUE, itno))? else {
             return Ok(Told::Done);
         };
-        if !self.is_current()? {
+        if !want::is_current(&self.state, &self.shared.rules)? {
             return Ok(Told::Left { refused: 0 });
         }
         let goods = self.goods(itno)?;
-        let wants = self.wants(itno, &goods)?;
+        let wants = want::of(&self.state, &self.shared.rules, (itno, &goods))?;
+        let made = if goods.is_empty() {
+            self.maker.consider(itno, &wants).await?
+        } else {
+            self.maker.welcome(itno, &goods).await?
+        };
+        match made {
+            Made::Nothing => {}
+            Made::Waits => return Ok(Told::Left { refused: 0 }),
+            Made::Refused => return Ok(Told::Left { refused: 1 }),
+        }
+        let edits = want::edits(&self.shared.rules);
         let mut results = Vec::with_capacity(goods.len());
         for (sku, mut good) in goods {
-            wants.give(&mut good);
-            let result = self.write(&sku, &good).await?;
-            results.push((sku, good.doubts, result));
+            wants.give(&mut good, edits);
+            let numbers = self.write(&sku, &good, (self.numbers(&good), &good.refused)).await?;
+            let card = self.write(&sku, &good, (self.card(&good), &good.card.refused)).await?;
+            results.push(Writes { sku, doubts: good.doubts, numbers, card });
         }
-        let is_left = |result: &Written| matches!(result, Written::Refused { .. } | Written::Rests);
-        let left = results.iter().filter(|(.., result)| is_left(result)).count();
+        let left = results.iter().filter(|one| one.numbers.is_left() || one.card.is_left()).count();
         self.keep(&wants, results).await?;
         if left > 0 {
             return Ok(Told::Left { refused: u64::try_from(left).unwrap_or(u64::MAX) });
@@ -195,38 +207,24 @@ impl Sender {
 
     /// Writes down what came of the writes. The goods may have been read anew meanwhile, so each is
     /// taken as it is now.
-    async fn keep(
-        &self,
-        wants: &Wants,
-        results: Vec<(String, u64, Written)>,
-    ) -> Result<(), Trouble> {
+    async fn keep(&self, wants: &Wants, results: Vec<Writes>) -> Result<(), Trouble> {
+        let edits = want::edits(&self.shared.rules);
         for _ in 0..KEEP_TRIES_MAX {
             let mut batch = Batch::new();
-            for (sku, doubts, result) in &results {
-                let key = table::key(table::GOODS, sku);
+            for one in &results {
+                let key = table::key(table::GOODS, &one.sku);
                 let Some(before) = self.state.get(&key)? else { continue };
                 let mut good: Good = rows::read(&before)?;
-                wants.give(&mut good);
-                match result {
-                    // What the shop sold while it was written comes after it: it is told once more.
-                    Written::Taken(change) if good.doubts != *doubts => {
-                        good.written(&Change { amount: None, ..*change });
-                    }
-                    Written::Taken(change) => good.written(change),
-                    Written::Refused { text, at_ms, again_ms } => {
-                        good.refuse(text, *at_ms, *again_ms);
-                    }
-                    Written::Needless | Written::Rests => {}
-                }
+                wants.give(&mut good, edits);
+                one.note(&mut good);
                 let after = rows::write(&good)?;
                 if after != before {
                     batch.expect(key.clone(), Some(&before));
                     batch.put(key, after);
                 }
             }
-            match commit(&self.state, batch).await {
-                Err(Trouble::Store(CaseError::Store(StateError::Conflict { .. }))) => {}
-                done => return done,
+            if commit_or_not(&self.state, batch).await? == Committed::Yes {
+                return Ok(());
             }
         }
         // Its mark stays, and it is told once more.
@@ -244,97 +242,53 @@ impl Sender {
         Ok(goods)
     }
 
-    /// Whether M3 was read whole for the settings of today: what was read for other warehouses or
-    /// another price list says nothing about these.
-    fn is_current(&self) -> Result<bool, Trouble> {
-        let rules = &self.shared.rules;
-        let watched = [
-            rules.stock.as_ref().map(|stock| (Stock::NAME, stock.fingerprint())),
-            rules.prices.as_ref().map(|prices| (Prices::NAME, prices.fingerprint())),
-        ];
-        for (name, of) in watched.into_iter().flatten() {
-            let cursor = self.state.get(&rows::cursor(name))?;
-            let cursor = cursor.as_deref().map(rows::read::<Cursor>).transpose()?;
-            if cursor.is_none_or(|cursor| cursor.of != of) {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
-    /// Works out what the SKUs of an item should have.
-    fn wants(&self, itno: &str, goods: &[(String, Good)]) -> Result<Wants, Trouble> {
-        let rules = &self.shared.rules;
-        let mut wants = Wants::default();
-        if let Some(stock) = &rules.stock
-            && let Some(stored) = self.state.get(&table::key(table::BALANCES, itno))?
-        {
-            let mut balances: Balances = rows::read(&stored)?;
-            balances.retain(|whlo, _| stock.warehouses.contains(whlo));
-            let held = self.held(goods)?;
-            wants.amount = Some(for_sale(&balances, stock.safety_of(itno), held));
-        }
-        if let Some(prices) = &rules.prices
-            && let Some(stored) = self.state.get(&table::key(table::PRICES, itno))?
-        {
-            let today = prices.day_at(clock::now().unix_ms());
-            let listed: price::Listed = rows::read(&stored)?;
-            match price::for_shop(&listed, today, prices, prices.vat_of(itno)) {
-                Ok(price) => wants.price = Some(price),
-                Err(why) => wants.no_price = Some(why.to_owned()),
-            }
-        }
-        Ok(wants)
-    }
-
-    /// Adds up what orders hold of an item, under whatever SKU.
-    fn held(&self, goods: &[(String, Good)]) -> Result<u64, Trouble> {
-        let mut held = 0_u64;
-        for (sku, _) in goods {
-            held = held.saturating_add(held::pieces(&self.state, sku)?);
-        }
-        Ok(held)
-    }
-
-    /// What is to be written, as far as somebody wants it written.
-    fn change(&self, good: &Good) -> Option<Change> {
+    /// The pieces and the price to be written, as far as somebody wants them written.
+    fn numbers(&self, good: &Good) -> Option<Change> {
         let rules = &self.shared.rules;
         let writes = |mode: Option<Mode>| mode == Some(Mode::Write);
         let stock = writes(rules.stock.as_ref().map(|stock| stock.mode));
         let prices = writes(rules.prices.as_ref().map(|prices| prices.mode));
         let amount = good.amount_due().filter(|_| stock);
         let price = good.price_due().filter(|_| prices);
-        let change = Change { amount, price };
+        let change = Change { amount, price, sheet: Sheet::new() };
         (change != Change::default()).then_some(change)
     }
 
+    /// What a product is to say of itself, as far as somebody wants it written.
+    fn card(&self, good: &Good) -> Option<Change> {
+        let items = self.shared.rules.items.as_ref().filter(|items| items.mode == Mode::Write)?;
+        let sheet = good.sheet_due(items.edits());
+        (!sheet.is_empty()).then(|| Change { sheet, ..Change::default() })
+    }
+
     /// Writes where the shop has something else.
-    async fn write(&self, sku: &str, good: &Good) -> Result<Written, Trouble> {
+    async fn write(
+        &self,
+        sku: &str,
+        good: &Good,
+        (change, before): (Option<Change>, &Option<Refused>),
+    ) -> Result<Written, Trouble> {
         let now_ms = clock::now().unix_ms();
-        let Some(change) = self.change(good) else { return Ok(Written::Needless) };
-        if good.rests(now_ms) {
+        let Some(change) = change else { return Ok(Written::Needless) };
+        if before.as_ref().is_some_and(|refused| refused.rests(now_ms)) {
             return Ok(Written::Rests);
         }
-        match self.shop.change_goods(good.place, change).await {
+        match self.shop.change_goods(good.place, &change).await {
             Ok(()) => {
                 tracing::debug!(sku, ?change, "the shop has it");
                 self.shared.note(|standing| standing.written = standing.written.saturating_add(1));
                 Ok(Written::Taken(change))
             }
             Err(failure) if is_for_itself(&failure) => {
-                let jitter = Jitter(fastrand::u8(..));
-                // A shop that fails over it may fail over anything for a moment.
-                let broke = failure.class == Class::Broken;
-                let policy = if broke { RetryPolicy::ORDERS } else { RetryPolicy::REFUSED };
-                let pause = policy.wait_however_long(good.refusals(), jitter);
+                let pause = pause_after(&failure, Refused::times(before.as_ref()));
                 let text = failure.to_string();
                 tracing::warn!(sku, why = text, "the shop refuses a change");
-                if failure.class == Class::NotFound && good.refused.is_none() {
+                if failure.class == Class::NotFound && before.is_none() {
                     // It was deleted or made anew: the shop's list tells.
                     self.shared.bells.walk.notify_one();
                 }
                 let again_ms = now_ms.saturating_add(clock::millis(pause));
-                Ok(Written::Refused { text, at_ms: now_ms, again_ms })
+                Ok(Written::Refused(Refused::again(before.as_ref(), &text, (now_ms, again_ms))))
             }
             Err(failure) if self.shop.closed_for().is_none() && passes(&failure) => {
                 tracing::debug!(sku, why = %failure, "the shop did not take a change");
@@ -353,7 +307,10 @@ impl Sender {
             waiting = waiting.saturating_add(1);
             oldest_ms = Some(oldest_ms.map_or(since_ms, |oldest| oldest.min(since_ms)));
         }
+        let missing = self.state.scan(rows::table(table::NEWCOMERS), COUNTED_MAX)?.len();
+        let missing = u64::try_from(missing).unwrap_or(u64::MAX);
         self.shared.note(|standing| {
+            standing.missing = missing;
             (standing.waiting, standing.waiting_since_ms) = (waiting, oldest_ms);
             standing.refused = refused;
         });
@@ -361,8 +318,36 @@ impl Sender {
     }
 }
 
+impl Writes {
+    /// Notes in a SKU what came of its writes.
+    fn note(&self, good: &mut Good) {
+        match &self.numbers {
+            // What the shop sold while it was written comes after it: it is told once more.
+            Written::Taken(change) if good.doubts != self.doubts => {
+                good.written(&Change { amount: None, ..change.clone() });
+            }
+            Written::Taken(change) => good.written(change),
+            Written::Refused(refused) => good.refused = Some(refused.clone()),
+            Written::Needless | Written::Rests => {}
+        }
+        match &self.card {
+            Written::Taken(change) => good.written(change),
+            Written::Refused(refused) => good.card.refused = Some(refused.clone()),
+            Written::Needless | Written::Rests => {}
+        }
+    }
+}
+
+/// How long a write rests that was refused so often.
+pub(super) fn pause_after(failure: &Failure, times: u32) -> Duration {
+    // A shop that fails over it may fail over anything for a moment.
+    let passes = failure.class == Class::Broken || failure.fate != Fate::Refused;
+    let policy = if passes { RetryPolicy::ORDERS } else { RetryPolicy::REFUSED };
+    policy.wait_however_long(times, Jitter(fastrand::u8(..)))
+}
+
 /// Whether the shop refused this product, and not everybody.
-fn is_for_itself(failure: &Failure) -> bool {
+pub(super) fn is_for_itself(failure: &Failure) -> bool {
     let of_us = matches!(failure.class, Class::Unauthorized | Class::Forbidden | Class::Held);
     (failure.fate == Fate::Refused || failure.class == Class::Broken) && !of_us
 }

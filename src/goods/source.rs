@@ -1,7 +1,9 @@
-//! What is watched in M3: balances, and prices.
+//! What is watched in M3: balances, prices, and items.
 //!
 //! A [`Source`] says what to ask, how to read a row, and how rows of one item are kept; `watch` does the
-//! rest for both alike.
+//! rest for all alike.
+
+mod items;
 
 use super::{
     Standing,
@@ -65,6 +67,10 @@ pub trait Source: Send + Sync + 'static {
     ) -> Self::Kept;
     /// Says why a whole list without a row that counts may be a mistake.
     fn nothing(&self, all: usize) -> String;
+    /// Says what a whole list lacks that the settings ask for, if it does.
+    fn lacking(&self, _all: &[MiRecord]) -> Option<String> {
+        None
+    }
     /// Whether anything kept can begin or end between two moments, in milliseconds since 1970.
     fn may_turn(&self, _from_ms: u64, _to_ms: u64) -> bool {
         false

@@ -4,7 +4,8 @@
 //! |---|---|
 //! | `gs/<sku>` | one SKU of the shop: where it is sold, its item, what it has and should have |
 //! | `gi/<itno>`, a zero, `<sku>` | nothing: the SKUs of an item |
-//! | `gv/<itno>`, `gp/<itno>` | the balances of an item; its prices |
+//! | `gv/<itno>`, `gp/<itno>`, `gt/<itno>` | the balances of an item; its prices; its texts and other fields |
+//! | `gn/<itno>` | an item that has no product: why not, or that one is being made |
 //! | `gq/<itno>` | the item is due for the shop |
 //! | `gh/<sku>` | pieces that were ordered and that M3 does not have yet |
 //!
@@ -20,10 +21,16 @@ pub const GOODS: &str = "gs";
 pub const BALANCES: &str = "gv";
 /// Table of the prices.
 pub const PRICES: &str = "gp";
+/// Table of the items' texts and other fields.
+pub const ITEMS: &str = "gt";
+/// Table of the items without a product.
+pub const NEWCOMERS: &str = "gn";
 /// Table of what is due.
 pub const DUE: &str = "gq";
 /// Table of what was ordered and is not in M3.
 pub const HELD: &str = "gh";
+/// Name of the row that says for which settings everything was marked.
+pub const SETTINGS: &str = "goods-settings";
 /// Name of the cursor of the shop's goods.
 pub const WALK_CURSOR: &str = "goods";
 

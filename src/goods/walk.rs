@@ -9,12 +9,12 @@
 //! It is the only one that makes SKUs, and the only one that looks up their items.
 
 use super::{
-    Shared, Trouble, commit,
+    Shared, Trouble, afresh, commit,
     good::Good,
     mark,
-    rules::{Prices, Stock},
-    source::Source as _,
-    table::{self, Cursor, WalkCursor},
+    newcomer::Newcomer,
+    table::{self, WalkCursor},
+    want,
     watch::IDLE,
 };
 use crate::{
@@ -111,9 +111,15 @@ impl Walker {
         }
     }
 
-    async fn walk_if_due(&self, asked: Asked) -> Result<(), Trouble> {
+    async fn walk_if_due(&self, mut asked: Asked) -> Result<(), Trouble> {
         let now_ms = clock::now().unix_ms();
-        if !self.knows_items()? {
+        let other = afresh::after_other_settings(&self.state, &self.shared).await?;
+        if other {
+            // They may be about what was not kept of the shop.
+            asked = Asked::BySomebody;
+            self.shared.bells.send.notify_waiters();
+        }
+        if !want::is_read(&self.state, &self.shared.rules)? {
             // A SKU is told from an alias by what M3 has listed.
             return Ok(());
         }
@@ -129,23 +135,6 @@ impl Walker {
             (cursor.number, cursor.page) = (cursor.number.saturating_add(1), 1);
         }
         self.walk(cursor).await
-    }
-
-    /// Whether each list of M3 that is watched was read whole once.
-    fn knows_items(&self) -> Result<bool, Trouble> {
-        let rules = &self.shared.rules;
-        let watched = [
-            rules.stock.as_ref().map(|_| Stock::NAME),
-            rules.prices.as_ref().map(|_| Prices::NAME),
-        ];
-        for name in watched.into_iter().flatten() {
-            let cursor = self.state.get(&rows::cursor(name))?;
-            let cursor = cursor.as_deref().map(rows::read::<Cursor>).transpose()?;
-            if cursor.is_none_or(|cursor| cursor.full_ms == 0) {
-                return Ok(false);
-            }
-        }
-        Ok(true)
     }
 
     async fn walk(&self, mut cursor: WalkCursor) -> Result<(), Trouble> {
@@ -168,8 +157,10 @@ impl Walker {
         self.keep(cursor).await?;
         let Met { goods, unreadable, .. } = met;
         tracing::info!(goods, unreadable, unknown, "read the shop's goods");
+        let missing = afresh::newcomers(&self.state).await?;
         self.shared.note(|standing| {
             (standing.walked_ms, standing.unknown) = (cursor.ended_ms, unknown);
+            standing.missing = missing;
         });
         self.shared.bells.send.notify_waiters();
         Ok(())
@@ -201,6 +192,10 @@ impl Walker {
             }
         }
         all.retain(|shown| !shown.sku.is_empty());
+        for shown in &mut all {
+            let items = self.shared.rules.items.as_ref();
+            shown.sheet = items.map(|items| items.compared(&shown.sheet)).unwrap_or_default();
+        }
         met.goods = met.goods.saturating_add(u64::try_from(all.len()).unwrap_or(u64::MAX));
         self.write_down(&all, cursor.number).await
     }
@@ -241,7 +236,7 @@ impl Walker {
     /// A SKU that M3 has listed is its own item number.
     fn item_named(&self, sku: &str) -> Result<Option<Itno>, Trouble> {
         let Ok(itno) = Itno::try_from(sku) else { return Ok(None) };
-        let tables = [table::BALANCES, table::PRICES];
+        let tables = [table::BALANCES, table::PRICES, table::ITEMS];
         for table in tables {
             if self.state.get(&table::key(table, sku))?.is_some() {
                 return Ok(Some(itno));
@@ -315,6 +310,11 @@ impl Walker {
         batch.delete(key);
         if let (Some(itno), Some(sku)) = (&good.itno, table::name_of(key)) {
             batch.delete(table::sku_of_item(itno, sku));
+            let others = self.state.scan(table::skus_of(itno.as_str()), 2)?;
+            if self.shared.rules.items.is_some() && others.len() < 2 {
+                let newcomer = table::key(table::NEWCOMERS, itno.as_str());
+                batch.put(newcomer, rows::write(&Newcomer::gone(sku))?);
+            }
             tracing::info!(sku, "the shop does not sell it any more");
         }
         commit(&self.state, batch).await

@@ -144,6 +144,12 @@ impl<S: Source> Watcher<S> {
     async fn list(&self, since_ms: Option<u64>, whole: Whole) -> Result<Listed<S::Row>, Trouble> {
         let answer = self.source.list(&self.m3, since_ms).await?;
         let all = answer.len();
+        if whole == Whole::All
+            && all > 0
+            && let Some(lacking) = self.source.lacking(&answer)
+        {
+            return Err(Trouble::Doubt(lacking));
+        }
         let mut rows = Vec::new();
         for row in answer {
             match self.source.read(&row) {

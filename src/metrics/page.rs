@@ -177,7 +177,7 @@ pub fn overview(picture: &Picture) -> Result<String, fmt::Error> {
     Ok(html)
 }
 
-fn goods_rows(goods: &goods::Standing) -> [(String, String); 6] {
+fn goods_rows(goods: &goods::Standing) -> [(String, String); 8] {
     let since = |at_ms: u64| match at_ms {
         0 => "not yet".to_owned(),
         at_ms => dates::rfc3339(at_ms),
@@ -186,10 +186,12 @@ fn goods_rows(goods: &goods::Standing) -> [(String, String); 6] {
     [
         row("M3 asked last for balances", since(goods.stock_ms)),
         row("M3 asked last for prices", since(goods.prices_ms)),
+        row("M3 asked last for items", since(goods.items_ms)),
         row("Shop read last", since(goods.walked_ms)),
         row("Items waiting", goods.waiting.to_string()),
         row("Goods that the shop refuses", goods.refused.to_string()),
         row("Goods that M3 does not know", goods.unknown.to_string()),
+        row("Items without a product", goods.missing.to_string()),
     ]
 }
 

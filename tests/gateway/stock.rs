@@ -84,7 +84,7 @@ async fn the_shop_gets_every_number_and_each_change_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_only_watches_is_shown_the_differences_and_nothing_is_written() {
-    let scene = plot("").begin().await;
+    let mut scene = plot("").begin().await;
     let want = differing(&scene).len();
     assert!(want > 10, "the two begin with other numbers");
     let listed = async || {
@@ -100,6 +100,21 @@ async fn whoever_only_watches_is_shown_the_differences_and_nothing_is_written() 
     let said = causeway(&scene, &["goods"]).await;
     assert!(said.out.contains("watch, nothing is written"), "{}", said.out);
     assert_eq!(told(&scene), 0);
+    // Who is content with what was shown need not wait until M3 changes it.
+    scene.stop().await;
+    let config = std::fs::read_to_string(scene.config()).unwrap();
+    let write = config.replace("[stock]\n", "[stock]\nmode = \"write\"\n");
+    std::fs::write(scene.config(), write).unwrap();
+    Box::pin(scene.start()).await;
+    equal(&scene).await;
+    // The same for other settings: M3 has not changed, what is for sale has.
+    scene.stop().await;
+    let safe = std::fs::read_to_string(scene.config()).unwrap();
+    let item = scene.shop.goods().into_iter().find(|item| in_m3(&scene, item) > 9).unwrap();
+    let safety = format!("[stock]\nsafety_of = {{ {:?} = \"9\" }}\n", item.itno);
+    std::fs::write(scene.config(), safe.replace("[stock]\n", &safety)).unwrap();
+    Box::pin(scene.start()).await;
+    follows(&scene, &item.sku, in_m3(&scene, &item) - 9).await;
     scene.close().await;
 }
 

@@ -68,6 +68,10 @@ fn bad_request(detail: &str) -> Class {
         Class::NotFound
     } else if detail.starts_with("Status code") {
         Class::Config
+    } else if detail.starts_with("Input validations failed: SKU ")
+        && detail.ends_with(" is not unique")
+    {
+        Class::Exists
     } else {
         Class::Data
     }
@@ -96,6 +100,8 @@ mod tests {
             (400, "Status code 'X' is wrong", F::Refused, C::Config),
             (400, "Status code 'X' is invalid", F::Refused, C::Config),
             (400, "Syntax error", F::Refused, C::Data),
+            (400, "Input validations failed: SKU A 1 is not unique", F::Refused, C::Exists),
+            (400, "Input validations failed: Clean URL a is not unique", F::Refused, C::Data),
             (409, "The optimistic lock failed", F::NotDone, C::Locked),
             (415, "The content type", F::Refused, C::Config),
             (422, "sku: blank", F::Refused, C::Data),

@@ -6,6 +6,7 @@
 use super::{
     problem::{self, Missing},
     rest::{PAGE_LEN, Shop},
+    sheet::{self, Sheet},
 };
 use crate::{
     amount::Amount,
@@ -37,6 +38,8 @@ pub struct Shown {
     pub counted: bool,
     /// Price of one; none for a variant that takes its product's, or where the shop says none.
     pub price: Option<Amount>,
+    /// What it says of itself; empty for a variant.
+    pub sheet: Sheet,
 }
 
 /// One entry of a list of products.
@@ -54,12 +57,14 @@ pub enum Entry {
 }
 
 /// What is to be changed of a product or variant.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Change {
     /// The pieces there are from now on.
     pub amount: Option<u64>,
     /// The price from now on.
     pub price: Option<Amount>,
+    /// What a product says of itself from now on.
+    pub sheet: Sheet,
 }
 
 #[derive(Deserialize)]
@@ -90,6 +95,8 @@ struct WireChange {
     price: Option<Box<RawValue>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     default_price: Option<bool>,
+    #[serde(flatten)]
+    sheet: sheet::Written,
 }
 
 impl Shop {
@@ -124,7 +131,7 @@ impl Shop {
     }
 
     /// Writes what changed. Absolute: after an unknown fate it is simply sent again.
-    pub async fn change_goods(&self, place: Place, change: Change) -> Result<(), Failure> {
+    pub async fn change_goods(&self, place: Place, change: &Change) -> Result<(), Failure> {
         let change = wire(place, change)?;
         let Place { product, variant } = place;
         match variant {
@@ -137,7 +144,8 @@ impl Shop {
 }
 
 /// Writes a change of a product, or of a variant, which then has its own.
-fn wire(place: Place, Change { amount, price }: Change) -> Result<WireChange, Failure> {
+fn wire(place: Place, change: &Change) -> Result<WireChange, Failure> {
+    let Change { amount, price, ref sheet } = *change;
     // A price is written as it is: as a float it might not be.
     let raw = price.map(|price| RawValue::from_string(price.to_mi())).transpose();
     let raw = raw.map_err(|fault| Failure::new(Fate::NotDone, Class::Data, &fault.to_string()))?;
@@ -149,6 +157,7 @@ fn wire(place: Place, Change { amount, price }: Change) -> Result<WireChange, Fa
         default_amount: own(amount.is_some()),
         price: raw,
         default_price: own(price.is_some()),
+        sheet: if is_variant { sheet::Written::default() } else { sheet::Written::of(sheet)? },
     })
 }
 
@@ -161,7 +170,7 @@ fn list(body: &[u8], product: Option<u64>) -> Result<Vec<Entry>, Failure> {
 }
 
 /// Reads a product, or a variant of `product`.
-fn entry(text: &str, product: Option<u64>) -> Entry {
+pub(super) fn entry(text: &str, product: Option<u64>) -> Entry {
     let unreadable = |id: Option<u64>, why: String| Entry::Unreadable { id, why };
     let wire: WireProduct = match serde_json::from_str(text) {
         Ok(wire) => wire,
@@ -185,6 +194,7 @@ fn entry(text: &str, product: Option<u64>) -> Entry {
         amount: if inherits { None } else { amount },
         counted: !inherits && wire.inventory_traceable != Some(false),
         price: price.filter(|_| wire.default_price != Some(true)),
+        sheet: if product.is_none() { sheet::read(text) } else { Sheet::new() },
     })
 }
 
@@ -215,7 +225,8 @@ mod tests {
         let shown = |product, sku: &str, amount, counted| {
             let price: Option<Amount> = (product == 7).then(|| "1.5".parse().unwrap());
             let place = Place { product, variant: None };
-            Entry::Shown(Shown { place, sku: sku.to_owned(), amount, counted, price })
+            let (sku, sheet) = (sku.to_owned(), Sheet::new());
+            Entry::Shown(Shown { place, sku, amount, counted, price, sheet })
         };
         assert_eq!(read[0], shown(7, "A-1", Some(3), true));
         assert_eq!(read[1], shown(8, "B", Some(4), false));
@@ -233,6 +244,7 @@ mod tests {
             amount: Some(5),
             counted: true,
             price: None,
+            sheet: Sheet::new(),
         };
         let inherited = Shown {
             place: place(2),
@@ -240,6 +252,7 @@ mod tests {
             amount: None,
             counted: false,
             price: None,
+            sheet: Sheet::new(),
         };
         assert_eq!(read, [Entry::Shown(own), Entry::Shown(inherited)]);
         assert!(list(b"<html>", None).is_err());
@@ -250,13 +263,13 @@ mod tests {
         let price = Some("0.1235".parse().unwrap());
         let text = |change, variant: Option<u64>| {
             let place = Place { product: 1, variant };
-            serde_json::to_string(&wire(place, change).unwrap()).unwrap()
+            serde_json::to_string(&wire(place, &change).unwrap()).unwrap()
         };
-        let both = Change { amount: Some(3), price };
+        let both = Change { amount: Some(3), price, ..Change::default() };
         assert_eq!(text(both, None), r#"{"amount":3,"inventory_traceable":true,"price":0.1235}"#);
-        let priced = Change { amount: None, price };
+        let priced = Change { amount: None, price, ..Change::default() };
         assert_eq!(text(priced, Some(2)), r#"{"price":0.1235,"default_price":false}"#);
-        let counted = Change { amount: Some(3), price: None };
+        let counted = Change { amount: Some(3), ..Change::default() };
         assert_eq!(text(counted, Some(2)), r#"{"amount":3,"default_amount":false}"#);
     }
 }

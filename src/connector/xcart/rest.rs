@@ -255,6 +255,14 @@ impl Shop {
         self.send(Method::PUT, target, Some(body)).await.and_then(success).map(|_| ())
     }
 
+    pub(super) async fn post(
+        &self,
+        target: &str,
+        body: &impl Serialize,
+    ) -> Result<Answer, Failure> {
+        self.send(Method::POST, target, Some(body)).await.and_then(success)
+    }
+
     pub(super) async fn send(
         &self,
         method: Method,

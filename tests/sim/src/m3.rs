@@ -19,6 +19,7 @@ mod hands;
 mod inbound;
 mod invoices;
 mod items;
+mod master;
 mod message;
 mod metadata;
 mod mi_v1;
@@ -242,13 +243,7 @@ impl M3 {
 
     /// Sets the price of an item.
     pub fn set_item_price(&self, itno: &str, price: Decimal) {
-        let now = self.core.now();
-        self.core.with(|state| {
-            if let Some(article) = state.world().articles.get_mut(itno) {
-                article.item.price = price;
-                article.changed_wall_ms = now.wall_ms;
-            }
-        });
+        self.core.change_item(itno, |article| article.item.price = price);
     }
 
     /// Enters or changes a price in a price list; a new company has the list `WEB` in EUR.
@@ -340,13 +335,7 @@ impl Core {
     }
 
     fn set_item_status(&self, itno: &str, stat: &str) {
-        let now = self.now();
-        self.with(|state| {
-            if let Some(article) = state.world().articles.get_mut(itno) {
-                stat.clone_into(&mut article.item.status);
-                article.changed_wall_ms = now.wall_ms;
-            }
-        });
+        self.change_item(itno, |article| stat.clone_into(&mut article.item.status));
     }
 
     fn set_customer_status(&self, cuno: &str, stat: &str) {

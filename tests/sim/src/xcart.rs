@@ -283,6 +283,32 @@ impl Shop {
         world.products.get(product)?.price(*variant)
     }
 
+    /// The product of a SKU as the API shows it, if it is sold as one of its own.
+    pub fn product(&self, sku: &str) -> Option<serde_json::Value> {
+        let world = lock(&self.inner.world);
+        let (product, variant) = world.shelf.get(sku)?;
+        world.products.get(product).filter(|_| variant.is_none()).map(product::Product::wire)
+    }
+
+    /// How many products there are.
+    pub fn products(&self) -> usize {
+        lock(&self.inner.world).products.len()
+    }
+
+    /// Somebody in the back office changes a field of a product.
+    pub fn set_product(&self, sku: &str, field: &str, value: serde_json::Value) {
+        let mut world = lock(&self.inner.world);
+        let Some((product, None)) = world.shelf.get(sku).copied() else { return };
+        if let Some(product) = world.products.get_mut(&product) {
+            product.fields.insert(field.to_owned(), value);
+        }
+    }
+
+    /// Somebody in the back office adds a product with the shop's defaults.
+    pub fn add_product(&self, sku: &str, name: &str) {
+        product::add(&mut lock(&self.inner.world), sku, name);
+    }
+
     /// Somebody in the back office types another number of pieces in.
     pub fn set_amount(&self, sku: &str, amount: i64) {
         let mut world = lock(&self.inner.world);

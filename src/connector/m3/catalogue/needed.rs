@@ -53,6 +53,17 @@ pub fn missing(catalogue: &Catalogue, names: &OrderEntry) -> Vec<String> {
     needed(names).iter().flat_map(|needed| lacking(catalogue, needed)).collect()
 }
 
+/// Says which of these fields M3 certainly does not give; empty while its fields were not read.
+pub fn not_given(
+    catalogue: &Catalogue,
+    (name, transaction): (&str, &str),
+    fields: &[&str],
+) -> Vec<String> {
+    let found = catalogue.program(name).and_then(|program| program.transactions.get(transaction));
+    let gone = fields.iter().filter(|field| found.is_some_and(|found| found.output.lacks(field)));
+    gone.map(|field| format!("{name}/{transaction} out {field}")).collect()
+}
+
 fn lacking(catalogue: &Catalogue, needed: &Needed) -> Vec<String> {
     let Needed { program: name, transaction, input, output } = needed;
     let Some(program) = catalogue.program(name) else { return vec![(*name).to_owned()] };

@@ -229,3 +229,46 @@ async fn no_api_of_ours_can_send_a_delete_without_an_id() {
     }
     assert_eq!(stub.asked().len(), 1);
 }
+
+#[tokio::test]
+async fn the_newest_products_are_looked_through_to_the_end_however_many_went() {
+    let page = |ids: std::ops::Range<u64>| {
+        let products = ids.map(|id| format!(r#"{{"id":{id},"sku":"S{id}"}}"#));
+        Reply::json(200, &format!("[{}]", products.collect::<Vec<_>>().join(",")))
+    };
+    // Pages 4 and 3 have gone; 2 is full, and so there may be more.
+    let replies = [page(0..0), page(0..0), page(100..200), page(200..203)];
+    let stub = Stub::start(replies).await;
+    let found = shop(&stub).newest_with("S202", 4).await.unwrap().unwrap();
+    assert_eq!(found.place.product, 202);
+    let asked: Vec<_> = stub.asked().into_iter().map(|asked| asked.line).collect();
+    let line = |page: u32| format!("GET /store/api/products?itemsPerPage=100&page={page}");
+    assert_eq!(asked, [line(4), line(3), line(2), line(3)]);
+    let stub = Stub::start([page(0..0), page(0..0)]).await;
+    assert_eq!(shop(&stub).newest_with("S1", 2).await.unwrap(), None, "the shop has none at all");
+}
+
+#[tokio::test]
+async fn a_new_product_is_known_by_the_answer_or_must_be_looked_for() {
+    use crate::connector::xcart::{making::NewProduct, sheet::Sheet};
+    let taken = r#"{"type":"x","detail":"Input validations failed: SKU A is not unique"}"#;
+    let table = [
+        (Reply::json(201, r#"{"id":7,"sku":"A","amount":0}"#), "made"),
+        (Reply::json(201, r#"{"sku":"A"}"#), "Unknown Broken"),
+        (Reply::json(201, HTML), "Unknown Broken"),
+        (Reply::json(400, taken), "Refused Exists"),
+        (Reply::json(422, HTML), "Refused Unclassified"),
+        (Reply::json(429, HTML), "NotDone RateLimited"),
+        (Reply::json(500, HTML), "Unknown Broken"),
+        (Reply::HangUp, "Unknown Unreachable"),
+        (Reply::Silence, "Unknown TimedOut"),
+    ];
+    let new = NewProduct { sku: "A".to_owned(), sheet: Sheet::new(), price: None };
+    for (reply, want) in table {
+        let stub = Stub::start([reply.clone()]).await;
+        let made = shop(&stub).make_product(&new).await;
+        let got = made.map(|shown| format!("made {}", shown.place.product));
+        let got = got.unwrap_or_else(|failure| format!("{:?} {:?}", failure.fate, failure.class));
+        assert!(got.starts_with(want), "{reply:?}: {got}, not {want}");
+    }
+}

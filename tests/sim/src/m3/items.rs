@@ -8,11 +8,16 @@ use super::{
 };
 use crate::catalogue::Item;
 use rust_decimal::Decimal;
+use std::collections::BTreeMap;
 
 /// One item.
 #[derive(Clone, Debug)]
 pub(crate) struct Article {
     pub(crate) item: Item,
+    /// Fields that were set to something else than an item begins with.
+    pub(crate) fields: BTreeMap<String, String>,
+    /// ITDS and FUDS in other languages, by LNCD.
+    pub(crate) texts: BTreeMap<String, (String, String)>,
     pub(crate) changed_wall_ms: u64,
 }
 
@@ -20,6 +25,17 @@ impl Article {
     /// ITDS has 30 characters.
     pub(crate) fn short_name(&self) -> String {
         self.item.name.chars().take(30).collect()
+    }
+
+    /// As a transaction shows it in a language; a language without a text gets M3's own.
+    fn shown(&self, language: &str) -> Record {
+        let mut shown = article_row(self);
+        shown.extend(self.fields.clone());
+        if let Some((short, long)) = self.texts.get(language) {
+            shown.insert("ITDS".to_owned(), short.clone());
+            shown.insert("FUDS".to_owned(), long.clone());
+        }
+        shown
     }
 }
 
@@ -68,7 +84,8 @@ impl World {
             });
         }
         self.list_item(&item.itno, item.price, wall_ms);
-        let article = Article { item: item.clone(), changed_wall_ms: wall_ms };
+        let (fields, texts) = (BTreeMap::new(), BTreeMap::new());
+        let article = Article { item: item.clone(), fields, texts, changed_wall_ms: wall_ms };
         self.articles.insert(item.itno.clone(), article);
     }
 
@@ -84,7 +101,9 @@ impl World {
     /// MMS200MI, MMS025MI, MMS060MI and OIS320MI.
     pub(crate) fn item_programs(&mut self, ask: &Ask<'_>) -> Option<Outcome> {
         Some(match (ask.program, ask.transaction) {
-            ("MMS200MI", "GetItmBasic") => self.article_of(ask).map(|a| vec![article_row(a)]),
+            ("MMS200MI", "GetItmBasic") => {
+                self.article_of(ask).map(|a| vec![a.shown(ask.text("LNCD"))])
+            }
             ("MMS200MI", "GetItmPrice") => self.article_of(ask).map(|a| vec![price_row(a)]),
             ("MMS200MI", "LstItmByItm") => Ok(self.list_articles(ask)),
             ("MMS200MI", "LstItmByChgDate") => Ok(self.list_changed_articles(ask)),
@@ -121,7 +140,7 @@ impl World {
         self.articles
             .range(from..)
             .take(ask.rows_max)
-            .map(|(_, article)| article_row(article))
+            .map(|(_, article)| article.shown(ask.text("LNCD")))
             .collect()
     }
 
@@ -131,7 +150,8 @@ impl World {
             let day = date(article.changed_wall_ms);
             day.as_str() >= from && (to.is_empty() || day.as_str() <= to)
         };
-        self.articles.values().filter(wanted).map(article_row).collect()
+        let found = self.articles.values().filter(wanted).take(ask.rows_max);
+        found.map(|article| article.shown(ask.text("LNCD"))).collect()
     }
 
     fn balance_row(&self, key: &(String, String), balance: &Balance) -> Record {

@@ -228,6 +228,18 @@ fn make(world: &mut World, call: &Call) -> Result<Outcome, Refusal> {
     Ok(Outcome::Made("Product", value))
 }
 
+/// A product that a person adds.
+pub(crate) fn add(world: &mut World, sku: &str, name: &str) {
+    let mut fields = defaults();
+    fields.insert("sku".to_owned(), json!(sku));
+    fields.insert("name".to_owned(), json!(name));
+    let id = world.products.keys().next_back().map_or(11, |last| last + 1);
+    let (now_s, variants) = (world.now_s(), BTreeMap::new());
+    let product = Product { id, fields, variants, created_s: now_s, updated_s: now_s };
+    world.shelf.insert(sku.to_owned(), (id, None));
+    world.products.insert(id, product);
+}
+
 fn unique(world: &World, product: &Product) -> Result<(), Refusal> {
     let sku = product.sku();
     if world.shelf.get(sku).is_some_and(|owner| *owner != (product.id, None)) {
