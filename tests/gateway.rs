@@ -6,6 +6,8 @@
 #![expect(clippy::unwrap_used, reason = "a story that cannot be told has failed")]
 #![expect(clippy::panic, reason = "a deadline that passes fails the story")]
 
+#[path = "gateway/addresses.rs"]
+mod addresses;
 #[path = "gateway/alerts.rs"]
 mod alerts;
 #[path = "gateway/catalogue.rs"]

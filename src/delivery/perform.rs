@@ -247,7 +247,7 @@ impl Performer {
     async fn ensure_customer(&self, case: &Case) -> Result<Cuno, Trouble> {
         let order = case.order.as_ref().ok_or_else(|| lacks("order"))?;
         let rules = &self.rules.customer;
-        let person = Person::of(order, rules)?;
+        let person = Person::of(order, &self.rules)?;
         let by_email = format!("e:{}", person.email);
         let shared = rules.match_by_email && !person.email.is_empty();
         let _turn = self.people.take(if shared { &by_email } else { &person.identity }).await;
@@ -309,7 +309,7 @@ impl Performer {
 
     /// M3 refused the customer: the next attempt looks for it anew.
     pub async fn forget_customer(&self, case: &Case) -> Result<(), CaseError> {
-        let person = case.order.as_ref().and_then(|o| Person::of(o, &self.rules.customer).ok());
+        let person = case.order.as_ref().and_then(|o| Person::of(o, &self.rules).ok());
         let Some(person) = person else { return Ok(()) };
         let mut batch = Batch::new();
         batch.delete(rows::link(&person.identity));

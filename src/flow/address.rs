@@ -2,10 +2,19 @@
 //!
 //! M3 has four lines of 36 characters, a town of 20 and a postal code of 10
 //! (reference/m3.md 4.1); the shop has one street of any length. What does not
-//! fit is cut and said, never dropped in silence: see [`Lines::cut`].
+//! fit is cut and said, never dropped in silence: see [`Lines::findings`].
+
+pub mod countries;
+pub mod phone;
+pub mod postal;
+pub mod rules;
+pub mod script;
+pub mod wrap;
 
 use crate::order::Address;
-use serde::{Deserialize, Serialize};
+use countries::{Country, Part};
+use postal::Postal;
+use rules::{AddressRules, Capitals, Fault, Finding, Phones};
 
 /// Characters of CUNM and CUA1 to CUA4.
 pub const LINE_CHARS_MAX: usize = 36;
@@ -15,9 +24,13 @@ pub const TOWN_CHARS_MAX: usize = 20;
 pub const POSTAL_CODE_CHARS_MAX: usize = 10;
 /// Characters of PHNO.
 pub const PHONE_CHARS_MAX: usize = 16;
+/// Characters of CSCD.
+const COUNTRY_CHARS_MAX: usize = 3;
+/// Lines that M3 has for an address.
+const LINES_MAX: usize = 4;
 
 /// An address as M3 holds it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Lines {
     /// CUNM: company, or the person where there is none.
     pub name: String,
@@ -29,45 +42,59 @@ pub struct Lines {
     pub postal_code: String,
     /// CSCD: ISO 3166-1 alpha-2.
     pub country: String,
+    /// ECAR: the state's code; empty where its name is in a line.
+    pub state: String,
     /// PHNO.
     pub phone: String,
-    /// Names of the parts of which something was cut off.
-    pub cut: Vec<String>,
+    /// What is wrong with the address, or was cut off it.
+    pub findings: Vec<Finding>,
+    /// The whole of it on one line, nothing cut.
+    pub whole: String,
 }
 
-/// Lines that M3 has for an address.
-const LINES_MAX: usize = 4;
+/// The parts of a shop's address, each on one line and in its country's form.
+struct Parts {
+    country: Option<Country>,
+    person: String,
+    company: String,
+    street: String,
+    city: String,
+    postal_code: String,
+    state: String,
+    phone: String,
+}
 
 impl Lines {
     /// Puts a shop's address into M3's lines.
-    pub fn from_shop(address: &Address) -> Self {
-        let person = clean(&format!("{} {}", address.firstname, address.lastname));
-        let company = clean(&address.company);
-        let mut out =
-            Self { country: clean(&address.country_code).to_uppercase(), ..Self::default() };
+    pub fn from_shop(address: &Address, rules: &AddressRules) -> Self {
+        let mut out = Self::default();
+        let parts = out.read(address, rules);
+        out.whole = parts.one_line();
         let mut lines = Vec::new();
-        if company.is_empty() {
-            out.name = out.fit("name", &person, LINE_CHARS_MAX);
+        if parts.company.is_empty() {
+            out.name = out.fit("name", &parts.person, LINE_CHARS_MAX);
         } else {
-            out.name = out.fit("company", &company, LINE_CHARS_MAX);
-            if !person.is_empty() {
-                lines.push(out.fit("name", &person, LINE_CHARS_MAX));
+            out.name = out.fit("company", &parts.company, LINE_CHARS_MAX);
+            if !parts.person.is_empty() {
+                lines.push(out.fit("name", &parts.person, LINE_CHARS_MAX));
             }
         }
-        let state = clean(&address.state_name);
+        parts.state_code(rules).unwrap_or_default().clone_into(&mut out.state);
+        let in_town = parts.state.to_lowercase() == parts.city.to_lowercase();
+        let state = if out.state.is_empty() && !in_town { parts.state.as_str() } else { "" };
         let room = LINES_MAX - lines.len() - usize::from(!state.is_empty());
-        let (street, left) = wrap(&clean(&address.street), LINE_CHARS_MAX, room);
+        let (street, left) = wrap::street(&parts.street, LINE_CHARS_MAX, room);
         if left {
-            out.cut.push("street".to_owned());
+            out.find(Fault::Cut, "street");
         }
         lines.extend(street);
         if !state.is_empty() {
-            lines.push(out.fit("state", &state, LINE_CHARS_MAX));
+            lines.push(out.fit("state", state, LINE_CHARS_MAX));
         }
         out.lines = lines;
-        out.town = out.fit("city", &clean(&address.city), TOWN_CHARS_MAX);
-        out.postal_code = out.fit("zipcode", &clean(&address.zipcode), POSTAL_CODE_CHARS_MAX);
-        out.phone = out.fit("phone", &clean(&address.phone), PHONE_CHARS_MAX);
+        out.town = out.fit("city", &parts.city, TOWN_CHARS_MAX);
+        out.postal_code = out.fit("zipcode", &parts.postal_code, POSTAL_CODE_CHARS_MAX);
+        out.phone = out.fit("phone", &parts.phone, PHONE_CHARS_MAX);
         out
     }
 
@@ -88,117 +115,112 @@ impl Lines {
             zipcode: self.postal_code.clone(),
             city: self.town.clone(),
             country_code: self.country.clone(),
+            state_name: self.state.clone(),
             ..Address::default()
         }
     }
 
-    fn fit(&mut self, part: &str, text: &str, max: usize) -> String {
+    /// Whether anything of it is not in M3's fields.
+    pub fn is_cut(&self) -> bool {
+        self.findings.iter().any(|found| matches!(found.fault, Fault::Cut | Fault::Characters))
+    }
+
+    /// Reads the parts and notes what is wrong with them.
+    fn read(&mut self, address: &Address, rules: &AddressRules) -> Parts {
+        let code = script::clean(&address.country_code).to_uppercase();
+        let country = countries::of(&code);
+        self.country = country.map_or(code, |country| country.code.to_owned());
+        if country.is_none() {
+            self.find(Fault::Country, "country");
+            self.country = self.country.chars().take(COUNTRY_CHARS_MAX).collect();
+        }
+        let person = format!("{} {}", address.firstname, address.lastname);
+        let mut take = |part: Part, text: &str| {
+            if script::loses(text) {
+                self.find(Fault::Characters, part.name());
+            }
+            let text = script::written(text, rules);
+            if country.is_some_and(|country| country.requires(part)) && text.is_empty() {
+                self.find(Fault::Missing, part.name());
+            }
+            let upper = rules.capitals == Capitals::Country
+                && country.is_some_and(|country| country.is_upper(part));
+            if upper { text.to_uppercase() } else { text }
+        };
+        let mut parts = Parts {
+            country,
+            person: take(Part::Name, &person),
+            company: take(Part::Company, &address.company),
+            street: take(Part::Street, &address.street),
+            city: take(Part::City, &address.city),
+            postal_code: take(Part::PostalCode, &address.zipcode),
+            state: take(Part::State, &address.state_name),
+            phone: script::clean(&address.phone),
+        };
+        if let Some(country) = &country {
+            parts.postal_code = match postal::normal(&parts.postal_code, country) {
+                Postal::Fits(code) => code,
+                Postal::Odd(code) => {
+                    self.find(Fault::PostalCode, "zipcode");
+                    code
+                }
+            };
+        }
+        if rules.phones == Phones::E164 && !parts.phone.is_empty() {
+            match phone::e164(&parts.phone, &self.country) {
+                Some(number) => parts.phone = number,
+                None => self.find(Fault::Phone, "phone"),
+            }
+        }
+        parts
+    }
+
+    fn find(&mut self, fault: Fault, part: &'static str) {
+        self.findings.push(Finding { fault, part });
+    }
+
+    fn fit(&mut self, part: &'static str, text: &str, max: usize) -> String {
         if text.chars().count() > max {
-            self.cut.push(part.to_owned());
+            self.find(Fault::Cut, part);
         }
         text.chars().take(max).collect::<String>().trim_end().to_owned()
     }
 }
 
-/// Makes one line of a text: control characters, characters beyond the basic plane
-/// (emoji, which some M3s refuse with `X_00200`) and runs of blanks become one blank.
-pub fn clean(text: &str) -> String {
-    let foreign = |c: char| c.is_control() || u32::from(c) > 0xFFFF;
-    let spaced: String = text.chars().map(|c| if foreign(c) { ' ' } else { c }).collect();
-    spaced.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// Breaks a text at blanks into lines of at most `width` characters, at most
-/// `lines_max` of them; also says whether something was left over.
-pub fn wrap(text: &str, width: usize, lines_max: usize) -> (Vec<String>, bool) {
-    let mut lines: Vec<String> = Vec::new();
-    let mut line = String::new();
-    for piece in text.split_whitespace().flat_map(|word| pieces(word, width)) {
-        let grown = line.chars().count() + usize::from(!line.is_empty()) + piece.chars().count();
-        if grown > width {
-            lines.push(std::mem::take(&mut line));
-        }
-        if !line.is_empty() {
-            line.push(' ');
-        }
-        line.push_str(&piece);
+impl Parts {
+    fn state_code(&self, rules: &AddressRules) -> Option<&'static str> {
+        let country = self.country.filter(|c| rules.state_codes.iter().any(|on| on == c.code))?;
+        country.state_code(&self.state)
     }
-    if !line.is_empty() {
-        lines.push(line);
-    }
-    let left = lines.len() > lines_max;
-    lines.truncate(lines_max);
-    (lines, left)
-}
 
-/// Cuts a word that is longer than a line.
-fn pieces(word: &str, width: usize) -> Vec<String> {
-    let chars: Vec<char> = word.chars().collect();
-    chars.chunks(width.max(1)).map(|piece| piece.iter().collect()).collect()
+    fn text(&self, part: Part) -> &str {
+        match part {
+            Part::Name => &self.person,
+            Part::Company => &self.company,
+            Part::Street => &self.street,
+            Part::City => &self.city,
+            Part::State => &self.state,
+            Part::PostalCode => &self.postal_code,
+        }
+    }
+
+    fn one_line(&self) -> String {
+        let text = |part| self.text(part);
+        let line = self.country.map_or_else(
+            || {
+                Part::ALL
+                    .map(text)
+                    .into_iter()
+                    .filter(|t| !t.is_empty())
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            },
+            |country| country.one_line(text),
+        );
+        let phone = if self.phone.chars().count() > PHONE_CHARS_MAX { &self.phone } else { "" };
+        [line.as_str(), phone].into_iter().filter(|t| !t.is_empty()).collect::<Vec<_>>().join(", ")
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn address(street: &str) -> Address {
-        Address {
-            firstname: "Jörg".into(),
-            lastname: "Weiß".into(),
-            street: street.into(),
-            zipcode: "80331".into(),
-            city: "München".into(),
-            country_code: "de".into(),
-            ..Address::default()
-        }
-    }
-
-    #[test]
-    fn streets_break_at_blanks_and_what_is_cut_is_said() {
-        let long = "Straße des siebzehnten Juni 135, Hinterhaus, dritter Aufgang links";
-        let lines = Lines::from_shop(&address(long));
-        assert_eq!(lines.name, "Jörg Weiß");
-        assert_eq!(lines.line(0), "Straße des siebzehnten Juni 135,");
-        assert_eq!(lines.line(1), "Hinterhaus, dritter Aufgang links");
-        assert_eq!(lines.country, "DE");
-        assert!(lines.cut.is_empty());
-        let endless = "x".repeat(200);
-        let lines = Lines::from_shop(&address(&endless));
-        assert_eq!(lines.lines.len(), 4);
-        assert_eq!(lines.cut, vec!["street"]);
-    }
-
-    #[test]
-    fn a_company_comes_first_and_the_province_keeps_its_line() {
-        let shop = Address {
-            company: "Größe & Söhne GmbH".into(),
-            state_name: "Bayern".into(),
-            ..address("Weg 1\n2. Stock")
-        };
-        let lines = Lines::from_shop(&shop);
-        assert_eq!(lines.name, "Größe & Söhne GmbH");
-        assert_eq!(lines.lines, vec!["Jörg Weiß", "Weg 1 2. Stock", "Bayern"]);
-    }
-
-    #[test]
-    fn an_address_that_fits_comes_back_as_it_went() {
-        let shop =
-            Address { phone: "+49 89 1".into(), country_code: "DE".into(), ..address("Weg 1") };
-        assert_eq!(Lines::from_shop(&shop).to_shop(), shop);
-    }
-
-    proptest! {
-        #[test]
-        fn every_part_fits_its_field(street in ".{0,300}", name in ".{0,80}", city in ".{0,60}") {
-            let shop = Address { lastname: name, city, ..address(&street) };
-            let lines = Lines::from_shop(&shop);
-            prop_assert!(lines.lines.len() <= LINES_MAX);
-            prop_assert!(lines.lines.iter().all(|l| l.chars().count() <= LINE_CHARS_MAX));
-            prop_assert!(lines.name.chars().count() <= LINE_CHARS_MAX);
-            prop_assert!(lines.town.chars().count() <= TOWN_CHARS_MAX);
-            let all = format!("{}{}{}", lines.lines.concat(), lines.name, lines.town);
-            prop_assert!(!all.chars().any(char::is_control));
-        }
-    }
-}
+mod tests;

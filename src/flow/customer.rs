@@ -5,10 +5,10 @@
 //! carries the number a second time and tells our customers from others'.
 
 use super::{
-    address::{Lines, clean},
+    address::{Lines, phone::is_email, script::clean},
     cause::{Cause, CauseKind},
     plan::Field,
-    rules::CustomerRules,
+    rules::{CustomerRules, Rules},
 };
 use crate::{
     connector::{Class, Failure, Fate},
@@ -18,7 +18,7 @@ use crate::{
 use serde::{Deserialize, Serialize};
 
 /// Characters of MAIL in CRS610 (reference/m3.md 4.1).
-const MAIL_CHARS_MAX: usize = 50;
+pub const MAIL_CHARS_MAX: usize = 50;
 /// Characters of CUNO.
 const CUNO_CHARS_MAX: usize = 10;
 /// Customers with the same e-mail address that are looked at.
@@ -93,8 +93,13 @@ pub struct Record {
 
 impl Person {
     /// Derives the customer of an order.
-    pub fn of(order: &Order, rules: &CustomerRules) -> Result<Self, Cause> {
+    pub fn of(order: &Order, all: &Rules) -> Result<Self, Cause> {
+        let rules = &all.customer;
         let email = clean(&order.email).to_lowercase();
+        if let Some(cuno) = rules.shared_of(order) {
+            let identity = format!("s:{cuno}");
+            return Ok(Self { identity, cuno: cuno.clone(), email, fields: Vec::new() });
+        }
         let unfit = |text: &str| Cause::new(CauseKind::UnfitValue, text);
         let (identity, cuno) = match order.customer_id {
             Some(id) => {
@@ -114,9 +119,17 @@ impl Person {
         let cuno = Cuno::try_from(cuno)
             .map_err(|fault| unfit(&format!("customer number from the profile id: {fault}")))?;
         let bill_to = order.billing.as_ref().or(order.shipping.as_ref());
-        let lines = bill_to.map(Lines::from_shop).unwrap_or_default();
+        let lines = bill_to.map(|address| Lines::from_shop(address, &all.address));
+        let lines = lines.unwrap_or_default();
         let fields = fields(&cuno, &lines, &email, rules);
         Ok(Self { identity, cuno, email, fields })
+    }
+}
+
+impl Person {
+    /// Whether it stands for many buyers and is never made by us.
+    fn is_shared(&self) -> bool {
+        self.fields.is_empty()
     }
 }
 
@@ -125,8 +138,10 @@ fn fields(cuno: &Cuno, lines: &Lines, email: &str, rules: &CustomerRules) -> Vec
     let or_dash = |text: &str| if text.is_empty() { "-".to_owned() } else { text.to_owned() };
     let name =
         if lines.name.is_empty() { email.chars().take(36).collect() } else { lines.name.clone() };
-    let mail = if email.chars().count() > MAIL_CHARS_MAX { "" } else { email };
-    let fields: [(&str, String); 13] = [
+    // What is none, or does not fit, stands in the order's text.
+    let good = is_email(email) && email.chars().count() <= MAIL_CHARS_MAX;
+    let mail = if good { email } else { "" };
+    let fields: [(&str, String); 14] = [
         ("CUTM", rules.template.clone()),
         ("CUNO", cuno.to_string()),
         ("CUNM", or_dash(&name)),
@@ -137,6 +152,7 @@ fn fields(cuno: &Cuno, lines: &Lines, email: &str, rules: &CustomerRules) -> Vec
         ("PONO", lines.postal_code.clone()),
         ("TOWN", lines.town.clone()),
         ("CSCD", lines.country.clone()),
+        ("ECAR", lines.state.clone()),
         ("PHNO", lines.phone.clone()),
         ("MAIL", mail.to_owned()),
         ("ALCU", cuno.to_string()),
@@ -186,6 +202,13 @@ impl Ensuring {
     /// Takes in an answer.
     pub fn on(&mut self, told: Told, person: &Person, rules: &CustomerRules) -> Result<(), Cause> {
         self.at = match (std::mem::replace(&mut self.at, At::Own), told) {
+            (At::Own, Told::Record(None)) if person.is_shared() => {
+                let text = format!(
+                    "the shared customer {} of order_to_cash.customer.shared is not in M3",
+                    person.cuno
+                );
+                return Err(Cause::new(CauseKind::CustomerRefused, text));
+            }
             (At::Own, Told::Record(Some(record))) => At::Ready(ours(record, person)?),
             (At::Own, Told::Record(None)) if rules.match_by_email && !person.email.is_empty() => {
                 At::Search
@@ -244,7 +267,8 @@ impl Default for Ensuring {
 
 /// Whether a customer under our number is the person of the order, and usable.
 fn ours(record: Record, person: &Person) -> Result<Cuno, Cause> {
-    let same = record.search_key == person.cuno.as_str()
+    let same = person.is_shared()
+        || record.search_key == person.cuno.as_str()
         || (!person.email.is_empty() && record.email.eq_ignore_ascii_case(&person.email));
     if !same {
         let text =
@@ -262,7 +286,11 @@ fn ours(record: Record, person: &Person) -> Result<Cuno, Cause> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{amount::Amount, ids::KeyPrefix};
+    use crate::{
+        amount::Amount,
+        flow::{place::tests::story, rules::SharedFor},
+        ids::KeyPrefix,
+    };
 
     fn rules() -> CustomerRules {
         CustomerRules {
@@ -271,7 +299,13 @@ mod tests {
             guest_prefix: KeyPrefix::fixed("G"),
             match_by_email: true,
             language: None,
+            shared: None,
+            shared_for: SharedFor::Guests,
         }
+    }
+
+    fn person_of(order: &Order, customer: &CustomerRules) -> Result<Person, Cause> {
+        Person::of(order, &Rules { customer: customer.clone(), ..story::rules() })
     }
 
     fn never_by_email() -> CustomerRules {
@@ -312,19 +346,19 @@ mod tests {
 
     #[test]
     fn numbers_come_from_the_profile_or_from_the_e_mail_address() {
-        let account = Person::of(&order(Some(42), "A@x.example"), &rules()).unwrap();
+        let account = person_of(&order(Some(42), "A@x.example"), &rules()).unwrap();
         assert_eq!((account.cuno.as_str(), account.identity.as_str()), ("W000000042", "c:42"));
-        let guest = Person::of(&order(None, "A@x.example"), &rules()).unwrap();
-        let same = Person::of(&order(None, " a@X.example"), &rules()).unwrap();
+        let guest = person_of(&order(None, "A@x.example"), &rules()).unwrap();
+        let same = person_of(&order(None, " a@X.example"), &rules()).unwrap();
         assert_eq!(guest, same);
         assert_eq!(guest.cuno.as_str().len(), 10);
-        assert!(Person::of(&order(None, ""), &rules()).is_err());
-        assert!(Person::of(&order(Some(u64::MAX), "a@x"), &rules()).is_err());
+        assert!(person_of(&order(None, ""), &rules()).is_err());
+        assert!(person_of(&order(Some(u64::MAX), "a@x"), &rules()).is_err());
     }
 
     #[test]
     fn a_stranger_is_searched_by_e_mail_and_then_made_once() {
-        let person = Person::of(&order(Some(7), "a@x.example"), &rules()).unwrap();
+        let person = person_of(&order(Some(7), "a@x.example"), &rules()).unwrap();
         let mut ensuring = Ensuring::new();
         let other: Cuno = "Y30000".try_into().unwrap();
         let story = [
@@ -345,8 +379,37 @@ mod tests {
     }
 
     #[test]
+    fn a_shared_customer_is_used_as_it_is_and_never_made() {
+        let shared: Cuno = "WEBSHOP".try_into().unwrap();
+        let rules = CustomerRules { shared: Some(shared.clone()), ..rules() };
+        let account = person_of(&order(Some(7), "a@x.example"), &rules).unwrap();
+        assert_ne!(account.cuno, shared, "guests only");
+        let all = CustomerRules { shared_for: SharedFor::All, ..rules.clone() };
+        let account = person_of(&order(Some(7), "a@x.example"), &all).unwrap();
+        let guest = person_of(&order(None, ""), &rules).unwrap();
+        for person in [account, guest] {
+            let mut ensuring = Ensuring::new();
+            assert_eq!(ensuring.next(&person), Ask::Get(shared.clone()));
+            let record = Record {
+                cuno: shared.clone(),
+                email: "shop@x.example".into(),
+                search_key: "SHOP".into(),
+                status: STATUS_ACTIVE.into(),
+            };
+            let found = Told::Record(Some(record.clone()));
+            ensuring.on(found, &person, &rules).unwrap();
+            assert_eq!(ensuring.next(&person), Ask::Ready(shared.clone()));
+            let none = Ensuring::new().on(Told::Record(None), &person, &rules).unwrap_err();
+            assert_eq!(none.kind, CauseKind::CustomerRefused);
+            let blocked = Told::Record(Some(Record { status: "90".into(), ..record }));
+            let blocked = Ensuring::new().on(blocked, &person, &rules).unwrap_err();
+            assert_eq!(blocked.kind, CauseKind::CustomerRefused);
+        }
+    }
+
+    #[test]
     fn a_lost_add_is_looked_for_and_an_existing_customer_is_compared() {
-        let person = Person::of(&order(Some(7), "a@x.example"), &never_by_email()).unwrap();
+        let person = person_of(&order(Some(7), "a@x.example"), &never_by_email()).unwrap();
         let mut ensuring = Ensuring::new();
         ensuring.next(&person);
         ensuring.on(Told::Record(None), &person, &never_by_email()).unwrap();

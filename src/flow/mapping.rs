@@ -4,8 +4,10 @@
 //! can be kept as a test row. The sum of what M3 is asked to book is the shop's
 //! total, to the last cent, or there is no plan.
 
+mod addresses;
+
 use super::{
-    address::{self, Lines},
+    address::{Lines, script::clean, wrap::wrap},
     cause::{Cause, CauseKind},
     plan::{Detail, Field, Plan, PlannedLine},
     rules::{LEFT_OUT, ORDER_DISCOUNT, PriceFrom, Rules},
@@ -15,6 +17,7 @@ use crate::{
     ids::{Cuno, Itno, OrderKey},
     order::{Line, Order, Standing},
 };
+use addresses::Addresses;
 use rust_decimal::Decimal;
 use std::collections::BTreeMap;
 
@@ -45,6 +48,7 @@ pub fn check(order: &Order, rules: &Rules) -> Result<(), Cause> {
         let text = format!("currency {:?} is no ISO 4217 code", order.currency);
         return Err(Cause::new(CauseKind::UnfitValue, text));
     }
+    addresses::of(order, rules)?;
     money(order, rules).map(|_| ())
 }
 
@@ -73,12 +77,15 @@ pub fn plan(
 ) -> Result<Plan, Cause> {
     check(order, rules)?;
     let Money { charges, discount } = money(order, rules)?;
-    let ship_to = order.shipping.as_ref().or(order.billing.as_ref()).map(Lines::from_shop);
-    let cut = ship_to.as_ref().map(|lines| lines.cut.clone()).unwrap_or_default();
+    let Addresses { ship_to, odd: mut cut, text } = addresses::of(order, rules)?;
     let mut details = Vec::new();
     details
         .extend(ship_to.filter(|lines| !lines.name.is_empty()).map(|lines| ship_to_detail(&lines)));
-    details.extend(texts(order, &cut).iter().map(|line| text_detail(line)));
+    let (texts, left) = texts(order, &text);
+    if left {
+        cut.push("note".to_owned());
+    }
+    details.extend(texts.iter().map(|line| text_detail(line)));
     details.extend(charges.into_iter().map(|charge| charge_detail(charge, order)));
     Ok(Plan {
         head: head(order, (key, cuno), discount, rules, today),
@@ -205,23 +212,19 @@ fn ship_to_detail(lines: &Lines) -> Detail {
         ("PONO", &lines.postal_code),
         ("TOWN", &lines.town),
         ("CSCD", &lines.country),
+        ("ECAR", &lines.state),
         ("PHNO", &lines.phone),
     ];
     detail("AddBatchAddress", &fields)
 }
 
-/// The buyer's note and whatever of the address did not fit.
-fn texts(order: &Order, cut: &[String]) -> Vec<String> {
-    let mut text = address::clean(&order.notes);
-    if let (false, Some(ship_to)) =
-        (cut.is_empty(), order.shipping.as_ref().or(order.billing.as_ref()))
-    {
-        let full = [&ship_to.company, &ship_to.street, &ship_to.zipcode, &ship_to.city]
-            .map(|part| address::clean(part))
-            .join(" ");
-        text = format!("{text} DELIVERY ADDRESS: {full}");
-    }
-    address::wrap(&text, TEXT_CHARS_MAX, TEXT_LINES_MAX).0
+/// The buyer's note, then what M3's fields do not hold; says whether the note is cut to make room.
+fn texts(order: &Order, text: &str) -> (Vec<String>, bool) {
+    let (text, _) = wrap(text, TEXT_CHARS_MAX, TEXT_LINES_MAX);
+    let room = TEXT_LINES_MAX.saturating_sub(text.len());
+    let (mut lines, left) = wrap(&clean(&order.notes), TEXT_CHARS_MAX, room);
+    lines.extend(text);
+    (lines, left)
 }
 
 fn text_detail(line: &str) -> Detail {
@@ -230,7 +233,7 @@ fn text_detail(line: &str) -> Detail {
 }
 
 fn charge_detail((crid, name, value): (String, String, Amount), order: &Order) -> Detail {
-    let name: String = address::clean(&name).chars().take(NAME_CHARS_MAX).collect();
+    let name: String = clean(&name).chars().take(NAME_CHARS_MAX).collect();
     let fields = [
         ("CRID", crid.as_str()),
         ("CRAM", &value.to_mi()),
@@ -258,7 +261,7 @@ fn lines(
         let Some(itno) = itnos.get(&line.sku) else {
             return Err(Cause::new(CauseKind::UnknownSku, format!("SKU {:?}", line.sku)));
         };
-        let name: String = address::clean(&line.name).chars().take(NAME_CHARS_MAX).collect();
+        let name: String = clean(&line.name).chars().take(NAME_CHARS_MAX).collect();
         Ok(PlannedLine {
             cupo,
             itno: itno.clone(),

@@ -6,16 +6,17 @@ mod shipments;
 pub use invoices::InvoiceRules;
 pub use shipments::{CarrierField, CarrierRule, NumberField, ParcelSource, ShipmentRules};
 
-use super::payment::rules::PaymentRules;
+use super::{address::rules::AddressRules, payment::rules::PaymentRules};
 use crate::{
     amount::Amount,
-    ids::{KeyPrefix, short_hash},
+    ids::{Cuno, KeyPrefix, short_hash},
+    order::Order,
     retry::RetryPolicy,
 };
 use serde::Deserialize;
 
 /// Grows when `mapping` plans the same order otherwise.
-const MAPPING_VERSION: u32 = 1;
+const MAPPING_VERSION: u32 = 2;
 
 /// Settings of the order-to-cash flow.
 #[derive(Clone, Debug, Deserialize)]
@@ -72,6 +73,9 @@ pub struct Rules {
     pub retry: RetryPolicy,
     /// How customers are made.
     pub customer: CustomerRules,
+    /// How addresses are written, and what becomes of odd ones.
+    #[serde(default)]
+    pub address: AddressRules,
     /// Where items are looked up beside ITNO.
     #[serde(default)]
     pub items: ItemRules,
@@ -123,6 +127,33 @@ pub struct CustomerRules {
     pub match_by_email: bool,
     /// LNCD of new customers; the template's own when absent.
     pub language: Option<String>,
+    /// CUNO of one customer for many buyers, who get none of their own; absent: there is none.
+    pub shared: Option<Cuno>,
+    /// Whose orders are its.
+    #[serde(default)]
+    pub shared_for: SharedFor,
+}
+
+/// Whose orders belong to the shared customer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SharedFor {
+    /// Those of guests; a registered customer has one of his own.
+    #[default]
+    Guests,
+    /// All.
+    All,
+}
+
+impl CustomerRules {
+    /// Returns the shared customer if the order is one of its.
+    pub fn shared_of(&self, order: &Order) -> Option<&Cuno> {
+        let its = match self.shared_for {
+            SharedFor::Guests => order.customer_id.is_none(),
+            SharedFor::All => true,
+        };
+        self.shared.as_ref().filter(|_| its)
+    }
 }
 
 /// Where items are looked up when a SKU is no ITNO.
@@ -246,6 +277,7 @@ impl Rules {
     /// A plan keeps the one that it was made with; pauses and retries do not count.
     pub fn version(&self) -> String {
         let Self { order_type, facility, warehouse, price, customer, items, charges, .. } = self;
+        let address = &self.address;
         let head = (order_type, facility, warehouse, price);
         let terms = (
             &self.delivery_method,
@@ -253,8 +285,9 @@ impl Rules {
             &self.payment_terms,
             &self.payment_method,
         );
-        let text =
-            format!("{MAPPING_VERSION} {head:?} {terms:?} {customer:?} {items:?} {charges:?}");
+        let text = format!(
+            "{MAPPING_VERSION} {head:?} {terms:?} {customer:?} {address:?} {items:?} {charges:?}"
+        );
         format!("R{}", short_hash(&[text.as_bytes()], 8))
     }
 
@@ -283,6 +316,7 @@ impl Rules {
         }
         found.extend(self.shipments.problems());
         found.extend(self.invoices.problems());
+        found.extend(self.address.problems());
         if self.heads_max == 0 {
             found.push("order_to_cash.heads_max must be at least 1".to_owned());
         }

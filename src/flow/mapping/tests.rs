@@ -178,7 +178,8 @@ fn notes_of_any_length_fit_and_what_is_cut_of_an_address_is_written_out() {
     assert_eq!(texts.len(), TEXT_LINES_MAX);
     assert!(texts.iter().all(|text| text.chars().count() <= TEXT_CHARS_MAX));
     assert!(texts[0].starts_with("Bitte klingeln bei Müller"), "{texts:?}");
-    assert_eq!(plan.cut, ["street"]);
+    assert_eq!(plan.cut, ["zipcode: missing", "street", "note"]);
+    assert!(texts.iter().any(|text| text.contains("DELIVERY ADDRESS")), "the note gives way");
     assert_eq!(plan.lines[0].name, format!("Becher {}", "x".repeat(23)));
     order.notes = String::new();
     let plan = planned(&order, &story::rules()).unwrap();

@@ -120,6 +120,9 @@ impl Case {
         let today = today.unwrap_or_else(|| "19700101".to_owned());
         match mapping::plan(order, (key, cuno), &known, context.rules, &today) {
             Ok(plan) => {
+                if !plan.cut.is_empty() {
+                    self.run.mark(context.now_ms, format!("address: {}", plan.cut.join("; ")));
+                }
                 self.plan = Some(plan);
                 self.run.stage = Stage::Place;
             }
