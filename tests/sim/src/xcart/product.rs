@@ -280,7 +280,11 @@ pub(crate) fn one(
                 let today = json!(rfc3339(world.now_s()));
                 changed.fields.insert("arrival_date".to_owned(), today);
             }
-            unique(world, &changed)?;
+            let renamed = |field: &str| changed.fields.get(field) != product.fields.get(field);
+            // What was unique stays it; a shop has an index for it, this one would look through all.
+            if renamed("sku") || renamed("clean_url") {
+                unique(world, &changed)?;
+            }
             changed.updated_s = world.now_s();
             world.shelf.remove(&old_sku);
             world.shelf.insert(changed.sku().to_owned(), (id, None));
@@ -313,6 +317,7 @@ pub(crate) fn variant(
 ) -> Result<Outcome, Refusal> {
     let product = world.products.get(&product_id).ok_or(Refusal::NotFound)?;
     let mut fields = product.variants.get(&id).ok_or(Refusal::NotFound)?.clone();
+    let old_sku = fields.get("sku").and_then(Value::as_str).map(str::to_owned);
     if verb == Verb::Put {
         merge(VARIANT_CLASS, &VARIANT_SCHEMA, &mut fields, &call.input()?)?;
         let owner = (product_id, Some(id));
@@ -322,7 +327,9 @@ pub(crate) fn variant(
         {
             return Err(Refusal::Bad("SKU must be unique".to_owned()));
         }
-        world.shelf.retain(|_, other| *other != owner);
+        if let Some(old) = old_sku {
+            world.shelf.remove(&old);
+        }
         if let Some(sku) = sku {
             world.shelf.insert(sku, owner);
         }
