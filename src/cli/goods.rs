@@ -4,7 +4,7 @@
 //! Guarantees: what the running gateway knows only the running gateway tells; a list is printed part
 //! by part as it comes, however long it is.
 
-use super::{ConfigFile, Fault, say};
+use super::{ConfigFile, Fault, say, table::quoted};
 use crate::{
     config,
     control::{self, ControlError},
@@ -163,16 +163,16 @@ fn printed(line: &Line, form: Form) -> serde_json::Result<String> {
         Form::Json => format!("{}\n", serde_json::to_string(line)?),
         Form::Csv => {
             let cells = [
-                field(&line.sku),
-                field(itno),
+                quoted(&line.sku),
+                quoted(itno),
                 number(line.product),
                 number(line.variant),
                 has,
                 wants,
                 has_price,
                 wants_price,
-                field(&line.changes),
-                field(&line.note),
+                quoted(&line.changes),
+                quoted(&line.note),
             ];
             format!("{}\n", cells.join(","))
         }
@@ -187,20 +187,6 @@ fn printed(line: &Line, form: Form) -> serde_json::Result<String> {
 fn row([sku, itno, has, wants, price, new, note]: [&str; 7]) -> String {
     let text = format!("{sku:<32} {itno:<15} {has:>8} {wants:>8} {price:>11} {new:>11}  {note}");
     format!("{}\n", text.trim_end())
-}
-
-/// Writes a cell so that commas and quotes stay in it, and a spreadsheet does not take it for a formula.
-pub(super) fn field(text: &str) -> String {
-    let guarded = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
-        format!("'{text}")
-    } else {
-        text.to_owned()
-    };
-    if guarded.contains([',', '"', '\n', '\r']) {
-        format!("\"{}\"", guarded.replace('"', "\"\""))
-    } else {
-        guarded
-    }
 }
 
 fn standing(told: &Told) -> String {

@@ -3,7 +3,7 @@
 //! Guarantees: what the running gateway knows only the running gateway tells; amounts of
 //! different currencies are never added.
 
-use super::{ConfigFile, Fault, goods::field, say};
+use super::{ConfigFile, Fault, say, table::quoted};
 use crate::{
     config,
     control::{self, ControlError},
@@ -153,7 +153,7 @@ fn as_csv(lines: &[Line]) -> String {
             &line.state,
             &line.note,
         ];
-        let cells: Vec<String> = cells.iter().map(|cell| field(cell)).collect();
+        let cells: Vec<String> = cells.iter().map(|cell| quoted(cell)).collect();
         let _ = writeln!(text, "{}", cells.join(","));
     }
     text

@@ -2,6 +2,7 @@
 //!
 //! Guarantees: nothing that another system wrote reaches the terminal but printable text.
 
+use rust_decimal::Decimal;
 use std::fmt::Write as _;
 
 /// Writes rows under their headings, each column as wide as it must be.
@@ -41,11 +42,15 @@ pub fn csv(headings: &[&str], rows: &[Vec<String>]) -> String {
     text
 }
 
-fn quoted(cell: &str) -> String {
+/// Writes a cell so that commas, quotes and line ends stay in it, and a spreadsheet does not take a text for
+/// a formula; a number stays one.
+pub fn quoted(cell: &str) -> String {
+    let is_formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    let mark = if is_formula && cell.parse::<Decimal>().is_err() { "'" } else { "" };
     if cell.contains([',', '"', '\r', '\n']) {
-        format!("\"{}\"", cell.replace('"', "\"\""))
+        format!("\"{mark}{}\"", cell.replace('"', "\"\""))
     } else {
-        cell.to_owned()
+        format!("{mark}{cell}")
     }
 }
 
@@ -66,5 +71,22 @@ mod tests {
         assert_eq!(aligned(&["A", "B"], &[]), "A  B\n");
         let want = "A,B\r\nä,\"x, \"\"y\"\"\"\r\nlonger,a\u{1b}[2J\r\n";
         assert_eq!(csv(&["A", "B"], &rows), want);
+    }
+
+    #[test]
+    fn a_text_is_no_formula_and_a_number_stays_one() {
+        let table = [
+            ("=1+1", "'=1+1"),
+            ("+49 89", "'+49 89"),
+            ("@a,\"b\"", "\"'@a,\"\"b\"\"\""),
+            ("-cmd", "'-cmd"),
+            ("-12.50", "-12.50"),
+            ("+3", "+3"),
+            ("plain", "plain"),
+            ("", ""),
+        ];
+        for (cell, want) in table {
+            assert_eq!(quoted(cell), want);
+        }
     }
 }
