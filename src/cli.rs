@@ -145,6 +145,12 @@ fn say(text: &str) -> Result<(), Fault> {
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(Fault::Unsaid)
 }
 
+/// Says something that is no part of the answer.
+fn aside(text: &str) {
+    // Who closed stderr does not want to know.
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

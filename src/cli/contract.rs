@@ -2,18 +2,14 @@
 //!
 //! Guarantees: reads only, unless writes are allowed; the table names what was not taken away again.
 
-use super::{ConfigFile, Fault, m3::failed, say, table::aligned};
+use super::{ConfigFile, Fault, aside, m3::failed, say, table::aligned};
 use crate::{
     config::{self, Loaded},
-    connector::{Kind, m3::M3},
+    connector::Kind,
     contract::{Book, Depth, Fact, Verdict, m3, xcart},
 };
 use clap::{Args, Subcommand};
 use serde_json::json;
-use std::{
-    error::Error,
-    io::{self, Write as _},
-};
 use tokio::runtime::Runtime;
 
 /// Try which facts hold there.
@@ -96,16 +92,8 @@ pub fn run(contract: &Contract) -> Result<(), Fault> {
     }
 }
 
-fn no_start(error: impl Error + Send + Sync + 'static) -> Fault {
-    Fault::NoStart { part: "the connection", source: Box::new(error) }
-}
-
 fn on_m3(runtime: &Runtime, loaded: &Loaded, asked: &OnM3) -> Result<Book, Fault> {
-    let Some(settings) = &loaded.config.m3 else {
-        return Err(Fault::Misasked("there is no [m3] in the configuration".to_owned()));
-    };
-    let secret = loaded.credentials.get(settings.login.credential()).map_err(no_start)?;
-    let m3 = M3::new(settings.clone(), &secret).map_err(no_start)?;
+    let m3 = super::m3::connect(loaded)?;
     let given = given(asked);
     let mut told = aside;
     let trial = m3::Trial::new(&m3, &given, loaded.config.order_to_cash.as_ref(), &mut told);
@@ -168,9 +156,4 @@ fn as_json(book: &Book) -> String {
         format!("{value}\n")
     };
     book.rows().iter().map(line).collect()
-}
-
-fn aside(text: &str) {
-    // Who closed stderr does not want to know.
-    let _ = writeln!(io::stderr().lock(), "{text}");
 }

@@ -4,7 +4,10 @@
 //! Guarantees: what the running gateway knows only the running gateway tells; a list is printed part
 //! by part as it comes, however long it is.
 
-use super::{ConfigFile, Fault, say, table::quoted};
+use super::{
+    ConfigFile, Fault, say,
+    table::{Form, quoted},
+};
 use crate::{
     config,
     control::{self, ControlError},
@@ -63,17 +66,6 @@ pub enum Which {
     Refused,
     /// Items that should have a product and have none.
     Missing,
-}
-
-/// How a list is printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Form {
-    /// Columns for people.
-    Text,
-    /// Comma-separated, with names in the first line.
-    Csv,
-    /// One object of JSON a line.
-    Json,
 }
 
 /// Does one of them.

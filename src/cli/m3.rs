@@ -6,7 +6,7 @@
 pub mod call;
 pub mod describe;
 
-use super::{ConfigFile, Fault};
+use super::{ConfigFile, Fault, aside};
 use crate::{
     config::{self, Loaded},
     connector::{
@@ -19,11 +19,7 @@ use crate::{
     log,
 };
 use clap::{Args, Subcommand};
-use std::{
-    io::{self, Write as _},
-    path::PathBuf,
-    str::FromStr,
-};
+use std::{path::PathBuf, str::FromStr};
 use tokio::runtime::Runtime;
 
 /// Ask M3.
@@ -215,12 +211,6 @@ fn next(failure: &Failure, kind: Kind) -> &'static str {
         | Class::Forbidden
         | Class::Config) => super::destinations::advice(class),
     }
-}
-
-/// Says something that is no part of the answer.
-fn aside(text: &str) {
-    // Who closed stderr does not want to know.
-    let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
 #[cfg(test)]

@@ -4,8 +4,8 @@
 //! only by the running gateway.
 
 use super::{
-    ConfigFile, Fault, say,
-    table::{aligned, csv},
+    ConfigFile, Fault, aside, say,
+    table::{Form, aligned, csv},
 };
 use crate::{
     clock,
@@ -15,10 +15,7 @@ use crate::{
     reconcile::walk::{PAGES_MAX, Row, Walk, WalkError},
 };
 use clap::{Args, ValueEnum};
-use std::{
-    collections::BTreeMap,
-    io::{self, Write as _},
-};
+use std::collections::BTreeMap;
 
 /// Seconds of a day.
 const DAY_S: i64 = 24 * 60 * 60;
@@ -52,17 +49,6 @@ pub enum Which {
     Differing,
     /// All.
     All,
-}
-
-/// How a list is printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Form {
-    /// Columns for people, and a sum.
-    Text,
-    /// Comma-separated, with names in the first line.
-    Csv,
-    /// One object of JSON a line.
-    Json,
 }
 
 /// Compares; a fault when somebody should look at something.
@@ -166,9 +152,4 @@ fn fault(fault: WalkError) -> Fault {
         WalkError::Shop(failure) => super::m3::failed(&failure, crate::connector::Kind::Read),
         WalkError::Gateway(fault) => fault.into(),
     }
-}
-
-fn aside(text: &str) {
-    // Who closed stderr does not want to know.
-    let _ = writeln!(io::stderr().lock(), "{text}");
 }

@@ -2,8 +2,20 @@
 //!
 //! Guarantees: nothing that another system wrote reaches the terminal but printable text.
 
+use clap::ValueEnum;
 use rust_decimal::Decimal;
 use std::fmt::Write as _;
+
+/// How a list is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Form {
+    /// Columns for people.
+    Text,
+    /// Comma-separated, with names in the first line.
+    Csv,
+    /// One object of JSON a line.
+    Json,
+}
 
 /// Writes rows under their headings, each column as wide as it must be.
 pub fn aligned(headings: &[&str], rows: &[Vec<String>]) -> String {
