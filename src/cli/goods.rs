@@ -224,8 +224,8 @@ fn one(shown: &Shown) -> String {
         rows.extend(
             balances.iter().map(|(whlo, many)| (format!("warehouse {whlo}"), many.clone())),
         );
-        rows.push(("never sold".to_owned(), format!("-{safety}")));
-        rows.push(("ordered, not in M3 yet".to_owned(), format!("-{held}")));
+        rows.push(("less: never sold".to_owned(), safety.clone()));
+        rows.push(("less: ordered, not in M3 yet".to_owned(), held.to_string()));
         rows.push(("for sale".to_owned(), number(line.wants)));
     }
     rows.push(("in the shop".to_owned(), number(line.has)));

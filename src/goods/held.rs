@@ -1,8 +1,9 @@
 //! What was ordered in the shop and is not in M3's balances yet.
 //!
 //! Guarantees: an order counts from the moment its lines are known until its confirmation has had
-//! time to reach M3's balances; so it may count twice for a while and never not at all. What it
-//! cannot know: an order that was placed since the shop was last asked.
+//! time to reach M3's balances; so it may count twice for a while and never not at all. One that the
+//! shop changes or cancels later holds nothing more, but leaves a mark for as long: the shop has
+//! moved its own number; the first look after it sees it, however late that is. What it cannot know: an order that was placed since the shop was last asked.
 
 use super::table;
 use crate::{
@@ -32,32 +33,63 @@ pub struct Hold {
 /// By SKU.
 pub type Held = BTreeMap<String, Hold>;
 
-/// Whether the lines of an order still lack in M3's balances.
-fn counts(run: &Run, now_ms: u64, hold_confirmed_ms: u64) -> bool {
+/// What an order means for its SKUs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Counts {
+    Nothing,
+    /// The shop has moved its own numbers since M3 has it.
+    Marks,
+    /// Its pieces still lack in M3's balances.
+    Holds,
+}
+
+/// The time of a look.
+#[derive(Clone, Copy, Debug)]
+pub struct Look {
+    /// Now.
+    pub now_ms: u64,
+    /// The time of the look before.
+    pub before_ms: u64,
+    /// How long an order counts after its confirmation.
+    pub hold_ms: u64,
+}
+
+fn counts(run: &Run, look: Look) -> Counts {
+    let Look { now_ms, before_ms, hold_ms } = look;
+    let is_fresh = |at_ms: u64| now_ms < at_ms.saturating_add(hold_ms);
+    let is_news = |at_ms: u64| is_fresh(at_ms) || at_ms >= before_ms;
     let withdrawn = run.seen == Standing::Cancelled && run.orno.is_none();
     match (&run.stage, &run.orno) {
-        (Stage::Done(Ending::Cancelled | Ending::NotWanted | Ending::Discarded), None) => false,
-        _ if withdrawn => false,
-        (_, None) => true,
-        (_, Some(_)) => now_ms < run.sweep.begun_ms().saturating_add(hold_confirmed_ms),
+        (Stage::Done(Ending::Cancelled | Ending::NotWanted | Ending::Discarded), None) => {
+            Counts::Nothing
+        }
+        _ if withdrawn => Counts::Nothing,
+        (_, None) => Counts::Holds,
+        (_, Some(_)) if is_fresh(run.sweep.begun_ms()) => Counts::Holds,
+        (_, Some(_)) if run.late_ms().is_some_and(is_news) => Counts::Marks,
+        (_, Some(_)) => Counts::Nothing,
     }
 }
 
 /// Adds up what all cases hold.
-pub async fn now(state: &State, now_ms: u64, hold_confirmed_ms: u64) -> Result<Held, CaseError> {
+pub async fn now(state: &State, look: Look) -> Result<Held, CaseError> {
     let mut held = Held::new();
     let mut pages = state.pages(rows::table("r"), ROWS_MAX);
     while let Some(page) = pages.next_page()? {
         for (key, value) in &page {
             let row: RunRow = rows::read(value)?;
-            let case =
-                CaseKey::from_row(key).filter(|_| counts(&row.run, now_ms, hold_confirmed_ms));
+            let counts = counts(&row.run, look);
+            let case = CaseKey::from_row(key).filter(|_| counts != Counts::Nothing);
+            let late = row.run.late_ms().filter(|_| counts == Counts::Marks);
             let of = case.as_ref().map_or(0, |case| mark_of(case.as_str()));
+            // Another one for each change.
+            let of = of.wrapping_add(late.unwrap_or_default());
             let order = case.map(|case| state.get(&case.order())).transpose()?.flatten();
             let order = order.as_deref().map(rows::read::<Order>).transpose()?;
             for line in order.iter().flat_map(|order| &order.lines) {
                 let one = held.entry(line.sku.clone()).or_default();
-                one.pieces = one.pieces.saturating_add(u64::from(line.quantity));
+                let pieces = if counts == Counts::Holds { u64::from(line.quantity) } else { 0 };
+                one.pieces = one.pieces.saturating_add(pieces);
                 one.of = one.of.wrapping_add(of);
             }
         }
@@ -117,22 +149,36 @@ pub fn pieces(state: &State, sku: &str) -> Result<u64, CaseError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{ids::Orno, order::OrderRef};
+    use crate::{
+        flow::cause::{Cause, CauseKind},
+        ids::Orno,
+        order::OrderRef,
+    };
 
     #[test]
     fn an_order_counts_until_m3_must_have_it() {
+        let counts = |run: &Run, now_ms: u64, before_ms: u64| {
+            counts(run, Look { now_ms, before_ms, hold_ms: 100 })
+        };
         let mut run = Run::new(OrderRef::Id(1), None, 0);
-        assert!(counts(&run, 0, 100));
+        assert_eq!(counts(&run, 0, 0), Counts::Holds);
         run.seen = Standing::Cancelled;
-        assert!(!counts(&run, 0, 100), "the shop has put it back");
+        assert_eq!(counts(&run, 0, 0), Counts::Nothing, "the shop has put it back");
         run.seen = Standing::Wanted;
         run.stage = Stage::Done(Ending::Discarded);
-        assert!(!counts(&run, 0, 100));
+        assert_eq!(counts(&run, 0, 0), Counts::Nothing);
         run.stage = Stage::Check;
         run.orno = Orno::try_from("1").ok();
         run.sweep = crate::flow::run::Sweep::begin(1_000, 5);
-        assert!(counts(&run, 1_099, 100));
-        assert!(!counts(&run, 1_100, 100));
+        assert_eq!(counts(&run, 1_099, 1_090), Counts::Holds);
+        assert_eq!(counts(&run, 1_100, 1_090), Counts::Nothing);
+        let told = Cause::new(CauseKind::Unequal, "");
+        run.park(told, 2_000);
+        assert_eq!(counts(&run, 2_000, 1_990), Counts::Nothing, "the shop did nothing");
+        run.park(Cause::new(CauseKind::CancelledAfterConfirm, ""), 3_000);
+        assert_eq!(counts(&run, 3_099, 3_090), Counts::Marks);
+        assert_eq!(counts(&run, 3_100, 3_090), Counts::Nothing);
+        assert_eq!(counts(&run, 9_000, 2_990), Counts::Marks, "the look before came too early");
     }
 
     #[test]

@@ -103,7 +103,10 @@ impl<S: Source> Watcher<S> {
         let cursor = stored.as_deref().map(rows::read::<Cursor>).transpose()?.unwrap_or_default();
         let whole = self.whole(&cursor, asked, now_ms);
         let held = match self.source.hold_ms() {
-            Some(hold_ms) => Some(held::now(&self.state, now_ms, hold_ms).await?),
+            Some(hold_ms) => {
+                let look = held::Look { now_ms, before_ms: cursor.seen_ms, hold_ms };
+                Some(held::now(&self.state, look).await?)
+            }
             None => None,
         };
         let since_ms = match whole {

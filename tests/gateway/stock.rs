@@ -172,6 +172,28 @@ async fn what_was_ordered_and_is_not_in_m3_is_not_for_sale_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_the_shop_puts_back_for_an_order_that_m3_has_is_not_for_sale() {
+    let scene = plot("mode = \"write\"\nhold_confirmed_s = 2").begin().await;
+    equal(&scene).await;
+    let number = scene.shop.place(OrderSpec::simple());
+    scene.confirmed(&number).await;
+    let line = scene.shop.booked(&number).unwrap().lines.swap_remove(0);
+    let item = scene.shop.goods().into_iter().find(|item| item.sku == line.sku).unwrap();
+    let settled = async || {
+        let said = causeway(&scene, &["goods", "show", &item.sku]).await;
+        let held = said.out.lines().find(|line| line.contains("not in M3 yet"))?.to_owned();
+        held.ends_with(" 0").then_some(())
+    };
+    eventually("the order to be forgotten by the goods", settled).await;
+    equal(&scene).await;
+    scene.shop.cancel(&number);
+    scene.parked(&number).await;
+    // M3 has the pieces reserved until somebody deletes the order there.
+    equal(&scene).await;
+    scene.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_kill_in_between_loses_no_change() {
     let scene = writing().set().await;
     let mut process = Process::start(&scene).await;

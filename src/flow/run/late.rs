@@ -70,7 +70,7 @@ impl Case {
     pub(super) fn on_late_order(&mut self, order: Order, context: &Context<'_>) {
         let reading = self.reading(order);
         if let Stage::Parked { .. } = &self.run.stage {
-            return self.tell_while_parked(&reading);
+            return self.tell_while_parked(&reading, context);
         }
         if let Stage::Done(Ending::NotWanted | Ending::Cancelled) = &self.run.stage
             && self.is_wanted(context)
@@ -108,7 +108,7 @@ impl Case {
     }
 
     /// A person is looking at it already: they see how it stands now.
-    fn tell_while_parked(&mut self, reading: &Reading) {
+    fn tell_while_parked(&mut self, reading: &Reading, context: &Context<'_>) {
         let Stage::Parked { cause, .. } = &self.run.stage else { return };
         let late = [CauseKind::ChangedAfterConfirm, CauseKind::CancelledAfterConfirm];
         let fresh = match (late.contains(&cause.kind), reading.is_news()) {
@@ -117,6 +117,7 @@ impl Case {
                 // Whoever replays may have looked before the cancellation came: that is asked
                 // about once more, so its being told is not noted.
                 self.run.told = Some(reading.hash.clone());
+                self.run.changed_again(context.now_ms);
                 self.late_cause(reading)
             }
             // It is told as a cause of its own when this one is settled.

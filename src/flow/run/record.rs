@@ -6,7 +6,7 @@ use super::Sweep;
 use crate::{
     amount::Amount,
     flow::{
-        cause::Cause,
+        cause::{Cause, CauseKind},
         follow::Follow,
         place::{Placing, Then},
     },
@@ -17,6 +17,11 @@ use serde::{Deserialize, Serialize};
 
 /// Entries of a case's trail; the oldest give way.
 const TRAIL_MAX: usize = 32;
+
+/// In the trail: set aside, with the cause behind it.
+const PARKED: &str = "parked: ";
+/// In the trail: what a person was told of has changed once more.
+const AGAIN: &str = "the shop changed it again";
 
 /// One order as it is kept: small, rewritten at every step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -188,9 +193,26 @@ impl Run {
         self.trail.push(Mark { at_ms, what: what.into() });
     }
 
+    /// Notes that the shop has changed it while a person looks at an earlier change.
+    pub(super) fn changed_again(&mut self, now_ms: u64) {
+        self.mark(now_ms, AGAIN);
+    }
+
+    /// When a person was last told that the shop changed or cancelled what M3 has.
+    pub fn late_ms(&self) -> Option<u64> {
+        let is_late = |mark: &&Mark| {
+            mark.what == AGAIN
+                || mark.what.strip_prefix(PARKED).is_some_and(|cause| {
+                    cause == CauseKind::ChangedAfterConfirm.name()
+                        || cause == CauseKind::CancelledAfterConfirm.name()
+                })
+        };
+        self.trail.iter().rev().find(is_late).map(|mark| mark.at_ms)
+    }
+
     /// Sets the case aside for a person.
     pub fn park(&mut self, cause: Cause, now_ms: u64) {
-        self.mark(now_ms, format!("parked: {}", cause.kind.name()));
+        self.mark(now_ms, format!("{PARKED}{}", cause.kind.name()));
         self.wait = None;
         (self.failed, self.counted) = (0, 0);
         let back = match std::mem::replace(&mut self.stage, Stage::Read) {

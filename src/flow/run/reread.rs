@@ -142,8 +142,13 @@ impl Case {
                 // A lost call may still open a temporary order.
                 self.run.sweep = Sweep::begin(context.now_ms, context.rules.quiescence_ms());
             }
-            let status = order.payment_status.clone().unwrap_or_default();
-            self.run.mark(context.now_ms, format!("not taken over: payment status {status:?}"));
+            let status = |code: &Option<String>| code.clone().unwrap_or_default();
+            let why = format!(
+                "not taken over: payment status {:?}, shipping status {:?}",
+                status(&order.payment_status),
+                status(&order.shipping_status)
+            );
+            self.run.mark(context.now_ms, why);
             return;
         }
         match mapping::check(order, context.rules) {
