@@ -52,9 +52,9 @@ struct Line {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the gateway until it is told to stop.
-    Gateway(ConfigFile),
+    Gateway(Site),
     /// Read the configuration and the credentials as a start would, and say what would run.
-    Check(ConfigFile),
+    Check(Site),
     /// Try each connection layer by layer, and say what to do about what fails.
     Doctor(ConfigFile),
     /// Look after what was set aside for a person.
@@ -86,6 +86,27 @@ enum Command {
     Version,
 }
 
+/// One gateway of perhaps several on a box.
+#[derive(Debug, Args)]
+struct Site {
+    #[command(flatten)]
+    config: ConfigFile,
+    /// Check also that it goes with the other gateways of this box: their files, or the folder they
+    /// are in.
+    #[arg(long, value_name = "FILE OR FOLDER")]
+    beside: Vec<PathBuf>,
+}
+
+impl Site {
+    /// Reads the configuration; says how many others it goes with.
+    fn load(&self) -> Result<(config::Loaded, usize), config::ConfigError> {
+        let loaded = config::load(&self.config.path)?;
+        let own = (self.config.path.as_path(), &loaded.config);
+        let others = config::check_beside(own, &self.beside)?;
+        Ok((loaded, others))
+    }
+}
+
 /// Where the configuration is.
 #[derive(Clone, Debug, Args)]
 pub struct ConfigFile {
@@ -106,10 +127,15 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Result<(), Fault> {
         Err(error) => return not_a_command(error),
     };
     match line.command {
-        Command::Gateway(file) => serve::run(config::load(&file.path)?),
-        Command::Check(file) => {
-            let loaded = config::load(&file.path)?;
-            say(&check::told(&loaded.config, m3::standing(&loaded).as_deref()))
+        Command::Gateway(site) => serve::run(site.load()?.0),
+        Command::Check(site) => {
+            let (loaded, others) = site.load()?;
+            let told = check::told(&loaded.config, m3::standing(&loaded).as_deref());
+            let beside = match others {
+                0 => String::new(),
+                count => format!("It goes with {count} others on this box.\n"),
+            };
+            say(&(told + &beside))
         }
         Command::Doctor(file) => doctor::run(&config::load(&file.path)?),
         Command::Parked(parked) => parked::run(&parked),

@@ -12,6 +12,7 @@
 mod credentials;
 mod place;
 mod problems;
+mod several;
 
 pub use credentials::{CredentialError, CredentialName, Credentials};
 pub use problems::{Problem, Problems};
@@ -262,8 +263,7 @@ pub enum ConfigError {
 
 /// Reads `path`, checks all of it, and looks at every credential it names.
 pub fn load(path: &Path) -> Result<Loaded, ConfigError> {
-    let text =
-        read(path).map_err(|source| ConfigError::Unreadable { path: path.into(), source })?;
+    let text = read(path).map_err(unreadable(path))?;
     let config = parse(path, &text)?;
     let credentials = Credentials::locate(config.credentials_dir.as_deref(), path);
     let mut problems = Problems::default();
@@ -274,6 +274,44 @@ pub fn load(path: &Path) -> Result<Loaded, ConfigError> {
     } else {
         Err(ConfigError::Wrong { path: path.into(), problems })
     }
+}
+
+/// Reads the configurations that are to run on the same box, from files and from the `.toml` files of
+/// folders, and checks that `own` goes with each; its own file is passed over. Credentials are not looked at.
+pub fn check_beside(own: (&Path, &Config), beside: &[PathBuf]) -> Result<usize, ConfigError> {
+    let (own_path, own_config) = own;
+    let own_file = own_path.canonicalize().map_err(unreadable(own_path))?;
+    let mut files = Vec::new();
+    for path in beside {
+        if path.is_dir() {
+            let entries = fs::read_dir(path).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+            let entries = entries.map_err(unreadable(path))?.into_iter().map(|entry| entry.path());
+            files.extend(entries.filter(|path| path.extension().is_some_and(|end| end == "toml")));
+        } else {
+            files.push(path.clone());
+        }
+    }
+    files.sort();
+    files.dedup();
+    let (mut problems, mut count) = (Problems::default(), 0_usize);
+    for file in files {
+        if file.canonicalize().map_err(unreadable(&file))? == own_file {
+            continue;
+        }
+        let text = read(&file).map_err(unreadable(&file))?;
+        let other = parse(&file, &text)?;
+        several::check(own_config, (&file.display().to_string(), &other), &mut problems);
+        count = count.saturating_add(1);
+    }
+    if problems.is_empty() {
+        return Ok(count);
+    }
+    Err(ConfigError::Wrong { path: own_path.into(), problems })
+}
+
+fn unreadable(path: &Path) -> impl FnOnce(io::Error) -> ConfigError {
+    let path = path.to_owned();
+    |source| ConfigError::Unreadable { path, source }
 }
 
 fn read(path: &Path) -> io::Result<String> {

@@ -52,6 +52,8 @@ mod process;
 mod reconcile;
 #[path = "gateway/refusals.rs"]
 mod refusals;
+#[path = "gateway/several.rs"]
+mod several;
 #[path = "gateway/shipments.rs"]
 mod shipments;
 #[path = "gateway/stock.rs"]
