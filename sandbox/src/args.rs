@@ -9,9 +9,19 @@ use std::path::PathBuf;
 #[command(name = "causeway-sandbox", version)]
 #[expect(clippy::struct_excessive_bools, reason = "two switches of a command line")]
 pub(crate) struct Args {
-    /// How many orders the shop takes.
-    #[arg(long, default_value_t = 200)]
-    pub orders: usize,
+    /// A business day: 5,000 customers, 20,000 items and 3,000 orders, few at night and most in the
+    /// evening. What is given besides counts more.
+    #[arg(long)]
+    pub day: bool,
+    /// How many orders the shop takes [default: 200, on a business day 3000].
+    #[arg(long)]
+    orders: Option<usize>,
+    /// How many goods both systems know [default: 300, on a business day 20000].
+    #[arg(long)]
+    items: Option<usize>,
+    /// How many customers have an account in the shop [default: 40, on a business day 5000].
+    #[arg(long)]
+    customers: Option<u64>,
     /// Orders a second; 0 places them as fast as it goes.
     #[arg(long, default_value_t = 25)]
     pub rate: u32,
@@ -21,7 +31,8 @@ pub(crate) struct Args {
     /// What goes wrong between the systems: calm, breezy or storm.
     #[arg(long, default_value = "calm", value_parser = weather)]
     pub weather: String,
-    /// What flows: orders alone, or stock and prices too.
+    /// What flows: orders alone, or all that is bought, changed and cancelled, with stock, prices and
+    /// products.
     #[arg(long, value_enum, default_value = "all")]
     pub flows: Flows,
     /// Kill the gateway with SIGKILL so many times at random while orders flow, and start it again.
@@ -59,8 +70,25 @@ pub(crate) struct Args {
 pub(crate) enum Flows {
     /// Orders to M3, status and tracking back.
     Orders,
-    /// That, and stock and prices from M3 to the shop.
+    /// That, buyers who change their minds, and stock, prices and products from M3 to the shop.
     All,
+}
+
+impl Args {
+    /// How many orders the shop takes.
+    pub(crate) fn orders(&self) -> usize {
+        self.orders.unwrap_or(if self.day { 3_000 } else { 200 })
+    }
+
+    /// How many goods both systems know.
+    pub(crate) fn items(&self) -> usize {
+        self.items.unwrap_or(if self.day { 20_000 } else { 300 })
+    }
+
+    /// How many customers have an account.
+    pub(crate) fn customers(&self) -> u64 {
+        self.customers.unwrap_or(if self.day { 5_000 } else { 40 })
+    }
 }
 
 fn weather(name: &str) -> Result<String, String> {

@@ -6,6 +6,7 @@ use causeway::{
     delivery::desk::{Ask, LISTED_MAX, Listed, Reply},
 };
 use std::{
+    collections::BTreeMap,
     ffi::OsString,
     fs,
     io::{self, ErrorKind},
@@ -221,6 +222,37 @@ impl Gateway {
                 }
             }
         }
+    }
+}
+
+impl Gateway {
+    /// Asks it to change something; what it refuses is asked again when the list shows it again.
+    pub(crate) async fn tell(&self, ask: Ask) {
+        let _ = control::ask(&self.state, &ask).await;
+    }
+
+    /// What `causeway reconcile` says of the orders: how many by verdict.
+    pub(crate) async fn reconcile(&self) -> io::Result<BTreeMap<String, usize>> {
+        let command = ["reconcile", "--days", "1", "--list", "all", "--as", "json"];
+        let output = Command::new(&self.program)
+            .args(&self.first)
+            .args(command)
+            .arg("--config")
+            .arg(&self.config)
+            .stdin(Stdio::null())
+            .output()
+            .await?;
+        let mut verdicts = BTreeMap::new();
+        for line in String::from_utf8_lossy(&output.stdout).lines() {
+            let row: serde_json::Value = serde_json::from_str(line)?;
+            let verdict =
+                row.get("verdict").and_then(serde_json::Value::as_str).unwrap_or("none").to_owned();
+            *verdicts.entry(verdict).or_default() += 1;
+        }
+        if verdicts.is_empty() {
+            return Err(io::Error::other(String::from_utf8_lossy(&output.stderr).into_owned()));
+        }
+        Ok(verdicts)
     }
 }
 

@@ -7,8 +7,10 @@
 
 mod args;
 mod child;
+mod day;
 mod incidents;
 mod market;
+mod people;
 mod play;
 mod progress;
 mod proof;

@@ -3,13 +3,17 @@
 use crate::{
     args::{Args, Flows},
     child::Gateway,
+    day::Day,
     incidents::Incidents,
-    market::Market,
+    market::{Goods, Market},
+    people::People,
     progress::{Progress, Screen},
     proof::Proof,
     report,
     setting::Setting,
 };
+use causeway::delivery::desk::Listed;
+use causeway_sim::{m3::Books, xcart::BookedOrder};
 use std::{
     error::Error,
     io::{self, Write as _},
@@ -21,10 +25,10 @@ use tokio::time::{Instant, MissedTickBehavior};
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// The same where the gateway is expected to die soon.
 const LOOK_OFTEN: Duration = Duration::from_millis(50);
+/// How often `causeway reconcile` is asked in the end until both sides are equal.
+const RECONCILIATIONS_MAX: usize = 5;
 /// Rest before the idle memory is read.
 const IDLE: Duration = Duration::from_secs(2);
-/// Orders that are placed at once when they come as fast as it goes.
-const BURST: usize = 50;
 
 /// Plays; says whether the proof holds.
 pub(crate) async fn run(args: Args) -> Result<bool, Box<dyn Error>> {
@@ -36,22 +40,17 @@ pub(crate) async fn run(args: Args) -> Result<bool, Box<dyn Error>> {
         tokio::time::sleep(IDLE).await;
     }
     let rss_idle_kib = gateway.resident_kib();
-    let begun = now();
     let mut proof = tokio::select! {
-        proof = orders_flow(&args, &setting, &mut gateway) => proof?,
+        proof = played(&args, &setting, &mut gateway) => proof?,
         interrupted = tokio::signal::ctrl_c() => {
             interrupted?;
-            judge(&setting, &gateway).await?
+            look(&setting, &gateway).await?.proof
         }
     };
-    proof.seconds = now().duration_since(begun).as_secs_f64();
     (proof.rss_idle_kib, proof.rss_peak_kib) = (rss_idle_kib, gateway.peak_kib());
     proof.died_at = gateway.died_at().to_vec();
     report::print(&proof)?;
-    if !args.exit {
-        say("Everything keeps running; Ctrl-C ends it.\n")?;
-        tokio::signal::ctrl_c().await?;
-    }
+    stay(&args).await?;
     let stopped_well = gateway.stop().await?;
     if !stopped_well {
         say("THE GATEWAY DID NOT STOP WELL.\n")?;
@@ -62,11 +61,43 @@ pub(crate) async fn run(args: Args) -> Result<bool, Box<dyn Error>> {
     Ok(proof.holds() && stopped_well)
 }
 
+/// Plays to the end, and has both sides compared by the product itself, too.
+async fn played(
+    args: &Args,
+    setting: &Setting,
+    gateway: &mut Gateway,
+) -> Result<Proof, Box<dyn Error>> {
+    let begun = now();
+    let mut proof = orders_flow(args, setting, gateway).await?;
+    proof.seconds = now().duration_since(begun).as_secs_f64();
+    if args.flows == Flows::All {
+        setting.calm_down();
+        // What the weather has left behind passes; the last answer counts.
+        for _ in 0..RECONCILIATIONS_MAX {
+            proof.reconciled = gateway.reconcile().await?;
+            if proof.is_agreed() {
+                break;
+            }
+        }
+    }
+    Ok(proof)
+}
+
+/// Stays until somebody ends it, unless it is to end by itself.
+async fn stay(args: &Args) -> io::Result<()> {
+    if args.exit {
+        return Ok(());
+    }
+    say("Everything keeps running; Ctrl-C ends it.\n")?;
+    tokio::signal::ctrl_c().await
+}
+
 fn introduce(args: &Args, setting: &Setting) -> io::Result<()> {
     let folder = setting.folder.config();
-    let Args { orders, weather, seed, .. } = args;
+    let Args { weather, seed, .. } = args;
+    let (orders, items, customers) = (args.orders(), args.items(), args.customers());
     say(&format!(
-        "Causeway sandbox: {orders} orders, weather {weather}, seed {seed}\n\
+        "Causeway sandbox: {orders} orders, {items} items, {customers} customers, weather {weather}, seed {seed}\n\
          \n  shop (simulated X-Cart)  {}\n  \
          M3 (simulated)           {}\n  \
          gateway, its page        http://127.0.0.1:{}/\n  \
@@ -84,9 +115,62 @@ fn introduce(args: &Args, setting: &Setting) -> io::Result<()> {
         setting.folder.log().display(),
         match args.flows {
             Flows::Orders => "",
-            Flows::All => "Stock and prices go: M3 > what changed > the shop.\n",
+            Flows::All =>
+                "Stock, prices and products go: M3 > what changed > the shop. Some buyers change or cancel\n\
+                           what they ordered; a clerk does in M3 what Causeway asks people for.\n",
         },
     ))
+}
+
+/// Both systems' books and the gateway's list at one moment, and what they prove.
+struct Look {
+    shop: Vec<BookedOrder>,
+    m3: Books,
+    parked: Vec<Listed>,
+    proof: Proof,
+}
+
+/// What happens beside the orders, and who looks after them.
+struct Beside {
+    incidents: Incidents,
+    market: Option<Market>,
+    people: Option<People>,
+}
+
+impl Beside {
+    fn drawn(args: &Args) -> Self {
+        let (orders, all) = (args.orders(), args.flows == Flows::All);
+        Self {
+            incidents: Incidents::drawn(&args.weather, args.seed, orders),
+            market: all.then(|| Market::drawn(args.seed, orders)),
+            people: all.then(|| People::drawn(args.seed)),
+        }
+    }
+
+    /// Lets happen what is due.
+    async fn happen(&mut self, setting: &Setting, gateway: &Gateway, look: &Look) {
+        let done = look.proof.done();
+        self.incidents.happen(setting, done, now());
+        if let Some(market) = &mut self.market {
+            market.happen(setting, done);
+        }
+        if let Some(people) = &mut self.people {
+            people.buy(setting, &look.shop, &look.m3);
+            people.clerk((setting, gateway), &look.parked, (&look.shop, &look.m3)).await;
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        let market = self.market.as_ref().is_none_or(Market::is_over);
+        let people = self.people.as_ref().is_none_or(People::are_content);
+        self.incidents.are_over() && market && people
+    }
+
+    /// Adds what it knows to the proof.
+    fn tell(&self, setting: &Setting, proof: &mut Proof) {
+        proof.goods = self.market.as_ref().map(|market| market.compare(setting, proof));
+        proof.deeds = self.people.as_ref().map(|people| people.deeds);
+    }
 }
 
 /// Takes the orders in and watches until all are settled.
@@ -97,72 +181,55 @@ async fn orders_flow(
 ) -> Result<Proof, Box<dyn Error>> {
     let mut screen = Screen::new();
     let mut kills = Kills::new(args);
-    let mut incidents = Incidents::drawn(&args.weather, args.seed, args.orders);
-    let mut market = (args.flows == Flows::All).then(|| Market::drawn(args.seed, args.orders));
+    let mut beside = Beside::drawn(args);
     let every = if args.fail.is_empty() { LOOK_EVERY } else { LOOK_OFTEN };
-    let mut look = tokio::time::interval(every);
-    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let begun = now();
+    let mut looks = tokio::time::interval(every);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let (begun, day) = (now(), Day::of(args));
     let mut taken = 0;
     loop {
-        look.tick().await;
+        looks.tick().await;
         let passed = now().duration_since(begun);
-        let due = due_by(args, passed, taken);
+        let due = day.orders_by(passed, taken);
         if due > taken {
-            setting.shop.place_orders(due - taken);
+            let numbers = setting.shop.place_orders(due - taken);
             taken = due;
+            if let Some(people) = &mut beside.people {
+                people.placed(numbers);
+            }
         }
         if gateway.revive().await? {
             continue;
         }
-        let mut proof = match judge(setting, gateway).await {
-            Ok(proof) => proof,
+        let mut look = match look(setting, gateway).await {
+            Ok(look) => look,
             Err(_) if gateway.revive_surely().await? => continue,
             Err(fault) => return Err(fault.into()),
         };
-        screen.draw(Progress::of(
-            args.orders,
-            &setting.shop.books(),
-            &setting.m3.books(),
-            &proof,
-        ))?;
-        let done = proof.created + proof.parked;
-        incidents.happen(setting, done, now());
-        let mut settled =
-            taken == args.orders && proof.settled() == args.orders && incidents.are_over();
-        if let Some(market) = &mut market {
-            market.happen(setting, done);
-            let goods = market.compare(setting, &proof);
-            settled = settled && market.is_over() && goods.are_equal();
-            proof.goods = Some(goods);
+        let hour = args.day.then(|| day.hour(passed));
+        screen.draw(Progress::of((hour, args.orders()), &look.shop, &look.m3, &look.proof))?;
+        beside.happen(setting, gateway, &look).await;
+        let late = passed > Duration::from_secs(args.patience_s);
+        let done = taken == args.orders() && look.proof.settled() == taken && beside.is_over();
+        if done || late {
+            beside.tell(setting, &mut look.proof);
         }
-        if kills.due(done) {
+        let goods = look.proof.goods.as_ref().is_none_or(Goods::are_equal);
+        if kills.due(look.proof.done()) {
             gateway.kill_and_restart().await?;
-        } else if settled || passed > Duration::from_secs(args.patience_s) {
+        } else if (done && goods) || late {
             screen.end()?;
-            return Ok(proof);
+            return Ok(look.proof);
         }
     }
 }
 
-/// How many orders the shop should have taken by now.
-fn due_by(args: &Args, passed: Duration, taken: usize) -> usize {
-    let due = match args.rate {
-        0 => taken + BURST,
-        rate => {
-            let ms = usize::try_from(passed.as_millis()).unwrap_or(usize::MAX);
-            let rate = usize::try_from(rate).unwrap_or(usize::MAX);
-            ms.saturating_mul(rate) / 1_000 + 1
-        }
-    };
-    due.min(args.orders)
-}
-
-async fn judge(setting: &Setting, gateway: &Gateway) -> io::Result<Proof> {
+async fn look(setting: &Setting, gateway: &Gateway) -> io::Result<Look> {
     // What is set aside first: an order may leave that list for M3, never the other way.
     let parked = gateway.parked().await?;
-    let m3 = setting.m3.books();
-    Ok(Proof::of(&setting.shop.books(), &m3, &parked))
+    let (m3, shop) = (setting.m3.books(), setting.shop.books());
+    let proof = Proof::of(&shop, &m3, &parked);
+    Ok(Look { shop, m3, parked, proof })
 }
 
 /// When the gateway is killed: at random counts of orders done, each once.
@@ -172,7 +239,7 @@ impl Kills {
     fn new(args: &Args) -> Self {
         let mut dice = fastrand::Rng::with_seed(args.seed);
         let mut at: Vec<usize> =
-            (0..args.kill).map(|_| dice.usize(0..args.orders.max(1))).collect();
+            (0..args.kill).map(|_| dice.usize(0..args.orders().max(1))).collect();
         at.sort_unstable_by(|a, b| b.cmp(a));
         Self(at)
     }

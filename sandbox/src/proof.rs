@@ -3,7 +3,10 @@
 //! The gateway is asked only which orders it has set aside and why; whether that
 //! is true is judged by the books too.
 
-use crate::market::Goods;
+use crate::{
+    market::Goods,
+    people::{Deeds, is_cancelled, is_late},
+};
 use causeway::{
     delivery::desk::Listed,
     ids::{KeyPrefix, OrderKey, OrderNumber},
@@ -25,6 +28,10 @@ pub(crate) struct Proof {
     pub created: usize,
     /// Those set aside for a person, with a cause, and without an M3 order.
     pub parked: usize,
+    /// Those that the shop cancelled and that M3 has not, or has deleted.
+    pub cancelled: usize,
+    /// Those that the shop changed after M3 had them, and that a clerk has not dealt with yet.
+    pub at_clerk: usize,
     /// Those with more than one M3 order.
     pub duplicates: usize,
     /// Those in neither place.
@@ -45,6 +52,10 @@ pub(crate) struct Proof {
     pub totals: BTreeMap<String, Totals>,
     /// How the goods compare; none where only orders flow.
     pub goods: Option<Goods>,
+    /// What buyers and the clerk did.
+    pub deeds: Option<Deeds>,
+    /// What `causeway reconcile` says in the end: orders by verdict.
+    pub reconciled: BTreeMap<String, usize>,
     /// From the first order to the last.
     pub seconds: f64,
     /// Memory of the gateway before the first order.
@@ -74,6 +85,9 @@ fn as_text<S: serde::Serializer>(amount: &Decimal, serializer: S) -> Result<S::O
     serializer.collect_str(amount)
 }
 
+/// State of an order that the shop cancelled.
+const CANCELLED: &str = "cancelled";
+
 /// One order.
 #[derive(Clone, Debug)]
 pub(crate) struct Row {
@@ -86,12 +100,21 @@ pub(crate) struct Row {
     pub wrong: bool,
 }
 
+impl Row {
+    /// Whether its goods are not for sale though M3 does not know of it.
+    pub(crate) fn holds(&self) -> bool {
+        self.orno == "-" && self.state != CANCELLED
+    }
+}
+
 /// How one order was found.
 enum Found<'a> {
     Created(&'a RealOrder),
     Unequal(&'a RealOrder, String),
+    AtClerk(&'a RealOrder),
     Twice(usize),
     Parked(&'a Listed),
+    Cancelled,
     Lost,
 }
 
@@ -121,12 +144,28 @@ impl Proof {
     pub(crate) fn holds(&self) -> bool {
         let equal = self.totals.values().all(|totals| totals.shop == totals.m3);
         let goods = self.goods.as_ref().is_none_or(Goods::are_equal);
-        equal && goods && self.lost == 0 && self.duplicates == 0 && self.unequal == 0
+        let people = self.at_clerk == 0;
+        let orders = self.lost == 0 && self.duplicates == 0 && self.unequal == 0;
+        equal && goods && people && orders && self.is_agreed()
+    }
+
+    /// Whether `causeway reconcile` found nothing else than the orders that are set aside.
+    pub(crate) fn is_agreed(&self) -> bool {
+        self.reconciled.iter().all(|(verdict, count)| match verdict.as_str() {
+            "equal" | "not-wanted" => true,
+            "parked" => *count == self.parked,
+            _ => false,
+        })
+    }
+
+    /// Orders with which the gateway is through for the first time.
+    pub(crate) fn done(&self) -> usize {
+        self.created + self.parked + self.cancelled
     }
 
     /// Orders about which nothing more will happen by itself.
     pub(crate) fn settled(&self) -> usize {
-        self.told + self.parked
+        self.told + self.parked + self.cancelled
     }
 
     fn count(&mut self, order: &BookedOrder, found: &Found<'_>) {
@@ -149,7 +188,18 @@ impl Proof {
                 row.orno.clone_from(&real.orno);
                 row.m3_total = format!("{} {}", real.total, real.cucd);
                 row.state = state(order, real);
-                self.told += usize::from(is_told(order, real));
+                let equal = matches!(found, Found::Created(_));
+                self.told += usize::from(equal && is_told(order, real));
+            }
+            Found::AtClerk(real) => {
+                (self.created, self.at_clerk) = (self.created + 1, self.at_clerk + 1);
+                row.orno.clone_from(&real.orno);
+                row.m3_total = format!("{} {}", real.total, real.cucd);
+                (row.state, row.wrong) = ("waits for the clerk".to_owned(), true);
+            }
+            Found::Cancelled => {
+                self.cancelled += 1;
+                CANCELLED.clone_into(&mut row.state);
             }
             Found::Twice(times) => {
                 self.duplicates += 1;
@@ -176,9 +226,13 @@ impl Proof {
 }
 
 fn find<'a>(order: &BookedOrder, real: &[&'a RealOrder], parked: Option<&'a Listed>) -> Found<'a> {
+    let is_at_clerk = parked.is_some_and(|listed| listed.stands_still && is_late(listed));
     match (real, parked) {
         ([], Some(listed)) if listed.stands_still => Found::Parked(listed),
+        ([], Some(_) | None) if is_cancelled(order) => Found::Cancelled,
         ([], Some(_) | None) => Found::Lost,
+        ([one], _) if is_at_clerk => Found::AtClerk(one),
+        ([one], _) if one.orsl == "90" && is_cancelled(order) => Found::Cancelled,
         ([one], _) => match difference(order, one) {
             Some(why) => Found::Unequal(one, why),
             None => Found::Created(one),
@@ -188,7 +242,7 @@ fn find<'a>(order: &BookedOrder, real: &[&'a RealOrder], parked: Option<&'a List
 }
 
 /// The key under which the gateway of the sandbox enters an order.
-fn key_of(number: &str) -> String {
+pub(crate) fn key_of(number: &str) -> String {
     let prefix = KeyPrefix::try_from("X1".to_owned()).ok();
     let number_of = OrderNumber::try_from(number).ok();
     let key = prefix.zip(number_of).map(|(prefix, number)| OrderKey::of(&prefix, &number));
@@ -196,6 +250,9 @@ fn key_of(number: &str) -> String {
 }
 
 fn difference(order: &BookedOrder, real: &RealOrder) -> Option<String> {
+    if is_cancelled(order) {
+        return Some("the shop cancelled it".to_owned());
+    }
     if order.total != real.total || order.currency != real.cucd {
         return Some(format!("{} {} is {} {}", order.total, order.currency, real.total, real.cucd));
     }

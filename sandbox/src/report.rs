@@ -1,6 +1,9 @@
 //! Writes the table of orders and the proof for a person.
 
-use crate::proof::{Proof, Row};
+use crate::{
+    people::Deeds,
+    proof::{Proof, Row},
+};
 use std::{
     fmt::Write as _,
     io::{self, Write as _},
@@ -31,7 +34,7 @@ fn table(rows: &[Row]) -> String {
     let cells: Vec<[String; 6]> = shown
         .iter()
         .map(|row| {
-            let Row { number, orno, lines, shop_total, m3_total, state, wrong: _ } = row;
+            let Row { number, orno, lines, shop_total, m3_total, state, .. } = row;
             let lines = lines.to_string();
             [number, orno, &lines, shop_total, m3_total, state].map(Clone::clone)
         })
@@ -62,12 +65,13 @@ fn line(text: &mut String, cells: &[String; 6], widths: &[usize; 6]) {
 }
 
 fn verdict(proof: &Proof) -> String {
-    let Proof { accepted, created, parked, duplicates, lost, unequal, .. } = proof;
+    let Proof { accepted, created, parked, cancelled, duplicates, lost, unequal, .. } = proof;
     let mut text = format!(
         "\nThe proof, from the books of the shop and of M3:\n  \
          accepted by the shop     {accepted}\n  \
          created in M3 (once)     {created}\n  \
          set aside with a cause   {parked}\n  \
+         cancelled by the shop    {cancelled}\n  \
          doubled                  {duplicates}\n  \
          lost                     {lost}\n  \
          unequal                  {unequal}\n"
@@ -80,14 +84,7 @@ fn verdict(proof: &Proof) -> String {
         let _ =
             writeln!(text, "  total {currency}  shop {}  M3 {}  {same}", totals.shop, totals.m3);
     }
-    if let Some(goods) = &proof.goods {
-        let same = if goods.are_equal() { "equal" } else { "UNEQUAL" };
-        let _ = writeln!(
-            text,
-            "  goods in the shop {}, other stock than M3 {}, other price {}  {same}",
-            goods.compared, goods.other_stock, goods.other_price
-        );
-    }
+    beside(&mut text, proof);
     for violation in &proof.violations {
         let _ = writeln!(text, "  M3 should not have been asked: {violation}");
     }
@@ -103,4 +100,36 @@ fn verdict(proof: &Proof) -> String {
     };
     let _ = writeln!(text, "  {holds}");
     text
+}
+
+/// What happened beside the orders, and what the product says of both sides.
+fn beside(text: &mut String, proof: &Proof) {
+    if let Some(goods) = &proof.goods {
+        let same = if goods.are_equal() { "equal" } else { "UNEQUAL" };
+        let _ = writeln!(
+            text,
+            "  goods in the shop {}, other stock than M3 {}, other price {}, other name {}, new without a product {}  {same}",
+            goods.compared,
+            goods.other_stock,
+            goods.other_price,
+            goods.other_name,
+            goods.without_product
+        );
+    }
+    for example in proof.goods.iter().flat_map(|goods| &goods.examples) {
+        let _ = writeln!(text, "    {example}");
+    }
+    if let Some(deeds) = &proof.deeds {
+        let Deeds { edited, cancelled, clerk_changed, clerk_deleted, clerk_reopened } = deeds;
+        let _ = writeln!(
+            text,
+            "  buyers changed {edited} and cancelled {cancelled}; for Causeway a clerk changed {clerk_changed}, deleted {clerk_deleted} in M3, \
+             reopened {clerk_reopened}"
+        );
+    }
+    if !proof.reconciled.is_empty() {
+        let verdicts: Vec<_> =
+            proof.reconciled.iter().map(|(verdict, count)| format!("{count} {verdict}")).collect();
+        let _ = writeln!(text, "  causeway reconcile: {}", verdicts.join(", "));
+    }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     args::{Args, Flows},
-    market::{LIST, WAREHOUSE},
+    market::{LIST, NEW_GROUP, WAREHOUSE},
 };
 use causeway_sim::{
     catalogue::Item,
@@ -17,8 +17,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Goods that both systems know.
-const ITEMS: usize = 300;
 /// What the shop signs its webhooks with.
 const WEBHOOK_SECRET: &str = "a secret of the sandbox";
 
@@ -38,6 +36,10 @@ pub(crate) struct Setting {
     pub m3: M3,
     pub folder: Folder,
     pub ports: Ports,
+    /// The goods that both systems know from the start.
+    pub items: Vec<Item>,
+    /// How many products the shop has at the start; some of the goods are variants.
+    pub products: usize,
 }
 
 /// The gateway's folder; a temporary one disappears with it.
@@ -80,15 +82,22 @@ impl Setting {
     /// Starts both systems and writes the gateway's configuration.
     pub(crate) async fn new(args: &Args) -> io::Result<Self> {
         let folder = Folder::new(args.keep.as_deref())?;
-        let items = causeway_sim::catalogue::items(args.seed, ITEMS);
+        let items = causeway_sim::catalogue::items(args.seed, args.items());
         let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let shop_options = shop_options(args, items.clone());
         let token = shop_options.write_token.clone();
         let shop = Shop::start(anywhere, shop_options).await?;
-        let m3 = M3::start(anywhere, m3_options(args, items)).await?;
+        let products = shop.products();
+        let m3 = M3::start(anywhere, m3_options(args, items.clone())).await?;
         let ports = Ports { webhooks: free_port()?, page: free_port()? };
         write_gateway_files(&folder, (&shop, &token), &m3, (ports, args))?;
-        Ok(Self { shop, m3, folder, ports })
+        Ok(Self { shop, m3, folder, ports, items, products })
+    }
+
+    /// The weather is over: what is compared now is not what was lost on its way.
+    pub(crate) fn calm_down(&self) {
+        self.shop.set_weather(Weather::calm());
+        self.m3.set_weather(Weather::calm());
     }
 
     /// Lets the shop tell its events to the gateway, whose own certificate it trusts.
@@ -110,11 +119,16 @@ fn weather(args: &Args) -> Weather {
 }
 
 fn shop_options(args: &Args, items: Vec<Item>) -> xcart::Options {
-    let calm = xcart::Options { items: items.clone(), ..xcart::Options::calm(args.seed) };
+    let customers = args.customers();
+    let calm =
+        xcart::Options { items: items.clone(), customers, ..xcart::Options::calm(args.seed) };
     match args.weather.as_str() {
-        "storm" => {
-            xcart::Options { weather: weather(args), items, ..xcart::Options::storm(args.seed) }
-        }
+        "storm" => xcart::Options {
+            weather: weather(args),
+            items,
+            customers,
+            ..xcart::Options::storm(args.seed)
+        },
         "breezy" => xcart::Options { weather: weather(args), defects_permille: 10, ..calm },
         _ => calm,
     }
@@ -231,7 +245,7 @@ template = "WEBTMPL"
     )
 }
 
-/// The tables of stock and prices. All is in fast motion here, too.
+/// The tables of stock, prices and products. All is in fast motion here, too.
 fn goods(flows: Flows) -> String {
     if flows == Flows::Orders {
         return String::new();
@@ -250,6 +264,14 @@ currency = "EUR"
 mode = "write"
 poll_s = 1
 overlap_s = 20
+
+[items]
+name = ["FUDS", "ITDS"]
+weight = {{ field = "NEWE", factor = "1" }}
+update = ["name", "weight"]
+create = {{ where = {{ ITGR = ["{NEW_GROUP}"] }} }}
+mode = "write"
+poll_s = 1
 "#
     )
 }

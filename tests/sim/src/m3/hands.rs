@@ -2,10 +2,60 @@
 //!
 //! Guarantee: what is changed here is seen by the next call and by nobody before.
 
-use super::{M3, warehouse::Delivery};
+use super::{
+    M3,
+    real::{DELETED, Line, OPEN, Order},
+    warehouse::Delivery,
+};
 use rust_decimal::Decimal;
+use std::collections::BTreeMap;
 
 impl M3 {
+    /// Deletes an order of which nothing is picked yet, as a clerk does in OIS300; says whether it could.
+    pub fn cancel_order(&self, orno: &str) -> bool {
+        let can = self.core.with(|state| state.world().orders.get(orno).is_some_and(Order::low));
+        can && self.change_lines(orno, |line| {
+            line.steps = BTreeMap::from([(DELETED, line.terms.quantity)]);
+            -line.terms.quantity
+        })
+    }
+
+    /// Changes the line of this CUPO of which nothing is allocated yet; says whether it could.
+    pub fn change_quantity(&self, orno: &str, cupo: &str, quantity: Decimal) -> bool {
+        let is_it = |line: &Line| {
+            line.fields.get("CUPO").is_some_and(|its| its == cupo) && line.status() == "22"
+        };
+        let can = self.core.with(|state| {
+            state.world().orders.get(orno).is_some_and(|order| order.lines.iter().any(is_it))
+        });
+        can && self.change_lines(orno, |line| {
+            if !is_it(line) {
+                return Decimal::ZERO;
+            }
+            let more = quantity - line.terms.quantity;
+            line.terms.quantity = quantity;
+            line.steps = BTreeMap::from([(OPEN, quantity)]);
+            more
+        })
+    }
+
+    /// Changes each line by what `change` does; what it gives back is reserved besides.
+    fn change_lines(&self, orno: &str, mut change: impl FnMut(&mut Line) -> Decimal) -> bool {
+        let wall_ms = self.core.now().wall_ms;
+        self.core.with(|state| {
+            let world = state.world();
+            let Some(mut order) = world.orders.get(orno).cloned() else { return false };
+            let more: Vec<Decimal> = order.lines.iter_mut().map(&mut change).collect();
+            for (line, more) in order.lines.iter().zip(more) {
+                world.move_stock(order.warehouse(line), &line.itno, wall_ms, |balance| {
+                    balance.reserved += more;
+                });
+            }
+            world.orders.insert(orno.to_owned(), order);
+            true
+        })
+    }
+
     /// Changes the tracking number of a delivery that has left; an empty one withdraws it.
     pub fn set_tracking(&self, dlix: u64, number: &str) {
         self.change_delivery(dlix, |delivery| delivery.etrn = Some(number.to_owned()));

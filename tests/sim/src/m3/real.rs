@@ -123,7 +123,8 @@ impl Order {
         if own.is_empty() { self.text("WHLO") } else { own }
     }
 
-    fn low(&self) -> bool {
+    /// Whether nothing of it is picked.
+    pub(crate) fn low(&self) -> bool {
         self.lines.iter().all(|line| line.steps.keys().all(|step| *step <= ALLOCATED))
     }
 }
