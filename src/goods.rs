@@ -28,9 +28,11 @@ pub mod rules;
 pub mod send;
 pub mod source;
 pub mod table;
+pub mod tier;
 pub mod walk;
 mod want;
 pub mod watch;
+pub mod wholesaler;
 
 use self::rules::Rules;
 use crate::{
@@ -84,6 +86,8 @@ pub struct Standing {
     pub missing: u64,
     /// Products that were made since the start.
     pub made: u64,
+    /// Whether the shop was found to have no wholesale prices.
+    pub no_wholesale: bool,
 }
 
 /// The handle that the parts share.
@@ -95,13 +99,16 @@ pub struct Shared {
     pub bells: Arc<Bells>,
     /// What is shown.
     pub standing: watching::Sender<Standing>,
+    /// What is known of the shop's wholesale prices.
+    pub wholesale: wholesaler::Known,
 }
 
 impl Shared {
     /// Starts with nothing known.
     pub fn new(rules: Rules) -> Self {
         let (rules, bells) = (Arc::new(rules), Arc::default());
-        Self { rules, bells, standing: watching::Sender::new(Standing::default()) }
+        let standing = watching::Sender::new(Standing::default());
+        Self { rules, bells, standing, wholesale: wholesaler::Known::default() }
     }
 
     fn note(&self, change: impl FnOnce(&mut Standing)) {

@@ -60,3 +60,5 @@ mod stock;
 mod the_way;
 #[path = "gateway/tools.rs"]
 mod tools;
+#[path = "gateway/wholesale.rs"]
+mod wholesale;

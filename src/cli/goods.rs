@@ -16,6 +16,9 @@ use crate::{
 use clap::{Args, Subcommand, ValueEnum};
 use std::{fmt::Write, path::Path};
 
+/// What is told of a shop without wholesale prices.
+const NO_WHOLESALE: &str = "the shop has none: its module is missing";
+
 /// How the shop's stock, prices and products follow M3.
 #[derive(Debug, Args)]
 pub struct Goods {
@@ -204,6 +207,7 @@ fn standing(told: &Told) -> String {
             ("unknown to M3", told.unknown.to_string()),
         ])
         .chain(missing)
+        .chain(told.no_wholesale.then(|| ("wholesale prices", NO_WHOLESALE.to_owned())))
         .collect();
     rows.iter().fold(String::new(), |mut text, (name, value)| {
         let _ = writeln!(text, "{name:<28}{value}");
@@ -212,7 +216,7 @@ fn standing(told: &Told) -> String {
 }
 
 fn one(shown: &Shown) -> String {
-    let Shown { line, balances, prices, safety, held, article, card, is_due } = shown;
+    let Shown { line, balances, prices, safety, held, article, card, tiers, is_due } = shown;
     let number = |pieces: Option<u64>| pieces.map_or("-".to_owned(), |pieces| pieces.to_string());
     let place = match (line.product, line.variant) {
         (Some(product), Some(variant)) => format!("product {product}, variant {variant}"),
@@ -234,6 +238,7 @@ fn one(shown: &Shown) -> String {
         let vat = if price.gross { ", with VAT" } else { "" };
         let name =
             format!("price from {}{to}, {}+, per {}{vat}", price.from, price.quantity, price.per);
+        let name = format!("{name}, {}", price.list);
         rows.push((name, price.price.clone()));
     }
     let price = |price: &Option<String>| price.clone().unwrap_or_else(|| "-".to_owned());
@@ -248,6 +253,9 @@ fn one(shown: &Shown) -> String {
     }
     for (field, has, wants) in card {
         let _ = writeln!(text, "  {field:<23} {has:?}, from M3 {wants:?}");
+    }
+    for (rung, has, wants) in tiers {
+        let _ = writeln!(text, "  wholesale {rung:<30} {has}, from M3 {wants}");
     }
     if *is_due {
         text.push_str("  it waits to be compared or written\n");

@@ -16,6 +16,7 @@ use super::{
     table::{self, Due},
     want::{self, Wants},
     watch::IDLE,
+    wholesaler::{Leave, Wholesaler},
 };
 use crate::{
     clock,
@@ -49,6 +50,7 @@ pub struct Sender {
     state: State,
     shared: Shared,
     maker: Maker,
+    wholesaler: Wholesaler,
     lane: u32,
 }
 
@@ -62,7 +64,7 @@ struct Passed {
 }
 
 /// What became of one write.
-enum Written {
+pub(super) enum Written {
     /// The shop has it already, or nobody wants it written.
     Needless,
     /// The shop has it now.
@@ -99,7 +101,8 @@ enum Told {
 impl Sender {
     /// Prepares lane `lane` of `goods.writes_at_once`; nothing is sent.
     pub fn new(shop: Shop, state: State, (shared, maker): (Shared, Maker), lane: u32) -> Self {
-        Self { shop, state, shared, maker, lane }
+        let wholesaler = Wholesaler::new(shop.clone(), state.clone(), shared.clone());
+        Self { shop, state, shared, maker, wholesaler, lane }
     }
 
     /// Tells until stopped. A write that is under way is finished first.
@@ -183,14 +186,20 @@ impl Sender {
         }
         let edits = want::edits(&self.shared.rules);
         let mut results = Vec::with_capacity(goods.len());
-        for (sku, mut good) in goods {
+        for (sku, good) in &goods {
+            let mut good = good.clone();
             wants.give(&mut good, edits);
-            let numbers = self.write(&sku, &good, (self.numbers(&good), &good.refused)).await?;
-            let card = self.write(&sku, &good, (self.card(&good), &good.card.refused)).await?;
-            results.push(Writes { sku, doubts: good.doubts, numbers, card });
+            let numbers = self.write(sku, &good, (self.numbers(&good), &good.refused)).await?;
+            let card = self.write(sku, &good, (self.card(&good), &good.card.refused)).await?;
+            results.push(Writes { sku: sku.clone(), doubts: good.doubts, numbers, card });
         }
         let left = results.iter().filter(|one| one.numbers.is_left() || one.card.is_left()).count();
         self.keep(&wants, results).await?;
+        let mut left = left;
+        for (sku, good) in &goods {
+            let told = self.wholesaler.tell((itno, sku, good), wants.tiers.as_ref(), self.leave());
+            left = left.saturating_add(usize::from(told.await?.is_left()));
+        }
         if left > 0 {
             return Ok(Told::Left { refused: u64::try_from(left).unwrap_or(u64::MAX) });
         }
@@ -240,6 +249,13 @@ impl Sender {
             }
         }
         Ok(goods)
+    }
+
+    /// Whether wholesale prices are written.
+    fn leave(&self) -> Leave {
+        let prices = self.shared.rules.prices.as_ref();
+        let writes = prices.is_some_and(|prices| prices.mode == Mode::Write);
+        if writes { Leave::Write } else { Leave::Look }
     }
 
     /// The pieces and the price to be written, as far as somebody wants them written.
