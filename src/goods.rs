@@ -7,7 +7,7 @@
 //!    however often it changes.
 //! 3. What the shop sold and M3 does not have yet is not for sale again.
 //! 4. Writes are absolute and name only what changes: they are repeated after any loss.
-//! 5. With `mode = "watch"` nothing is written at all.
+//! 5. With `mode = "watch"` nothing is written at all, but for what a load lets through that a person started.
 //! 6. An item gets one product at most: what was sent and not answered is looked for first, and the
 //!    shop takes a SKU once only.
 //!
@@ -19,6 +19,8 @@ pub mod balance;
 pub mod card;
 pub mod good;
 pub mod held;
+pub mod load;
+pub mod loader;
 pub mod make;
 pub mod newcomer;
 mod plan;
@@ -59,6 +61,8 @@ pub struct Bells {
     pub look: Notify,
     /// M3's lists are to be read whole.
     pub full: Notify,
+    /// The load was started, halted or ended.
+    pub load: Notify,
 }
 
 /// How this stage stands, for the page and the metrics.

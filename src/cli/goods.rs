@@ -79,18 +79,22 @@ pub fn run(goods: &Goods) -> Result<(), Fault> {
     match &goods.action {
         None => match runtime.block_on(control::ask_goods(state_dir, &Ask::Standing))? {
             Reply::Standing(told) => say(&standing(&told)),
-            other @ (Reply::Listed { .. } | Reply::Shown(_) | Reply::Begun) => {
-                Err(unexpected(&other).into())
-            }
+            other @ (Reply::Listed { .. }
+            | Reply::Shown(_)
+            | Reply::Begun
+            | Reply::Planned(_)
+            | Reply::Load(_)) => Err(unexpected(&other).into()),
         },
         Some(Action::List { only, form }) => runtime.block_on(list(state_dir, *only, *form)),
         Some(Action::Show { sku }) => {
             let ask = Ask::Show { sku: sku.clone() };
             match runtime.block_on(control::ask_goods(state_dir, &ask))? {
                 Reply::Shown(shown) => say(&one(&shown)),
-                other @ (Reply::Standing(_) | Reply::Listed { .. } | Reply::Begun) => {
-                    Err(unexpected(&other).into())
-                }
+                other @ (Reply::Standing(_)
+                | Reply::Listed { .. }
+                | Reply::Begun
+                | Reply::Planned(_)
+                | Reply::Load(_)) => Err(unexpected(&other).into()),
             }
         }
         Some(Action::Make { itno }) => {
@@ -104,12 +108,14 @@ pub fn run(goods: &Goods) -> Result<(), Fault> {
     }
 }
 
-fn unexpected(reply: &Reply) -> ControlError {
+pub(super) fn unexpected(reply: &Reply) -> ControlError {
     let kind = match reply {
         Reply::Standing(_) => "standing",
         Reply::Listed { .. } => "list",
         Reply::Shown(_) => "good",
         Reply::Begun => "start",
+        Reply::Planned(_) => "plan",
+        Reply::Load(_) => "load",
     };
     ControlError::Refused(format!("the gateway answered with a {kind}, which was not asked for"))
 }
@@ -141,7 +147,11 @@ async fn list(state_dir: &Path, only: Which, form: Form) -> Result<(), Fault> {
                 }
                 after = next;
             }
-            other @ (Reply::Standing(_) | Reply::Shown(_) | Reply::Begun) => {
+            other @ (Reply::Standing(_)
+            | Reply::Shown(_)
+            | Reply::Begun
+            | Reply::Planned(_)
+            | Reply::Load(_)) => {
                 return Err(unexpected(&other).into());
             }
         }

@@ -4,7 +4,9 @@
 //! a list comes in parts of bounded size.
 
 mod items;
+pub mod load;
 mod seen;
+pub mod survey;
 
 use self::seen::Eyes;
 use super::{Shared, good::Balances, held, price, rules::Mode, table};
@@ -41,6 +43,8 @@ pub enum Ask {
     },
     /// Reads M3's lists and the shop's goods anew.
     Refresh,
+    /// About the initial load.
+    Load(load::Ask),
     /// Makes the product of an item that was deleted in the shop, or tries again.
     Make {
         /// ITNO.
@@ -79,6 +83,10 @@ pub enum Reply {
     Shown(Box<Shown>),
     /// It was begun.
     Begun,
+    /// A part of what a load would do.
+    Planned(survey::Page),
+    /// How a load stands.
+    Load(Box<load::Told>),
 }
 
 /// How the flow stands, as it is told.
@@ -206,6 +214,7 @@ pub async fn answer(state: &State, shared: &Shared, ask: &Ask) -> Result<Reply, 
                 None => Err(format!("the shop has no SKU {sku}, as far as its goods were read")),
             }
         }
+        Ask::Load(ask) => load::answer(state, shared, ask).await,
         Ask::Make { itno } => items::make(state, shared, itno).await.map(|()| Reply::Begun),
         Ask::Refresh => {
             shared.bells.full.notify_one();

@@ -8,6 +8,7 @@
 //! | `gw/<itno>`, a zero, `<sku>` | the wholesale prices of a SKU |
 //! | `gn/<itno>` | an item that has no product: why not, or that one is being made |
 //! | `gq/<itno>` | the item is due for the shop |
+//! | `ga/<itno>` | the item was let through by the load |
 //! | `gh/<sku>` | pieces that were ordered and that M3 does not have yet |
 //!
 //! A value begins with the version of its form, as in `delivery::rows`.
@@ -30,10 +31,14 @@ pub const ITEMS: &str = "gt";
 pub const NEWCOMERS: &str = "gn";
 /// Table of what is due.
 pub const DUE: &str = "gq";
+/// Table of what the load let through.
+pub const ADMITTED: &str = "ga";
 /// Table of what was ordered and is not in M3.
 pub const HELD: &str = "gh";
 /// Name of the row that says for which settings everything was marked.
 pub const SETTINGS: &str = "goods-settings";
+/// Name of the row of the load.
+pub const LOAD: &str = "goods-load";
 /// Name of the cursor of the shop's goods.
 pub const WALK_CURSOR: &str = "goods";
 

@@ -8,7 +8,7 @@
 use super::{good::Refused, rules::wholesale::Foreign};
 use crate::{
     amount::Amount,
-    connector::xcart::wholesale::{Rung, Tier},
+    connector::xcart::wholesale::{Memberships, Rung, Tier},
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -66,8 +66,8 @@ pub enum Step {
 /// What the shop is known to be like, as far as wholesale prices go.
 #[derive(Clone, Copy, Debug)]
 pub struct Shop<'a> {
-    /// Ids of its memberships by name.
-    pub memberships: &'a BTreeMap<String, Vec<u64>>,
+    /// Its memberships.
+    pub memberships: &'a Memberships,
     /// What it said to a price from 1 piece on, if it does not take one.
     pub no_one: Option<&'a str>,
 }
@@ -298,10 +298,12 @@ mod tests {
         Step::Add { rung: rung(membership, from), price: price.parse().unwrap() }
     }
 
+    type Wants<'a> = &'a [(u64, u64, &'a str)];
+
     #[test]
     fn what_is_there_is_changed_before_anything_is_added_or_removed() {
         let ten = tier(7, (0, 10), "9");
-        let table: [(&[Tier], &[(u64, u64, &str)], Vec<Step>); 8] = [
+        let table: [(&[Tier], Wants<'_>, Vec<Step>); 8] = [
             (&[], &[], vec![]),
             (std::slice::from_ref(&ten), &[(0, 10, "9.0")], vec![]),
             (&[], &[(0, 10, "9"), (4, 1, "8")], vec![add((0, 10), "9"), add((4, 1), "8")]),

@@ -5,14 +5,16 @@
 //!    in between, nothing is sent until the call must have ended; then the shop's list says what it did.
 //! 2. A list is read where M3's prices changed and once after each walk; never for a SKU that has no
 //!    wholesale prices and should have none.
-//! 3. That the shop has no wholesale prices at all, or takes none from 1 piece on, is found once and not
-//!    tried with each product.
+//! 3. That the shop has no wholesale prices at all, or takes none from 1 piece on, is found once after
+//!    each walk and not tried with each product.
 //!
 //! One lane tells of an item, so there is one writer of its rows.
 
 use super::{
     Committed, Shared, Trouble, commit_or_not,
     good::{Good, Refused},
+    load::Part,
+    loader::Leave,
     row,
     rules::wholesale::Wholesale,
     send::{Written, is_for_itself, pause_after},
@@ -25,14 +27,14 @@ use crate::{
         Class, Failure, Fate,
         xcart::{
             rest::Shop,
-            wholesale::{Rung, Tiers},
+            wholesale::{Memberships, Rung, Tiers},
         },
     },
     delivery::rows,
     state::{Batch, State},
 };
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -50,12 +52,12 @@ pub struct Known(Arc<tokio::sync::Mutex<Facts>>);
 
 #[derive(Clone, Debug, Default)]
 struct Facts {
-    /// Ids of the memberships by name, and the walk since which they were read.
-    memberships: Option<(u64, Arc<BTreeMap<String, Vec<u64>>>)>,
+    /// The memberships, and the walk since which they were read.
+    memberships: Option<(u64, Arc<Memberships>)>,
     /// When the memberships could not be read.
     failed: Option<Instant>,
-    /// When it was found that there are no wholesale prices.
-    no_module: Option<Instant>,
+    /// When it was found that there are no wholesale prices, and the walk before.
+    no_module: Option<(Instant, u64)>,
     /// What the shop said to a price from 1 piece on.
     no_one: Option<String>,
 }
@@ -80,15 +82,6 @@ struct Hand<'a> {
     ladder: Ladder,
 }
 
-/// Whether the shop may be written to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Leave {
-    /// Only read.
-    Look,
-    /// Written to.
-    Write,
-}
-
 impl Wholesaler {
     /// Prepares to tell; nothing is sent.
     pub fn new(shop: Shop, state: State, shared: Shared) -> Self {
@@ -100,7 +93,7 @@ impl Wholesaler {
         &self,
         (itno, sku, good): (&str, &str, &Good),
         wanted: Option<&Result<Wanted, String>>,
-        leave: Leave,
+        leave: &Leave,
     ) -> Result<Written, Trouble> {
         let key = table::tiers_of(itno, sku);
         let stored = self.state.get(&key)?;
@@ -127,6 +120,9 @@ impl Wholesaler {
             return self.keep(&mut hand, Written::Needless).await;
         }
         if hand.ladder.asked && !self.is_quiet(&hand.key, rules) {
+            return self.keep(&mut hand, Written::Rests).await;
+        }
+        if hand.ladder.refused.as_ref().is_some_and(|one| one.rests(clock::now().unix_ms())) {
             return self.keep(&mut hand, Written::Rests).await;
         }
         let known = hand.ladder.has.is_some() && hand.ladder.walk >= walk && !hand.ladder.asked;
@@ -159,7 +155,8 @@ impl Wholesaler {
         let mut facts = self.shared.wholesale.0.lock().await;
         let now = clock::now().mono;
         let within = |at: &Instant, time: Duration| now.duration_since(*at) < time;
-        facts.no_module = facts.no_module.filter(|at| within(at, NO_MODULE));
+        facts.no_module =
+            facts.no_module.filter(|(at, then)| *then >= walk && within(at, NO_MODULE));
         self.shared.note(|standing| standing.no_wholesale = facts.no_module.is_some());
         let fresh = facts.memberships.as_ref().is_some_and(|(since, _)| *since >= walk);
         if fresh || facts.no_module.is_some() {
@@ -183,11 +180,11 @@ impl Wholesaler {
         Ok(Some(facts.clone()))
     }
 
-    async fn memberships(&self) -> Result<BTreeMap<String, Vec<u64>>, Failure> {
+    async fn memberships(&self) -> Result<Memberships, Failure> {
         let prices = self.shared.rules.prices.as_ref();
         let rules = prices.and_then(|prices| prices.wholesale.as_ref());
         if rules.is_none_or(|rules| rules.memberships.is_empty()) {
-            return Ok(BTreeMap::new());
+            return Ok(Memberships::new());
         }
         self.shop.memberships().await
     }
@@ -214,7 +211,7 @@ impl Wholesaler {
                 if facts.no_module.is_none() {
                     tracing::warn!("{NO_MODULE_TOLD}");
                 }
-                facts.no_module = Some(clock::now().mono);
+                facts.no_module = Some((clock::now().mono, walk));
                 self.shared.note(|standing| standing.no_wholesale = true);
                 (ladder.has, ladder.notes) = (None, vec![NO_MODULE_TOLD.to_owned()]);
                 Ok(Some(Written::Needless))
@@ -226,6 +223,9 @@ impl Wholesaler {
                 Ok(Some(Written::Needless))
             }
             Err(failure) if self.shop.closed_for().is_some() => Err(failure.into()),
+            Err(failure) if is_for_itself(&failure) => {
+                Ok(Some(Written::Refused(refuse(hand, &failure))))
+            }
             Err(failure) => {
                 tracing::debug!(sku = hand.sku, why = %failure, "could not read wholesale prices");
                 Ok(Some(Written::Rests))
@@ -234,17 +234,14 @@ impl Wholesaler {
     }
 
     /// Makes what is due.
-    async fn write(&self, mut hand: Hand<'_>, leave: Leave) -> Result<Written, Trouble> {
+    async fn write(&self, mut hand: Hand<'_>, leave: &Leave) -> Result<Written, Trouble> {
         let steps = hand.ladder.due(hand.rules.foreign);
         if steps.is_empty() {
             hand.ladder.refused = None;
             return self.keep(&mut hand, Written::Needless).await;
         }
-        if leave == Leave::Look {
+        if !leave.allows(Part::Prices) {
             return self.keep(&mut hand, Written::Needless).await;
-        }
-        if hand.ladder.refused.as_ref().is_some_and(|one| one.rests(clock::now().unix_ms())) {
-            return self.keep(&mut hand, Written::Rests).await;
         }
         let mut has = hand.ladder.has.take().unwrap_or_default();
         hand.ladder.asked = true;
@@ -289,7 +286,6 @@ impl Wholesaler {
         step: Step,
         failure: Failure,
     ) -> Result<Written, Trouble> {
-        let why = failure.to_string();
         if failure.fate == Fate::Unknown {
             hand.ladder.has = None;
             let mut unanswered = self.unanswered.lock().unwrap_or_else(PoisonError::into_inner);
@@ -306,17 +302,11 @@ impl Wholesaler {
             self.shared.wholesale.0.lock().await.no_one = Some(failure.text);
             return self.keep(&mut hand, Written::Rests).await;
         }
-        if is_for_itself(&failure) && failure.fate == Fate::Refused {
-            let before = hand.ladder.refused.take();
-            let pause = pause_after(&failure, Refused::times(before.as_ref()));
-            let now_ms = clock::now().unix_ms();
-            let again_ms = now_ms.saturating_add(clock::millis(pause));
-            tracing::warn!(sku = hand.sku, why, "the shop refuses a wholesale price");
-            let refused = Refused::again(before.as_ref(), &why, (now_ms, again_ms));
-            hand.ladder.refused = Some(refused.clone());
+        if is_for_itself(&failure) {
+            let refused = refuse(&mut hand, &failure);
             return self.keep(&mut hand, Written::Refused(refused)).await;
         }
-        tracing::debug!(sku = hand.sku, why, "the shop did not take a wholesale price");
+        tracing::debug!(sku = hand.sku, why = %failure, "the shop did not take a wholesale price");
         self.keep(&mut hand, Written::Rests).await?;
         if self.shop.closed_for().is_some() { Err(failure.into()) } else { Ok(Written::Rests) }
     }
@@ -348,6 +338,18 @@ impl Wholesaler {
         hand.stored = after;
         Ok(committed)
     }
+}
+
+/// Notes that the shop refused it for what it is.
+fn refuse(hand: &mut Hand<'_>, failure: &Failure) -> Refused {
+    let (before, why) = (hand.ladder.refused.take(), failure.to_string());
+    let pause = pause_after(failure, Refused::times(before.as_ref()));
+    let now_ms = clock::now().unix_ms();
+    let again_ms = now_ms.saturating_add(clock::millis(pause));
+    tracing::warn!(sku = hand.sku, why, "the shop refuses a wholesale price");
+    let refused = Refused::again(before.as_ref(), &why, (now_ms, again_ms));
+    hand.ladder.refused = Some(refused.clone());
+    refused
 }
 
 /// Whether the shop said that it takes no price from 1 piece on.

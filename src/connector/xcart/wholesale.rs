@@ -32,6 +32,9 @@ pub struct Rung {
     pub from: u64,
 }
 
+/// Ids of memberships by name: several where a name is there more than once.
+pub type Memberships = BTreeMap<String, Vec<u64>>;
+
 /// One wholesale price as the shop has it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tier {
@@ -99,15 +102,17 @@ impl Shop {
             let some = list(&success(answer).map_err(|failure| failure.of_kind(Kind::Read))?)?;
             // A shop that does not turn these pages shows the first one again.
             if some.first().is_some_and(|first| all.contains(first)) {
-                break;
+                return Ok(Tiers::Listed(all));
             }
             let is_last = some.len() < PAGE_LEN;
             all.extend(some);
             if is_last {
-                break;
+                return Ok(Tiers::Listed(all));
             }
         }
-        Ok(Tiers::Listed(all))
+        // With a part of them only, one that is there would be added again.
+        let text = format!("more than {PAGES_MAX} pages of wholesale prices for one product");
+        Err(Failure::new(Fate::Refused, Class::Data, &text))
     }
 
     /// Adds a wholesale price. Not idempotent: after an unknown fate read the list first.
@@ -142,9 +147,9 @@ impl Shop {
         }
     }
 
-    /// Reads the shop's memberships: ids by name; several where a name is there more than once.
-    pub async fn memberships(&self) -> Result<BTreeMap<String, Vec<u64>>, Failure> {
-        let mut all: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+    /// Reads the shop's memberships.
+    pub async fn memberships(&self) -> Result<Memberships, Failure> {
+        let mut all = Memberships::new();
         for page in 1..=PAGES_MAX {
             let target = format!("/memberships?itemsPerPage={PAGE_LEN}&page={page}");
             let answer = self.get(&target).await?;

@@ -7,6 +7,7 @@ use crate::{
     goods::{
         card::Edits,
         good::Good,
+        load::{Part, Parts},
         rules::{Rules, wholesale::Foreign},
         table,
         tier::Ladder,
@@ -14,6 +15,8 @@ use crate::{
     },
     state::State,
 };
+
+const UNKNOWN: &str = "M3 knows neither an item nor an alias of this name";
 
 /// How a SKU is looked at.
 #[derive(Clone, Copy)]
@@ -50,9 +53,32 @@ impl Seen {
     /// What is to be changed, in words.
     fn changes(&self) -> String {
         let card = items::changes(&self.good.card, self.eyes.edits);
-        let tiers = self.ladder.changes(self.eyes.foreign.unwrap_or_default());
-        let all: Vec<_> = (!card.is_empty()).then_some(card).into_iter().chain(tiers).collect();
+        let card = (!card.is_empty()).then_some(card);
+        let all: Vec<_> = card.into_iter().chain(self.tiers_due()).collect();
         all.join("; ")
+    }
+
+    pub(super) fn edits(&self) -> Edits {
+        self.eyes.edits
+    }
+
+    /// What is to be done about its wholesale prices, in words.
+    pub(super) fn tiers_due(&self) -> Vec<String> {
+        self.ladder.changes(self.eyes.foreign.unwrap_or_default())
+    }
+
+    /// Why something of these parts stays as it is; empty if nothing does.
+    pub(super) fn kept(&self, parts: &Parts) -> String {
+        let has = |part: Part| parts.contains(&part);
+        let card = items::kept(&self.good.card, self.eyes.edits).filter(|_| has(Part::Items));
+        let tiers = self.ladder.told().filter(|_| has(Part::Prices));
+        let price = self.good.no_price.is_some();
+        let numbers = if price { has(Part::Prices) } else { has(Part::Prices) || has(Part::Stock) };
+        let numbers = match &self.good.itno {
+            None => Some(UNKNOWN.to_owned()),
+            Some(_) => Some(kept(&self.good)).filter(|told| numbers && !told.is_empty()),
+        };
+        numbers.into_iter().chain(card).chain(tiers).collect::<Vec<_>>().join("; ")
     }
 
     pub(super) fn differs(&self) -> bool {
@@ -68,7 +94,7 @@ impl Seen {
             (Some(refused), _) => {
                 format!("the shop refused it {} times: {}", refused.times, refused.text)
             }
-            (None, None) => "M3 knows neither an item nor an alias of this name".to_owned(),
+            (None, None) => UNKNOWN.to_owned(),
             (None, Some(_)) => match items::kept(&good.card, self.eyes.edits) {
                 Some(told) => told,
                 None => kept(good),
