@@ -15,6 +15,7 @@ mod doctor;
 mod fault;
 pub mod goods;
 pub mod journal;
+pub mod load;
 pub mod m3;
 pub mod memory;
 mod notify;
@@ -72,6 +73,8 @@ enum Command {
     Alert(Alert),
     /// See how the shop's stock and prices follow M3, and which goods differ.
     Goods(goods::Goods),
+    /// Bring the shop to what M3 says for the first time: planned, at a rate, halted and gone on with.
+    Load(load::Load),
     /// Compare the orders that changed of late in the shop, in M3 and in the gateway.
     Reconcile(reconcile::Reconcile),
     /// See what the shop captured and what M3 has of it, and settle what is in doubt.
@@ -145,6 +148,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Result<(), Fault> {
         Command::Look(look) => journal::look(&look),
         Command::Alert(alert) => alert::run(&alert),
         Command::Goods(goods) => goods::run(&goods),
+        Command::Load(load) => load::run(&load),
         Command::Reconcile(asked) => reconcile::run(&asked),
         Command::Payments(payments) => payments::run(&payments),
         Command::M3(ask) => m3::run(&ask),
@@ -197,7 +201,7 @@ mod tests {
         let broken = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(broken.path(), "nonsense = 1\n").unwrap();
         let file = broken.path().to_str().unwrap();
-        let table: [(&[&str], u8); 19] = [
+        let table: [(&[&str], u8); 21] = [
             (&["causeway"], 64),
             (&["causeway", "dance"], 64),
             (&["causeway", "gateway", "--colour", "red"], 64),
@@ -214,6 +218,8 @@ mod tests {
             (&["causeway", "m3", "describe", "OIS100MI/Get/Head"], 64),
             (&["causeway", "contract", "m3", "--write"], 64),
             (&["causeway", "contract", "m3", "--confirm", "--customer", "C", "--item", "I"], 64),
+            (&["causeway", "load", "start", "--rate", "0"], 64),
+            (&["causeway", "load", "start", "--only", "orders"], 64),
             (&["causeway", "gateway", "--config", "/nowhere"], 78),
             (&["causeway", "check", "--config", file], 78),
             (&["causeway", "doctor", "--config", file], 78),
@@ -227,7 +233,7 @@ mod tests {
 
     #[test]
     fn each_command_is_understood() {
-        let table: [&[&str]; 33] = [
+        let table: [&[&str]; 36] = [
             &["alert", "test", "--channel", "ops"],
             &["alert", "list", "--json"],
             &["alert", "mute", "away/m3", "--for", "4h"],
@@ -253,6 +259,9 @@ mod tests {
             &["restore", "causeway.backup"],
             &["restore", "--check", "causeway.backup"],
             &["verify-store", "/s/journal/00000000000000000001"],
+            &["load", "plan", "--only", "items,stock", "--as", "csv", "--rate", "120"],
+            &["load", "start", "--only", "prices", "--rate", "30"],
+            &["load", "pause", "--config", "f"],
             &["m3", "describe"],
             &["m3", "--config", "f", "describe", "OIS100MI/GetHead", "--json", "--refresh"],
             &["m3", "call", "OIS100MI/GetHead", "ORNO=1", "--columns", "ORST,ORSL", "--max", "0"],

@@ -144,6 +144,7 @@ pub async fn start(frame: &Frame) -> Result<Foundation, GatewayError> {
         greet(supervisor, shop.clone());
         gates = vec![Gated::Shop(shop.clone()), Gated::M3(m3.clone())];
         if let Some(goods) = &goods {
+            let goods = (goods, tally.subscribe());
             catalogue::start(frame, &state, (&shop, &m3), goods);
         }
         if let Some(rules) = &config.order_to_cash {

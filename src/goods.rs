@@ -7,7 +7,7 @@
 //!    however often it changes.
 //! 3. What the shop sold and M3 does not have yet is not for sale again.
 //! 4. Writes are absolute and name only what changes: they are repeated after any loss.
-//! 5. With `mode = "watch"` nothing is written at all.
+//! 5. With `mode = "watch"` nothing is written at all, but for what a load lets through that a person started.
 //! 6. An item gets one product at most: what was sent and not answered is looked for first, and the
 //!    shop takes a SKU once only.
 //!
@@ -19,6 +19,8 @@ pub mod balance;
 pub mod card;
 pub mod good;
 pub mod held;
+pub mod load;
+pub mod loader;
 pub mod make;
 pub mod newcomer;
 mod plan;
@@ -28,9 +30,11 @@ pub mod rules;
 pub mod send;
 pub mod source;
 pub mod table;
+pub mod tier;
 pub mod walk;
 mod want;
 pub mod watch;
+pub mod wholesaler;
 
 use self::rules::Rules;
 use crate::{
@@ -57,6 +61,8 @@ pub struct Bells {
     pub look: Notify,
     /// M3's lists are to be read whole.
     pub full: Notify,
+    /// The load was started, halted or ended.
+    pub load: Notify,
 }
 
 /// How this stage stands, for the page and the metrics.
@@ -84,6 +90,8 @@ pub struct Standing {
     pub missing: u64,
     /// Products that were made since the start.
     pub made: u64,
+    /// Whether the shop was found to have no wholesale prices.
+    pub no_wholesale: bool,
 }
 
 /// The handle that the parts share.
@@ -95,13 +103,16 @@ pub struct Shared {
     pub bells: Arc<Bells>,
     /// What is shown.
     pub standing: watching::Sender<Standing>,
+    /// What is known of the shop's wholesale prices.
+    pub wholesale: wholesaler::Known,
 }
 
 impl Shared {
     /// Starts with nothing known.
     pub fn new(rules: Rules) -> Self {
         let (rules, bells) = (Arc::new(rules), Arc::default());
-        Self { rules, bells, standing: watching::Sender::new(Standing::default()) }
+        let standing = watching::Sender::new(Standing::default());
+        Self { rules, bells, standing, wholesale: wholesaler::Known::default() }
     }
 
     fn note(&self, change: impl FnOnce(&mut Standing)) {

@@ -16,7 +16,7 @@ const IONAPI: &str = r#"{"ti":"ACME_TST","cn":"Causeway","dt":"12","ci":"ACME_TS
 "ot":"token.oauth2","or":"revoke_token.oauth2","ev":"E1","v":"1.0","saak":"ACME_TST#c","sask":"d"}"#;
 
 /// Files with settings, and the structures in them that an operator fills.
-const SETTINGS: [&str; 28] = [
+const SETTINGS: [&str; 29] = [
     "src/alert/config.rs",
     "src/alert/hook.rs",
     "src/alert/mail.rs",
@@ -42,6 +42,7 @@ const SETTINGS: [&str; 28] = [
     "src/flow/rules/shipments.rs",
     "src/goods/rules.rs",
     "src/goods/rules/items.rs",
+    "src/goods/rules/wholesale.rs",
     "src/delivery.rs",
     "src/journal/config.rs",
     "src/state/config.rs",

@@ -32,6 +32,8 @@ mod invoices;
 mod ion;
 #[path = "gateway/items.rs"]
 mod items;
+#[path = "gateway/load.rs"]
+mod load;
 #[path = "gateway/lost_answers.rs"]
 mod lost_answers;
 #[path = "gateway/outages.rs"]
@@ -62,3 +64,5 @@ mod stock;
 mod the_way;
 #[path = "gateway/tools.rs"]
 mod tools;
+#[path = "gateway/wholesale.rs"]
+mod wholesale;

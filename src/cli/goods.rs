@@ -16,6 +16,9 @@ use crate::{
 use clap::{Args, Subcommand, ValueEnum};
 use std::{fmt::Write, path::Path};
 
+/// What is told of a shop without wholesale prices.
+const NO_WHOLESALE: &str = "the shop has none: its module is missing";
+
 /// How the shop's stock, prices and products follow M3.
 #[derive(Debug, Args)]
 pub struct Goods {
@@ -76,18 +79,22 @@ pub fn run(goods: &Goods) -> Result<(), Fault> {
     match &goods.action {
         None => match runtime.block_on(control::ask_goods(state_dir, &Ask::Standing))? {
             Reply::Standing(told) => say(&standing(&told)),
-            other @ (Reply::Listed { .. } | Reply::Shown(_) | Reply::Begun) => {
-                Err(unexpected(&other).into())
-            }
+            other @ (Reply::Listed { .. }
+            | Reply::Shown(_)
+            | Reply::Begun
+            | Reply::Planned(_)
+            | Reply::Load(_)) => Err(unexpected(&other).into()),
         },
         Some(Action::List { only, form }) => runtime.block_on(list(state_dir, *only, *form)),
         Some(Action::Show { sku }) => {
             let ask = Ask::Show { sku: sku.clone() };
             match runtime.block_on(control::ask_goods(state_dir, &ask))? {
                 Reply::Shown(shown) => say(&one(&shown)),
-                other @ (Reply::Standing(_) | Reply::Listed { .. } | Reply::Begun) => {
-                    Err(unexpected(&other).into())
-                }
+                other @ (Reply::Standing(_)
+                | Reply::Listed { .. }
+                | Reply::Begun
+                | Reply::Planned(_)
+                | Reply::Load(_)) => Err(unexpected(&other).into()),
             }
         }
         Some(Action::Make { itno }) => {
@@ -101,12 +108,14 @@ pub fn run(goods: &Goods) -> Result<(), Fault> {
     }
 }
 
-fn unexpected(reply: &Reply) -> ControlError {
+pub(super) fn unexpected(reply: &Reply) -> ControlError {
     let kind = match reply {
         Reply::Standing(_) => "standing",
         Reply::Listed { .. } => "list",
         Reply::Shown(_) => "good",
         Reply::Begun => "start",
+        Reply::Planned(_) => "plan",
+        Reply::Load(_) => "load",
     };
     ControlError::Refused(format!("the gateway answered with a {kind}, which was not asked for"))
 }
@@ -138,7 +147,11 @@ async fn list(state_dir: &Path, only: Which, form: Form) -> Result<(), Fault> {
                 }
                 after = next;
             }
-            other @ (Reply::Standing(_) | Reply::Shown(_) | Reply::Begun) => {
+            other @ (Reply::Standing(_)
+            | Reply::Shown(_)
+            | Reply::Begun
+            | Reply::Planned(_)
+            | Reply::Load(_)) => {
                 return Err(unexpected(&other).into());
             }
         }
@@ -204,6 +217,7 @@ fn standing(told: &Told) -> String {
             ("unknown to M3", told.unknown.to_string()),
         ])
         .chain(missing)
+        .chain(told.no_wholesale.then(|| ("wholesale prices", NO_WHOLESALE.to_owned())))
         .collect();
     rows.iter().fold(String::new(), |mut text, (name, value)| {
         let _ = writeln!(text, "{name:<28}{value}");
@@ -212,7 +226,7 @@ fn standing(told: &Told) -> String {
 }
 
 fn one(shown: &Shown) -> String {
-    let Shown { line, balances, prices, safety, held, article, card, is_due } = shown;
+    let Shown { line, balances, prices, safety, held, article, card, tiers, is_due } = shown;
     let number = |pieces: Option<u64>| pieces.map_or("-".to_owned(), |pieces| pieces.to_string());
     let place = match (line.product, line.variant) {
         (Some(product), Some(variant)) => format!("product {product}, variant {variant}"),
@@ -234,6 +248,7 @@ fn one(shown: &Shown) -> String {
         let vat = if price.gross { ", with VAT" } else { "" };
         let name =
             format!("price from {}{to}, {}+, per {}{vat}", price.from, price.quantity, price.per);
+        let name = format!("{name}, {}", price.list);
         rows.push((name, price.price.clone()));
     }
     let price = |price: &Option<String>| price.clone().unwrap_or_else(|| "-".to_owned());
@@ -248,6 +263,9 @@ fn one(shown: &Shown) -> String {
     }
     for (field, has, wants) in card {
         let _ = writeln!(text, "  {field:<23} {has:?}, from M3 {wants:?}");
+    }
+    for (rung, has, wants) in tiers {
+        let _ = writeln!(text, "  wholesale {rung:<30} {has}, from M3 {wants}");
     }
     if *is_due {
         text.push_str("  it waits to be compared or written\n");

@@ -10,6 +10,7 @@ mod problem;
 pub mod products;
 pub mod rest;
 pub mod sheet;
+pub mod wholesale;
 pub mod wire;
 
 use super::{gate, http};

@@ -3,24 +3,35 @@
 use crate::{
     cli::serve::Frame,
     connector::{m3::M3, xcart::rest::Shop},
-    goods::{Shared, make::Maker, send::Sender, source::Source, walk::Walker, watch::Watcher},
+    delivery::dispatch::Tally,
+    goods::{
+        Shared, loader::Loader, make::Maker, send::Sender, source::Source, walk::Walker,
+        watch::Watcher,
+    },
     state::State,
     supervise::Supervisor,
 };
 use std::sync::Arc;
+use tokio::sync::watch;
 
-/// Starts those that watch M3, one that reads the shop's goods, and those that tell the shop.
-pub(super) fn start(frame: &Frame, state: &State, (shop, m3): (&Shop, &M3), shared: &Shared) {
+/// Starts those that watch M3, one that reads the shop's goods, those that tell the shop, and the one
+/// that lets a load through.
+pub(super) fn start(
+    frame: &Frame,
+    state: &State,
+    (shop, m3): (&Shop, &M3),
+    (shared, tally): (&Shared, watch::Receiver<Tally>),
+) {
     let items = frame.loaded.config.joining();
     let supervisor = &frame.supervisor;
     if let Some(stock) = &shared.rules.stock {
-        watch(supervisor, (m3, state), (shared, stock.clone()));
+        follow(supervisor, (m3, state), (shared, stock.clone()));
     }
     if let Some(prices) = &shared.rules.prices {
-        watch(supervisor, (m3, state), (shared, prices.clone()));
+        follow(supervisor, (m3, state), (shared, prices.clone()));
     }
     if let Some(items) = &shared.rules.items {
-        watch(supervisor, (m3, state), (shared, items.clone()));
+        follow(supervisor, (m3, state), (shared, items.clone()));
     }
     let categories = items.alias_categories.clone();
     let walker = (shared.clone(), items);
@@ -28,6 +39,12 @@ pub(super) fn start(frame: &Frame, state: &State, (shop, m3): (&Shop, &M3), shar
     supervisor.keep("goods walk", move |stop| {
         let walker = Arc::clone(&walker);
         async move { walker.run(stop).await }
+    });
+    let loader = (shop.clone(), state.clone());
+    let loader = Arc::new(Loader::new(loader, shared.clone(), tally));
+    supervisor.keep("goods load", move |stop| {
+        let loader = Arc::clone(&loader);
+        async move { loader.run(stop).await }
     });
     for lane in 0..shared.rules.goods.writes_at_once {
         let stores = (state.clone(), shared.clone());
@@ -41,7 +58,7 @@ pub(super) fn start(frame: &Frame, state: &State, (shop, m3): (&Shop, &M3), shar
     }
 }
 
-fn watch<S: Source>(
+fn follow<S: Source>(
     supervisor: &Supervisor,
     (m3, state): (&M3, &State),
     (shared, source): (&Shared, S),

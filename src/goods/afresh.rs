@@ -60,6 +60,20 @@ pub(super) async fn newcomers(state: &State) -> Result<u64, Trouble> {
     Ok(all)
 }
 
+/// Marks the items that have wholesale prices: the shop's are read anew after a walk.
+pub(super) async fn tiers(state: &State) -> Result<(), Trouble> {
+    let mut items = BTreeSet::new();
+    let mut pages = state.pages(rows::table(table::TIERS), ROWS_MAX);
+    while let Some(page) = pages.next_page()? {
+        let names = page.iter().filter_map(|(key, _)| table::name_of(key));
+        items.extend(
+            names.filter_map(|name| name.split_once('\0')).map(|(itno, _)| itno.to_owned()),
+        );
+        tokio::task::yield_now().await;
+    }
+    mark_all(state, items).await
+}
+
 async fn mark_all(state: &State, items: BTreeSet<String>) -> Result<(), Trouble> {
     let (now_ms, mut batch, mut in_it) = (clock::now().unix_ms(), Batch::new(), 0_usize);
     for itno in &items {

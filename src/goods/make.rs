@@ -15,11 +15,12 @@ use super::{
     article::{self, Article},
     commit_or_not,
     good::{Good, Refused},
+    load::Part,
+    loader::Leave,
     mark,
     newcomer::{Newcomer, Stage},
     plan::{Plan, Planner},
     row,
-    rules::Mode,
     send::{is_for_itself, pause_after},
     table::{self, WalkCursor},
     want::Wants,
@@ -143,7 +144,12 @@ impl Maker {
     }
 
     /// Makes a product for an item without one, if it should have one.
-    pub(super) async fn consider(&self, itno: &str, wants: &Wants) -> Result<Made, Trouble> {
+    pub(super) async fn consider(
+        &self,
+        itno: &str,
+        wants: &Wants,
+        leave: &Leave,
+    ) -> Result<Made, Trouble> {
         let items = self.shared.rules.items.as_ref();
         let Some((items, create)) = items.and_then(|items| Some((items, items.create.as_ref()?)))
         else {
@@ -178,7 +184,7 @@ impl Maker {
             Plan::Later => Ok(Made::Waits),
             Plan::Sold(sku) => self.link(itno, &sku).await,
             Plan::Not(why) => self.note(&item, Some(item.not(&why))).await,
-            Plan::Make(new) if items.mode == Mode::Watch => {
+            Plan::Make(new) if !leave.allows(Part::Items) => {
                 let unsure = item.unsure();
                 self.note(&item, Some(Newcomer { unsure, ..Newcomer::wanted(&new.sku) })).await
             }

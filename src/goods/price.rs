@@ -8,12 +8,19 @@ use crate::{
     amount::{Amount, PLACES_MAX, currency_places},
     connector::m3::prices::{Day, Price},
 };
+use rust_decimal::prelude::ToPrimitive;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use time::{Duration, OffsetDateTime};
 
-/// The prices of one item, by first day and least quantity.
+/// The prices of one item in a list, by first day and least quantity.
 pub type Listed = BTreeMap<(Day, Amount), Valid>;
+
+/// The prices of one item, by list (PRRF).
+pub type Lists = BTreeMap<String, Listed>;
+
+/// Prices by the number of pieces from which on they count.
+pub type Levels = BTreeMap<u64, Amount>;
 
 /// One price.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,9 +36,10 @@ pub struct Valid {
 }
 
 /// Takes rows in: a later one for the same day and quantity replaces the earlier one.
-pub fn take(listed: &mut Listed, rows: impl Iterator<Item = Price>) {
-    for Price { itno: _, from, to, quantity, price, per, gross } in rows {
-        listed.insert((from, quantity), Valid { to, price, per, gross });
+pub fn take(lists: &mut Lists, rows: impl Iterator<Item = Price>) {
+    for Price { list, itno: _, from, to, quantity, price, per, gross } in rows {
+        let valid = Valid { to, price, per, gross };
+        lists.entry(list).or_default().insert((from, quantity), valid);
     }
 }
 
@@ -53,13 +61,20 @@ pub fn turns(listed: &Listed, before: Day, today: Day) -> bool {
     })
 }
 
+/// Those that are valid today.
+fn valid_on(listed: &Listed, today: Day) -> impl Iterator<Item = ((Day, Amount), &Valid)> {
+    let valid = listed
+        .iter()
+        .filter(move |((from, _), valid)| *from <= today && (valid.to == 0 || valid.to >= today));
+    valid.map(|(key, valid)| (*key, valid))
+}
+
 /// Finds the price for one piece: of those that are valid today the one that began last.
-fn valid_on(listed: &Listed, today: Day) -> Option<&Valid> {
+fn for_one(listed: &Listed, today: Day) -> Option<((Day, Amount), &Valid)> {
     let one = Amount::from(1);
-    let valid = listed.iter().filter(|((from, quantity), valid)| {
-        *quantity <= one && *from <= today && (valid.to == 0 || valid.to >= today)
-    });
-    valid.max_by_key(|((from, quantity), _)| (*from, *quantity)).map(|(_, valid)| valid)
+    valid_on(listed, today)
+        .filter(|((_, quantity), _)| *quantity <= one)
+        .max_by_key(|(key, _)| *key)
 }
 
 /// Works out what the shop should ask for one piece; the error says why it cannot be worked out.
@@ -69,7 +84,42 @@ pub fn for_shop(
     rules: &Prices,
     vat: Option<Amount>,
 ) -> Result<Amount, &'static str> {
-    let valid = valid_on(listed, today).ok_or("the price list has no price that is valid today")?;
+    let (_, valid) =
+        for_one(listed, today).ok_or("the price list has no price that is valid today")?;
+    in_shop(valid, rules, vat)
+}
+
+/// Works out the prices by quantity, that for one piece among them if there is one. A level that began
+/// before the price for one was replaced with it and counts no more.
+pub fn levels(
+    listed: &Listed,
+    today: Day,
+    rules: &Prices,
+    vat: Option<Amount>,
+) -> Result<Levels, &'static str> {
+    let one = for_one(listed, today);
+    let since = one.map_or(0, |((from, _), _)| from);
+    let mut newest: BTreeMap<Amount, (Day, &Valid)> = BTreeMap::new();
+    for ((from, quantity), valid) in valid_on(listed, today) {
+        let counts = quantity > Amount::from(1) && from >= since;
+        if counts && newest.get(&quantity).is_none_or(|(before, _)| *before <= from) {
+            newest.insert(quantity, (from, valid));
+        }
+    }
+    let mut levels = Levels::new();
+    if let Some((_, valid)) = one {
+        levels.insert(1, in_shop(valid, rules, vat)?);
+    }
+    for (quantity, (_, valid)) in newest {
+        // Nobody buys half a piece: from 2.5 on is from 3 on.
+        let from = quantity.0.ceil().to_u64().ok_or("a quantity of the list is too large")?;
+        levels.insert(from, in_shop(valid, rules, vat)?);
+    }
+    Ok(levels)
+}
+
+/// Works out one price.
+fn in_shop(valid: &Valid, rules: &Prices, vat: Option<Amount>) -> Result<Amount, &'static str> {
     let beyond = "the price is beyond 28 digits";
     let one = valid.price.0.checked_div(valid.per.max(1).into()).ok_or(beyond)?;
     let converted = match (valid.gross, rules.shop_prices) {
@@ -133,6 +183,34 @@ mod tests {
         assert!(turns(&prices, 20_261_231, 20_270_101), "one begins");
         assert!(turns(&prices, 20_260_630, 20_260_701), "one has ended");
         assert!(!turns(&prices, 20_260_701, 20_260_930));
+    }
+
+    #[test]
+    fn levels_are_those_of_the_newest_prices_and_in_whole_pieces() {
+        let prices = listed(&[
+            (20_260_101, 0, "0", "10", 1),
+            (20_260_101, 0, "10", "9", 1),
+            (20_260_101, 0, "99.5", "800", 100),
+            (20_260_301, 0, "10", "8.5", 1),
+            (20_260_301, 20_260_331, "20", "7", 1),
+            (20_260_601, 0, "0", "12", 1),
+            (20_260_601, 0, "50", "11", 1),
+            (20_270_101, 0, "50", "5", 1),
+        ]);
+        let table: [(Day, &[(u64, &str)]); 5] = [
+            (20_251_231, &[]),
+            (20_260_201, &[(1, "10"), (10, "9"), (100, "8")]),
+            (20_260_315, &[(1, "10"), (10, "8.5"), (20, "7"), (100, "8")]),
+            (20_260_401, &[(1, "10"), (10, "8.5"), (100, "8")]),
+            (20_260_701, &[(1, "12"), (50, "11")]),
+        ];
+        for (day, want) in table {
+            let want: Levels =
+                want.iter().map(|(from, price)| (*from, price.parse().unwrap())).collect();
+            assert_eq!(levels(&prices, day, &rules(""), None), Ok(want), "{day}");
+        }
+        let gross = rules("shop_prices = \"gross\"");
+        assert!(levels(&prices, 20_260_701, &gross, None).is_err(), "no VAT is guessed");
     }
 
     #[test]

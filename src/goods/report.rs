@@ -4,17 +4,13 @@
 //! a list comes in parts of bounded size.
 
 mod items;
+pub mod load;
+mod seen;
+pub mod survey;
 
-use super::{
-    Shared,
-    card::Edits,
-    good::{Balances, Good},
-    held, price,
-    rules::Mode,
-    table, want,
-};
+use self::seen::Eyes;
+use super::{Shared, good::Balances, held, price, rules::Mode, table};
 use crate::{
-    amount::Amount,
     clock,
     delivery::{cases::CaseError, rows},
     state::State,
@@ -47,6 +43,8 @@ pub enum Ask {
     },
     /// Reads M3's lists and the shop's goods anew.
     Refresh,
+    /// About the initial load.
+    Load(load::Ask),
     /// Makes the product of an item that was deleted in the shop, or tries again.
     Make {
         /// ITNO.
@@ -85,6 +83,10 @@ pub enum Reply {
     Shown(Box<Shown>),
     /// It was begun.
     Begun,
+    /// A part of what a load would do.
+    Planned(survey::Page),
+    /// How a load stands.
+    Load(Box<load::Told>),
 }
 
 /// How the flow stands, as it is told.
@@ -108,6 +110,8 @@ pub struct Told {
     pub missing: Option<u64>,
     /// Products made since the start.
     pub made: u64,
+    /// Whether wholesale prices are wanted and the shop has none at all.
+    pub no_wholesale: bool,
 }
 
 /// How one flow stands.
@@ -163,6 +167,8 @@ pub struct Shown {
     pub article: Vec<(String, String)>,
     /// What the product says of itself: field, what the shop has, what it should have.
     pub card: Vec<(String, String, String)>,
+    /// Wholesale prices: for what, what the shop has, what it should have.
+    pub tiers: Vec<(String, String, String)>,
     /// Whether it waits to be compared or written.
     pub is_due: bool,
 }
@@ -170,6 +176,8 @@ pub struct Shown {
 /// One price of M3.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PriceLine {
+    /// PRRF.
+    pub list: String,
     /// FVDT.
     pub from: u32,
     /// LVDT; 0 for no end.
@@ -193,8 +201,7 @@ pub async fn answer(state: &State, shared: &Shared, ask: &Ask) -> Result<Reply, 
             items::missing(state, after.as_deref()).map_err(unread)
         }
         Ask::List { only, after } => {
-            let edits = want::edits(&shared.rules);
-            list(state, (*only, edits), after.as_deref()).map_err(unread)
+            list(state, (*only, Eyes::of(&shared.rules)), after.as_deref()).map_err(unread)
         }
         Ask::Show { sku } => {
             let shown = show(state, shared, sku).map_err(unread)?;
@@ -207,6 +214,7 @@ pub async fn answer(state: &State, shared: &Shared, ask: &Ask) -> Result<Reply, 
                 None => Err(format!("the shop has no SKU {sku}, as far as its goods were read")),
             }
         }
+        Ask::Load(ask) => load::answer(state, shared, ask).await,
         Ask::Make { itno } => items::make(state, shared, itno).await.map(|()| Reply::Begun),
         Ask::Refresh => {
             shared.bells.full.notify_one();
@@ -242,12 +250,13 @@ fn standing(shared: &Shared) -> Told {
         written: standing.written,
         missing: makes.then_some(standing.missing),
         made: standing.made,
+        no_wholesale: standing.no_wholesale,
     }
 }
 
 fn list(
     state: &State,
-    (only, edits): (Only, Edits),
+    (only, eyes): (Only, Eyes),
     after: Option<&str>,
 ) -> Result<Reply, CaseError> {
     let range = match after {
@@ -259,10 +268,10 @@ fn list(
     while let Some(page) = pages.next_page()? {
         for (key, value) in &page {
             let Some(sku) = table::name_of(key) else { continue };
-            let good: Good = rows::read(value)?;
+            let seen = eyes.see(state, (sku, value))?;
             looked = looked.saturating_add(1);
-            if only.takes(&good, edits) {
-                goods.push(line(sku, &good, edits));
+            if only.takes(&seen) {
+                goods.push(seen.line(sku));
             }
             if goods.len() >= LISTED_MAX || looked >= LOOKED_MAX {
                 return Ok(Reply::Listed { goods, after: Some(sku.to_owned()) });
@@ -272,88 +281,39 @@ fn list(
     Ok(Reply::Listed { goods, after: None })
 }
 
-impl Only {
-    fn takes(self, good: &Good, edits: Edits) -> bool {
-        match self {
-            Self::All => true,
-            Self::Differing => good.differs(edits),
-            Self::Unknown => good.itno.is_none(),
-            Self::Refused => {
-                let card = &good.card;
-                good.refused.is_some() || card.refused.is_some() || card.unclear.is_some()
-            }
-            Self::Missing => false,
-        }
-    }
-}
-
-fn line(sku: &str, good: &Good, edits: Edits) -> Line {
-    let refused = good.refused.as_ref().or(good.card.refused.as_ref());
-    let note = match (refused, &good.itno) {
-        (Some(refused), _) => {
-            format!("the shop refused it {} times: {}", refused.times, refused.text)
-        }
-        (None, None) => "M3 knows neither an item nor an alias of this name".to_owned(),
-        (None, Some(_)) => match items::kept(&good.card, edits) {
-            Some(told) => told,
-            None => kept(good),
-        },
-    };
-    let price = |price: Option<Amount>| price.map(Amount::to_mi);
-    Line {
-        sku: sku.to_owned(),
-        itno: good.itno.as_ref().map(|itno| itno.as_str().to_owned()),
-        product: Some(good.place.product),
-        variant: good.place.variant,
-        has: good.has,
-        wants: good.wants,
-        has_price: price(good.has_price),
-        wants_price: price(good.wants_price),
-        changes: items::changes(&good.card, edits),
-        note,
-    }
-}
-
-/// Says why the shop keeps what it has, if it does.
-fn kept(good: &Good) -> String {
-    match (&good.no_price, good.wants, good.wants_price) {
-        (Some(why), ..) => format!("the shop keeps its price: {why}"),
-        (None, None, None) if good.card.wants.is_empty() => "M3 lists nothing of it".to_owned(),
-        (None, None, None) => String::new(),
-        (None, Some(_), _) if !good.counted => "the shop does not count its pieces".to_owned(),
-        (None, ..) => String::new(),
-    }
-}
-
 fn show(state: &State, shared: &Shared, sku: &str) -> Result<Option<Shown>, CaseError> {
     let Some(stored) = state.get(&table::key(table::GOODS, sku))? else { return Ok(None) };
-    let good: Good = rows::read(&stored)?;
+    let seen = Eyes::of(&shared.rules).see(state, (sku, &stored))?;
+    let good = &seen.good;
     let itno = good.itno.as_ref().map_or("", |itno| itno.as_str());
     let balances = state.get(&table::key(table::BALANCES, itno))?;
     let balances = balances.as_deref().map(rows::read::<Balances>).transpose()?.unwrap_or_default();
     let held = held::pieces(state, sku)?;
     let is_due = state.get(&table::key(table::DUE, itno))?.is_some();
     let balances = balances.into_iter().map(|(whlo, quantity)| (whlo, quantity.to_mi()));
-    let listed = state.get(&table::key(table::PRICES, itno))?;
-    let listed =
-        listed.as_deref().map(rows::read::<price::Listed>).transpose()?.unwrap_or_default();
-    let prices = listed.into_iter().map(|((from, quantity), valid)| PriceLine {
-        from,
-        to: valid.to,
-        quantity: quantity.to_mi(),
-        price: valid.price.to_mi(),
-        per: valid.per,
-        gross: valid.gross,
+    let lists = state.get(&table::key(table::PRICES, itno))?;
+    let lists = lists.as_deref().map(rows::read::<price::Lists>).transpose()?.unwrap_or_default();
+    let prices = lists.iter().flat_map(|(list, listed)| {
+        listed.iter().map(|((from, quantity), valid)| PriceLine {
+            list: list.clone(),
+            from: *from,
+            to: valid.to,
+            quantity: quantity.to_mi(),
+            price: valid.price.to_mi(),
+            per: valid.per,
+            gross: valid.gross,
+        })
     });
     let safety = shared.rules.stock.as_ref().map(|stock| stock.safety_of(itno));
     Ok(Some(Shown {
-        line: line(sku, &good, want::edits(&shared.rules)),
+        line: seen.line(sku),
         balances: balances.collect(),
         prices: prices.collect(),
         safety: safety.unwrap_or_default().to_mi(),
         held,
         article: items::article(state, itno)?,
         card: items::card(&good.card),
+        tiers: seen.ladder.table(),
         is_due,
     }))
 }

@@ -2,8 +2,9 @@
 //! items is a file of its own. Pure.
 
 pub mod items;
+pub mod wholesale;
 
-use self::items::Items;
+use self::{items::Items, wholesale::Wholesale};
 use super::price::day_at;
 use crate::{
     amount::Amount,
@@ -107,6 +108,8 @@ pub struct Prices {
     /// When M3's day begins, in minutes before midnight UTC: 60 for a site at +01:00.
     #[serde(default)]
     pub day_offset_min: i32,
+    /// Prices by quantity and for memberships; absent: the shop keeps its own.
+    pub wholesale: Option<Wholesale>,
 }
 
 /// How M3 is asked for prices (reference/m3.md 4.3).
@@ -284,6 +287,18 @@ impl Prices {
             not_an_overlap(self.overlap_s),
         ];
         tell("prices", &rows, problems);
+        self.wholesale.iter().for_each(|wholesale| wholesale.check(self.ask, problems));
+    }
+
+    /// Returns the lists that are asked for: that of the price for everybody, and those of memberships.
+    pub fn lists(&self) -> Vec<&str> {
+        let mut lists = vec![self.list.as_str()];
+        for list in self.wholesale.iter().flat_map(|wholesale| wholesale.memberships.values()) {
+            if !lists.contains(&list.as_str()) {
+                lists.push(list);
+            }
+        }
+        lists
     }
 
     /// Returns M3's day at a moment, in milliseconds since 1970.

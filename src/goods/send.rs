@@ -9,13 +9,17 @@
 //! 4. What a product says of itself is a write of its own: a name that is refused holds up no pieces.
 
 use super::{
-    Committed, Shared, Trouble, commit_or_not,
+    Committed, Shared, Trouble,
+    card::Edits,
+    commit_or_not,
     good::{Good, Refused},
+    load::Part,
+    loader::{self, Leave},
     make::{Made, Maker},
-    rules::Mode,
     table::{self, Due},
     want::{self, Wants},
     watch::IDLE,
+    wholesaler::Wholesaler,
 };
 use crate::{
     clock,
@@ -49,6 +53,7 @@ pub struct Sender {
     state: State,
     shared: Shared,
     maker: Maker,
+    wholesaler: Wholesaler,
     lane: u32,
 }
 
@@ -62,7 +67,7 @@ struct Passed {
 }
 
 /// What became of one write.
-enum Written {
+pub(super) enum Written {
     /// The shop has it already, or nobody wants it written.
     Needless,
     /// The shop has it now.
@@ -99,7 +104,8 @@ enum Told {
 impl Sender {
     /// Prepares lane `lane` of `goods.writes_at_once`; nothing is sent.
     pub fn new(shop: Shop, state: State, (shared, maker): (Shared, Maker), lane: u32) -> Self {
-        Self { shop, state, shared, maker, lane }
+        let wholesaler = Wholesaler::new(shop.clone(), state.clone(), shared.clone());
+        Self { shop, state, shared, maker, wholesaler, lane }
     }
 
     /// Tells until stopped. A write that is under way is finished first.
@@ -169,10 +175,11 @@ impl Sender {
         if !want::is_current(&self.state, &self.shared.rules)? {
             return Ok(Told::Left { refused: 0 });
         }
+        let leave = loader::leave(&self.state, &self.shared.rules, itno)?;
         let goods = self.goods(itno)?;
         let wants = want::of(&self.state, &self.shared.rules, (itno, &goods))?;
         let made = if goods.is_empty() {
-            self.maker.consider(itno, &wants).await?
+            self.maker.consider(itno, &wants, &leave).await?
         } else {
             self.maker.welcome(itno, &goods).await?
         };
@@ -183,14 +190,22 @@ impl Sender {
         }
         let edits = want::edits(&self.shared.rules);
         let mut results = Vec::with_capacity(goods.len());
-        for (sku, mut good) in goods {
+        for (sku, good) in &goods {
+            let mut good = good.clone();
             wants.give(&mut good, edits);
-            let numbers = self.write(&sku, &good, (self.numbers(&good), &good.refused)).await?;
-            let card = self.write(&sku, &good, (self.card(&good), &good.card.refused)).await?;
-            results.push(Writes { sku, doubts: good.doubts, numbers, card });
+            let (change, before) = (numbers(&good, &leave), &good.refused);
+            let numbers = self.write(sku, &good, (change, before)).await?;
+            let (change, before) = (card(&good, (edits, &leave)), &good.card.refused);
+            let card = self.write(sku, &good, (change, before)).await?;
+            results.push(Writes { sku: sku.clone(), doubts: good.doubts, numbers, card });
         }
         let left = results.iter().filter(|one| one.numbers.is_left() || one.card.is_left()).count();
         self.keep(&wants, results).await?;
+        let mut left = left;
+        for (sku, good) in &goods {
+            let told = self.wholesaler.tell((itno, sku, good), wants.tiers.as_ref(), &leave);
+            left = left.saturating_add(usize::from(told.await?.is_left()));
+        }
         if left > 0 {
             return Ok(Told::Left { refused: u64::try_from(left).unwrap_or(u64::MAX) });
         }
@@ -198,6 +213,7 @@ impl Sender {
         let mut batch = Batch::new();
         batch.expect(due.clone(), Some(&marked));
         batch.delete(due);
+        leave.finished(&mut batch, itno);
         match self.state.commit(batch).await {
             // It changed meanwhile and is due again.
             Err(StateError::Conflict { .. }) => Ok(Told::Left { refused: 0 }),
@@ -240,25 +256,6 @@ impl Sender {
             }
         }
         Ok(goods)
-    }
-
-    /// The pieces and the price to be written, as far as somebody wants them written.
-    fn numbers(&self, good: &Good) -> Option<Change> {
-        let rules = &self.shared.rules;
-        let writes = |mode: Option<Mode>| mode == Some(Mode::Write);
-        let stock = writes(rules.stock.as_ref().map(|stock| stock.mode));
-        let prices = writes(rules.prices.as_ref().map(|prices| prices.mode));
-        let amount = good.amount_due().filter(|_| stock);
-        let price = good.price_due().filter(|_| prices);
-        let change = Change { amount, price, sheet: Sheet::new() };
-        (change != Change::default()).then_some(change)
-    }
-
-    /// What a product is to say of itself, as far as somebody wants it written.
-    fn card(&self, good: &Good) -> Option<Change> {
-        let items = self.shared.rules.items.as_ref().filter(|items| items.mode == Mode::Write)?;
-        let sheet = good.sheet_due(items.edits());
-        (!sheet.is_empty()).then(|| Change { sheet, ..Change::default() })
     }
 
     /// Writes where the shop has something else.
@@ -336,6 +333,21 @@ impl Writes {
             Written::Needless | Written::Rests => {}
         }
     }
+}
+
+/// The pieces and the price to be written, as far as there is leave to.
+fn numbers(good: &Good, leave: &Leave) -> Option<Change> {
+    let amount = good.amount_due().filter(|_| leave.allows(Part::Stock));
+    let price = good.price_due().filter(|_| leave.allows(Part::Prices));
+    let change = Change { amount, price, sheet: Sheet::new() };
+    (change != Change::default()).then_some(change)
+}
+
+/// What a product is to say of itself, as far as there is leave to write it.
+fn card(good: &Good, (edits, leave): (Edits, &Leave)) -> Option<Change> {
+    let sheet = good.sheet_due(edits);
+    let due = leave.allows(Part::Items) && !sheet.is_empty();
+    due.then(|| Change { sheet, ..Change::default() })
 }
 
 /// How long a write rests that was refused so often.

@@ -145,7 +145,7 @@ impl Source for Stock {
 
 impl Source for Prices {
     type Row = Price;
-    type Kept = price::Listed;
+    type Kept = price::Lists;
     const NAME: &'static str = "prices";
     const TABLE: &'static str = table::PRICES;
 
@@ -158,7 +158,10 @@ impl Source for Prices {
     }
 
     fn fingerprint(&self) -> String {
-        short_hash(&[self.list.as_bytes(), self.currency.as_bytes()], 12)
+        let lists = self.lists().into_iter().map(str::as_bytes);
+        let parts: Vec<&[u8]> =
+            [b"lists".as_slice(), self.currency.as_bytes()].into_iter().chain(lists).collect();
+        short_hash(&parts, 12)
     }
 
     fn asks_for_all(&self) -> bool {
@@ -178,22 +181,22 @@ impl Source for Prices {
     }
 
     fn read(&self, row: &MiRecord) -> Result<Option<(Itno, Price)>, BadNumber> {
-        let read = prices::price(row, &self.list, &self.currency)?;
+        let read = prices::price(row, &self.lists(), &self.currency)?;
         Ok(read.map(|price| (price.itno.clone(), price)))
     }
 
     fn merge(
         &self,
-        known: Option<price::Listed>,
+        known: Option<price::Lists>,
         rows: &[(Itno, Price)],
         whole: Whole,
-    ) -> price::Listed {
-        let mut listed = match whole {
-            Whole::All => price::Listed::new(),
+    ) -> price::Lists {
+        let mut lists = match whole {
+            Whole::All => price::Lists::new(),
             Whole::Changes => known.unwrap_or_default(),
         };
-        price::take(&mut listed, rows.iter().map(|(_, row)| row.clone()));
-        listed
+        price::take(&mut lists, rows.iter().map(|(_, row)| row.clone()));
+        lists
     }
 
     fn nothing(&self, all: usize) -> String {
@@ -201,12 +204,27 @@ impl Source for Prices {
         format!("M3 lists {all} prices and none of list {list} in {currency}; are they right?")
     }
 
+    /// A list for a membership that was renamed must not take all its prices away.
+    fn lacking(&self, all: &[MiRecord]) -> Option<String> {
+        let has = |list: &str| {
+            let mut rows = all.iter().map(|row| prices::price(row, &[list], &self.currency));
+            rows.any(|read| read.is_ok_and(|price| price.is_some()))
+        };
+        let list = self.lists().into_iter().skip(1).find(|list| !has(list))?;
+        let currency = &self.currency;
+        Some(format!(
+            "M3 lists {} prices and none of list {list} in {currency}; is prices.wholesale.memberships right?",
+            all.len()
+        ))
+    }
+
     fn may_turn(&self, from_ms: u64, to_ms: u64) -> bool {
         self.day_at(from_ms) != self.day_at(to_ms)
     }
 
-    fn turns(&self, kept: &price::Listed, from_ms: u64, to_ms: u64) -> bool {
-        price::turns(kept, self.day_at(from_ms), self.day_at(to_ms))
+    fn turns(&self, kept: &price::Lists, from_ms: u64, to_ms: u64) -> bool {
+        let (before, today) = (self.day_at(from_ms), self.day_at(to_ms));
+        kept.values().any(|listed| price::turns(listed, before, today))
     }
 
     fn note(standing: &mut Standing, now_ms: u64) {

@@ -4,9 +4,11 @@
 //! |---|---|
 //! | `gs/<sku>` | one SKU of the shop: where it is sold, its item, what it has and should have |
 //! | `gi/<itno>`, a zero, `<sku>` | nothing: the SKUs of an item |
-//! | `gv/<itno>`, `gp/<itno>`, `gt/<itno>` | the balances of an item; its prices; its texts and other fields |
+//! | `gv/<itno>`, `gl/<itno>`, `gt/<itno>` | the balances of an item; its prices by list; its texts and other fields |
+//! | `gw/<itno>`, a zero, `<sku>` | the wholesale prices of a SKU |
 //! | `gn/<itno>` | an item that has no product: why not, or that one is being made |
 //! | `gq/<itno>` | the item is due for the shop |
+//! | `ga/<itno>` | the item was let through by the load |
 //! | `gh/<sku>` | pieces that were ordered and that M3 does not have yet |
 //!
 //! A value begins with the version of its form, as in `delivery::rows`.
@@ -20,17 +22,23 @@ pub const GOODS: &str = "gs";
 /// Table of the balances.
 pub const BALANCES: &str = "gv";
 /// Table of the prices.
-pub const PRICES: &str = "gp";
+pub const PRICES: &str = "gl";
+/// Table of the wholesale prices of the shop's SKUs.
+pub const TIERS: &str = "gw";
 /// Table of the items' texts and other fields.
 pub const ITEMS: &str = "gt";
 /// Table of the items without a product.
 pub const NEWCOMERS: &str = "gn";
 /// Table of what is due.
 pub const DUE: &str = "gq";
+/// Table of what the load let through.
+pub const ADMITTED: &str = "ga";
 /// Table of what was ordered and is not in M3.
 pub const HELD: &str = "gh";
 /// Name of the row that says for which settings everything was marked.
 pub const SETTINGS: &str = "goods-settings";
+/// Name of the row of the load.
+pub const LOAD: &str = "goods-load";
 /// Name of the cursor of the shop's goods.
 pub const WALK_CURSOR: &str = "goods";
 
@@ -42,6 +50,11 @@ pub fn key(table: &str, name: &str) -> Vec<u8> {
 /// Reads the name out of a key.
 pub fn name_of(key: &[u8]) -> Option<&str> {
     std::str::from_utf8(key).ok()?.split_once('/').map(|(_, name)| name)
+}
+
+/// Returns the key of the wholesale prices of a SKU of an item.
+pub fn tiers_of(itno: &str, sku: &str) -> Vec<u8> {
+    format!("{TIERS}/{itno}\0{sku}").into_bytes()
 }
 
 /// Returns the key of a SKU among those of its item.

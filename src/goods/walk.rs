@@ -158,6 +158,7 @@ impl Walker {
         let Met { goods, unreadable, .. } = met;
         tracing::info!(goods, unreadable, unknown, "read the shop's goods");
         let missing = afresh::newcomers(&self.state).await?;
+        afresh::tiers(&self.state).await?;
         self.shared.note(|standing| {
             (standing.walked_ms, standing.unknown) = (cursor.ended_ms, unknown);
             standing.missing = missing;
@@ -310,6 +311,7 @@ impl Walker {
         batch.delete(key);
         if let (Some(itno), Some(sku)) = (&good.itno, table::name_of(key)) {
             batch.delete(table::sku_of_item(itno, sku));
+            batch.delete(table::tiers_of(itno.as_str(), sku));
             let others = self.state.scan(table::skus_of(itno.as_str()), 2)?;
             if self.shared.rules.items.is_some() && others.len() < 2 {
                 let newcomer = table::key(table::NEWCOMERS, itno.as_str());

@@ -7,11 +7,18 @@ use super::{
     card::Edits,
     good::{Balances, Good, for_sale},
     held, price, row,
-    rules::{Prices, Rules, Stock, items::Items},
+    rules::{Prices, Rules, Stock, items::Items, wholesale::Wholesale},
     source::Source as _,
     table::{self, Cursor},
+    tier::Wanted,
 };
-use crate::{amount::Amount, clock, connector::xcart::sheet::Sheet, delivery::rows, state::State};
+use crate::{
+    amount::Amount,
+    clock,
+    connector::{m3::prices::Day, xcart::sheet::Sheet},
+    delivery::rows,
+    state::State,
+};
 
 /// What the SKUs of one item should have.
 #[derive(Clone, Debug, Default)]
@@ -22,6 +29,8 @@ pub(super) struct Wants {
     pub(super) price: Option<Amount>,
     /// Why there is no price that it should have.
     pub(super) no_price: Option<String>,
+    /// Wholesale prices, or why they cannot be worked out; none if the shop keeps its own.
+    pub(super) tiers: Option<Result<Wanted, String>>,
     /// What a product should say of itself.
     pub(super) sheet: Sheet,
     /// Why that cannot be worked out.
@@ -31,7 +40,7 @@ pub(super) struct Wants {
 impl Wants {
     /// Writes it into one of them; what need not be written of its card is settled.
     pub(super) fn give(&self, good: &mut Good, edits: Edits) {
-        let Self { amount, price, no_price, sheet, unclear } = self.clone();
+        let Self { amount, price, no_price, tiers: _, sheet, unclear } = self.clone();
         (good.wants, good.wants_price, good.no_price) = (amount, price, no_price);
         if good.place.variant.is_none() {
             (good.card.wants, good.card.unclear) = (sheet, unclear);
@@ -78,6 +87,28 @@ pub(super) fn is_read(state: &State, rules: &Rules) -> Result<bool, Trouble> {
     Ok(true)
 }
 
+/// Works out wholesale prices: those of the list for everybody, and those of each membership's own.
+fn tiers(
+    lists: &price::Lists,
+    (prices, wholesale): (&Prices, &Wholesale),
+    today: Day,
+    vat: Option<Amount>,
+) -> Result<Wanted, &'static str> {
+    let levels = |list: &String| match lists.get(list) {
+        Some(listed) => price::levels(listed, today, prices, vat),
+        None => Ok(price::Levels::new()),
+    };
+    let mut wanted = Wanted::new();
+    // From 1 piece on everybody pays the price of the product.
+    let everybody = levels(&prices.list)?.into_iter().filter(|(from, _)| *from > 1);
+    wanted.extend(everybody.map(|(from, price)| ((None, from), price)));
+    for (name, list) in &wholesale.memberships {
+        let own = levels(list)?.into_iter();
+        wanted.extend(own.map(|(from, price)| ((Some(name.clone()), from), price)));
+    }
+    Ok(wanted)
+}
+
 /// Works out what the SKUs of an item should have.
 pub(super) fn of(
     state: &State,
@@ -97,13 +128,19 @@ pub(super) fn of(
         wants.amount = Some(for_sale(&balances, stock.safety_of(itno), held));
     }
     if let Some(prices) = &rules.prices
-        && let Some(listed) = row::<price::Listed>(state, &table::key(table::PRICES, itno))?
+        && let Some(lists) = row::<price::Lists>(state, &table::key(table::PRICES, itno))?
     {
         let today = prices.day_at(clock::now().unix_ms());
-        match price::for_shop(&listed, today, prices, prices.vat_of(itno)) {
+        let (listed, vat) = (lists.get(&prices.list), prices.vat_of(itno));
+        let listed = listed.unwrap_or(const { &price::Listed::new() });
+        match price::for_shop(listed, today, prices, vat) {
             Ok(price) => wants.price = Some(price),
             Err(why) => wants.no_price = Some(why.to_owned()),
         }
+        wants.tiers = prices.wholesale.as_ref().map(|wholesale| match &wants.no_price {
+            Some(why) => Err(why.clone()),
+            None => tiers(&lists, (prices, wholesale), today, vat).map_err(str::to_owned),
+        });
     }
     if let Some(items) = &rules.items
         && let Some(article) = row::<article::Article>(state, &table::key(table::ITEMS, itno))?

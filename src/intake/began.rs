@@ -17,9 +17,7 @@ const NAME: &str = "began";
 /// `None` on the first start.
 pub fn poll_since(state_dir: &Path, now_ms: UnixMs) -> io::Result<Option<i64>> {
     match fs::read_to_string(state_dir.join(NAME)) {
-        Ok(text) => {
-            Ok(text.trim_end().parse::<i64>().ok().map(|at| at.saturating_sub(FIRST_LOOK_S)))
-        }
+        Ok(text) => Ok(since(&text)),
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         Err(_) if now_ms < CLOCK_FLOOR_MS => Ok(None),
         Err(_) => {
@@ -27,6 +25,19 @@ pub fn poll_since(state_dir: &Path, now_ms: UnixMs) -> io::Result<Option<i64>> {
             Ok(None)
         }
     }
+}
+
+/// Returns the same without writing anything; none if there was no start yet.
+pub fn kept(state_dir: &Path) -> io::Result<Option<i64>> {
+    match fs::read_to_string(state_dir.join(NAME)) {
+        Ok(text) => Ok(since(&text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn since(text: &str) -> Option<i64> {
+    text.trim_end().parse::<i64>().ok().map(|at| at.saturating_sub(FIRST_LOOK_S))
 }
 
 #[cfg(test)]

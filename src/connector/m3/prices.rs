@@ -16,6 +16,8 @@ pub type Day = u32;
 /// One price of one item in the list that was asked about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Price {
+    /// PRRF: the list it is of.
+    pub list: String,
     /// ITNO.
     pub itno: Itno,
     /// FVDT: from this day on.
@@ -64,11 +66,9 @@ fn is_of(row: &MiRecord, list: &str, currency: &str) -> bool {
         && row.text("CUNO").trim().is_empty()
 }
 
-/// Understands one row; none if it is of another list or for one customer.
-pub fn price(row: &MiRecord, list: &str, currency: &str) -> Result<Option<Price>, BadNumber> {
-    if !is_of(row, list, currency) {
-        return Ok(None);
-    }
+/// Understands one row; none if it is of no such list or for one customer.
+pub fn price(row: &MiRecord, lists: &[&str], currency: &str) -> Result<Option<Price>, BadNumber> {
+    let Some(list) = lists.iter().find(|list| is_of(row, list, currency)) else { return Ok(None) };
     let Ok(itno) = Itno::try_from(row.text("ITNO")) else { return Ok(None) };
     let whole = |field: &str| -> Result<u32, BadNumber> {
         let text = row.text(field).trim().chars().take(40).collect();
@@ -76,6 +76,7 @@ pub fn price(row: &MiRecord, list: &str, currency: &str) -> Result<Option<Price>
         row.decimal(field)?.to_u32().ok_or(bad)
     };
     Ok(Some(Price {
+        list: (*list).to_owned(),
         itno,
         from: whole("FVDT")?,
         to: whole("LVDT")?,
@@ -97,7 +98,7 @@ mod tests {
 
     #[test]
     fn a_row_is_read_as_m3_writes_it_and_only_of_the_list_asked_about() {
-        let read = |pairs: &[(&str, &str)]| price(&row(pairs), "WEB", "EUR");
+        let read = |pairs: &[(&str, &str)]| price(&row(pairs), &["WEB", "GOLD"], "EUR");
         let got =
             read(&[("SAPR", "1234,5000"), ("SACD", "100"), ("TINC", "1"), ("QTYL", "10.000000")]);
         let got = got.unwrap().unwrap();
@@ -107,6 +108,7 @@ mod tests {
         assert_eq!((plain.per, plain.gross, plain.to), (1, false, 20_261_231));
         assert_eq!(read(&[("CUNO", "Y30000"), ("SAPR", "5")]), Ok(None));
         assert_eq!(read(&[("PRRF", "B2B"), ("SAPR", "5")]), Ok(None));
+        assert_eq!(read(&[("PRRF", "GOLD"), ("SAPR", "5")]).unwrap().unwrap().list, "GOLD");
         assert!(read(&[("SAPR", "x")]).is_err());
         assert!(read(&[("SACD", "-1")]).is_err());
     }

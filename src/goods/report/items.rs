@@ -123,6 +123,7 @@ pub(super) fn show(state: &State, itno: &str) -> Result<Option<Shown>, CaseError
         held: 0,
         article,
         card: Vec::new(),
+        tiers: Vec::new(),
         is_due: state.get(&table::key(table::DUE, itno))?.is_some(),
     }))
 }

@@ -49,6 +49,9 @@ pub(crate) struct Plan {
     /// How many of them change their price, too.
     #[arg(long, default_value_t = 20_000)]
     prices: usize,
+    /// How many of them get a wholesale price, too.
+    #[arg(long, default_value_t = 5_000)]
+    wholesale: usize,
 }
 
 /// Calls since the last count.
@@ -86,6 +89,7 @@ pub(crate) async fn run(plan: &Plan) -> Result<(), Fault> {
     stage.equal().await?;
     let changed = stage.goods.len();
     stage.tell("all changed", begun.elapsed(), Calls { m3: 2, reads: 0, writes: changed });
+    stage.wholesale(plan.wholesale).await?;
     let median_ms = stage.single().await?;
     let over_ms = median_ms - 1e3 * gauge::figure(POLL_S);
     report::line(&format!(
@@ -141,9 +145,31 @@ impl Stage {
         Ok(())
     }
 
+    /// Lists a price from 10 pieces on for some, and waits until the shop has them.
+    async fn wholesale(&mut self, count: usize) -> Result<(), Fault> {
+        let begun = gauge::now();
+        let some: Vec<&Item> = self.goods.iter().take(count).collect();
+        for item in &some {
+            let key = PriceKey { quantity: 10, ..PriceKey::of("WEB", &item.itno, "20200101") };
+            self.m3.set_listed_price(key, ListedPrice::plain(item.price));
+        }
+        for item in &some {
+            let want = [(10, None, item.price.normalize())];
+            while self.shop.wholesale(&item.sku) != want {
+                if begun.elapsed() > PATIENCE {
+                    return Err(format!("{} has no wholesale price", item.sku).into());
+                }
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+        }
+        let (reads, writes) = (some.len(), some.len());
+        self.tell("wholesale", begun.elapsed(), Calls { m3: 1, reads, writes });
+        Ok(())
+    }
+
     fn counts(&self) -> Calls {
         let seen = self.shop.what_it_saw();
-        let writes = seen.iter().filter(|call| call.method == "PUT").count();
+        let writes = seen.iter().filter(|call| call.method != "GET").count();
         // A bulk request is one call; each of its transactions was seen.
         Calls { m3: self.m3.what_it_saw().len(), reads: seen.len() - writes, writes }
     }
@@ -216,6 +242,7 @@ currency = "EUR"
 mode = "write"
 poll_s = {poll}
 overlap_s = 2
+[prices.wholesale]
 
 [goods]
 writes_at_once = 8

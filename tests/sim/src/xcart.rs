@@ -309,6 +309,31 @@ impl Shop {
         product::add(&mut lock(&self.inner.world), sku, name);
     }
 
+    /// The wholesale prices of a SKU, in the order of quantity and membership: from so many pieces on,
+    /// for whom, the price.
+    pub fn wholesale(&self, sku: &str) -> Vec<(u64, Option<u64>, Decimal)> {
+        let world = lock(&self.inner.world);
+        let Some(owner) = world.shelf.get(sku) else { return Vec::new() };
+        let of = world.wholesale.iter().filter(|((of, _), _)| of == owner);
+        let mut all: Vec<_> = of
+            .map(|(_, fields)| {
+                let number = |name: &str| fields.get(name).and_then(serde_json::Value::as_u64);
+                let price = fields.get("price").map(ToString::to_string).unwrap_or_default();
+                let price = price.parse::<Decimal>().unwrap_or_default().normalize();
+                (number("quantity_range_begin").unwrap_or(0), number("membership"), price)
+            })
+            .collect();
+        all.sort();
+        all
+    }
+
+    /// Somebody in the back office adds a wholesale price: from so many pieces on, for whom.
+    pub fn add_wholesale(&self, sku: &str, of: (u64, Option<u64>), price: f64) {
+        let mut world = lock(&self.inner.world);
+        let Some(owner) = world.shelf.get(sku).copied() else { return };
+        wholesale::add(&mut world, owner, of, price);
+    }
+
     /// Somebody in the back office types another number of pieces in.
     pub fn set_amount(&self, sku: &str, amount: i64) {
         let mut world = lock(&self.inner.world);

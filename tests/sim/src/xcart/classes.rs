@@ -22,6 +22,11 @@ pub(crate) fn one(kind: Small, id: u64) -> Result<Outcome, Refusal> {
     found.map(|entry| Outcome::One(name, entry)).ok_or(Refusal::NotFound)
 }
 
+/// Whether there is such a membership.
+pub(crate) fn is_membership(id: u64) -> bool {
+    list(Small::Memberships).1.iter().any(|entry| entry["id"] == id)
+}
+
 fn list(kind: Small) -> (&'static str, Vec<Value>) {
     match kind {
         Small::Categories => {

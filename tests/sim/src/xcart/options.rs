@@ -108,6 +108,11 @@ pub struct Quirks {
     pub ties_shuffled: bool,
     /// Error bodies carry a trace, as on a shop left in debug mode.
     pub debug: bool,
+    /// Wholesale prices: a module that a shop may not have.
+    pub wholesale_module: bool,
+    /// A wholesale price from 1 piece on is taken; the least is 2 without it. The default of 5.5 is 2, and
+    /// nobody says what it does with 1.
+    pub wholesale_from_one: bool,
 }
 
 impl Quirks {
@@ -127,6 +132,8 @@ impl Quirks {
             broken_single_too: false,
             ties_shuffled: false,
             debug: false,
+            wholesale_module: true,
+            wholesale_from_one: true,
         }
     }
 

@@ -85,7 +85,7 @@ pub(crate) fn route(method: &str, path: &str, quirks: &Quirks) -> Option<Route> 
         None => (verb == Verb::Get).then_some(Route::Entry),
         Some((&"orders", rest)) => orders(verb, rest, quirks),
         Some((&"profiles", rest)) => profiles(verb, rest),
-        Some((&"products", rest)) => products(verb, rest),
+        Some((&"products", rest)) => products(verb, rest, quirks),
         Some((&name, rest)) => small(verb, name, rest),
     }
 }
@@ -137,20 +137,21 @@ fn profiles(verb: Verb, rest: &[&str]) -> Option<Route> {
     }
 }
 
-fn products(verb: Verb, rest: &[&str]) -> Option<Route> {
+fn products(verb: Verb, rest: &[&str], quirks: &Quirks) -> Option<Route> {
     match *rest {
         [] => list(verb).then_some(Route::Products(verb)),
         [one] => single(verb).then_some(Route::Product(id(one)?, verb)),
         [one, "variants"] => (verb == Verb::Get).then_some(Route::Variants(id(one)?)),
         [one, "variants", variant] => matches!(verb, Verb::Get | Verb::Put)
             .then_some(Route::Variant(id(one)?, id(variant)?, verb)),
-        [one, ref rest @ ..] => {
+        [one, ref rest @ ..] if quirks.wholesale_module => {
             let (variant, rest) = match *rest {
                 ["variants", variant, ref rest @ ..] => (Some(id(variant)?), rest),
                 ref rest => (None, rest),
             };
             wholesale(verb, (id(one)?, variant), rest)
         }
+        [_, ..] => None,
     }
 }
 

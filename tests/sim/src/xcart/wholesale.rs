@@ -4,6 +4,7 @@
 
 use super::{
     call::Call,
+    classes,
     fields::{Field, Kind, field, merge},
     outcome::{Outcome, Page},
     refusal::Refusal,
@@ -37,18 +38,51 @@ pub(crate) fn many(
         fields.insert("quantity_range_begin".to_owned(), json!(2));
         fields.insert("membership".to_owned(), Value::Null);
         merge(CLASS, &SCHEMA, &mut fields, &call.input()?)?;
+        may_be(world, &fields)?;
         let id = world.fresh_id();
         let value = wire(id, &fields);
         world.wholesale.insert((owner, id), fields);
         return Ok(Outcome::Made("WholesalePrice", value));
     }
-    let list = world
+    let list: Vec<Value> = world
         .wholesale
         .iter()
         .filter(|((of, _), _)| *of == owner)
         .map(|((_, id), fields)| wire(*id, fields))
         .collect();
-    Ok(Outcome::Page("WholesalePrice", Page::whole(list)))
+    Ok(Outcome::Page("WholesalePrice", Page::cut(call, &list, Value::clone)?))
+}
+
+/// Whether the shop takes it. It has no rule against two for the same quantity and membership.
+fn may_be(world: &World, fields: &Map<String, Value>) -> Result<(), Refusal> {
+    let begin = fields.get("quantity_range_begin").and_then(Value::as_u64).unwrap_or(0);
+    let least = if world.quirks.wholesale_from_one { 1 } else { 2 };
+    if begin < least {
+        let told = format!("This value should be greater than or equal to {least}.");
+        return Err(Refusal::Bad(format!("Object({CLASS}).quantity_range_begin:\n    {told}\n")));
+    }
+    match fields.get("membership").and_then(Value::as_u64) {
+        Some(id) if !classes::is_membership(id) => {
+            Err(Refusal::Bad(format!("Membership with ID {id} not found")))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// A wholesale price that a person adds.
+pub(crate) fn add(
+    world: &mut World,
+    owner: Owner,
+    (from, membership): (u64, Option<u64>),
+    price: f64,
+) {
+    let id = world.fresh_id();
+    let value = json!({
+        "type": "price", "price": price, "quantity_range_begin": from, "membership": membership,
+    });
+    if let Value::Object(fields) = value {
+        world.wholesale.insert((owner, id), fields);
+    }
 }
 
 /// `GET`, `PUT` and `DELETE .../wholesale_prices/{id}`.
@@ -68,6 +102,7 @@ pub(crate) fn one(
         }
         Verb::Put => {
             merge(CLASS, &SCHEMA, &mut fields, &call.input()?)?;
+            may_be(world, &fields)?;
             world.wholesale.insert(key, fields.clone());
         }
     }
