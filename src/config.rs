@@ -17,7 +17,7 @@ pub use credentials::{CredentialError, CredentialName, Credentials};
 pub use problems::{Problem, Problems};
 
 use crate::{
-    alert,
+    alert, buyers,
     connector::{
         m3::{self, M3},
         xcart::{self, rest::Shop},
@@ -29,7 +29,7 @@ use crate::{
     },
     goods,
     intake::{self, poller},
-    journal, log, metrics, state,
+    journal, log, metrics, reconcile, state,
 };
 use serde::Deserialize;
 use std::{
@@ -65,6 +65,10 @@ pub struct Config {
     pub prices: Option<goods::rules::Prices>,
     /// How the shop's products follow M3's items; absent: they do not.
     pub items: Option<goods::rules::items::Items>,
+    /// How the shop's buyers follow M3's customers; absent: they do not.
+    pub buyers: Option<buyers::rules::Buyers>,
+    /// When both systems are compared each night; absent: when somebody asks.
+    pub reconcile: Option<reconcile::Nightly>,
     /// What stock, prices and items share.
     #[serde(default)]
     pub goods: goods::rules::Goods,
@@ -138,6 +142,20 @@ impl Config {
                 problems.add(table, told, format!("add [{table}]"));
             }
         }
+        if let Some(buyers) = &self.buyers {
+            buyers.check(problems);
+            let needs = [("m3", self.m3.is_none()), ("xcart", self.xcart.is_none())];
+            for (table, _) in needs.into_iter().filter(|(_, missing)| *missing) {
+                problems.add(table, "is missing, and [buyers] needs it", format!("add [{table}]"));
+            }
+        }
+        if let Some(reconcile) = &self.reconcile {
+            reconcile.check(problems);
+            if self.m3.is_none() || self.xcart.is_none() {
+                let told = "needs [m3] and [xcart], and one of them is missing";
+                problems.add("reconcile", told, "add it");
+            }
+        }
         let limits = [
             ("journal", self.journal.check()),
             ("state", self.state.check()),
@@ -156,6 +174,13 @@ impl Config {
         let on = stock.is_some() || prices.is_some() || items.is_some();
         let (goods, stock, prices) = (goods.clone(), stock.clone(), prices.clone());
         on.then_some(goods::rules::Rules { goods, stock, prices, items: items.clone() })
+    }
+
+    /// Returns the rules for buyers, if their flow is on.
+    pub fn buyers(&self) -> Option<buyers::rules::Rules> {
+        let orders = self.order_to_cash.as_ref();
+        let account_prefix = orders.map(|rules| rules.customer.account_prefix.clone());
+        self.buyers.clone().map(|buyers| buyers::rules::Rules { buyers, account_prefix })
     }
 
     /// Returns how SKUs are joined with items.

@@ -7,8 +7,10 @@
 
 mod alerts;
 mod book;
+mod buyers;
 mod catalogue;
 mod ion;
+mod nightly;
 
 pub use book::Book;
 
@@ -50,6 +52,7 @@ use crate::{
         Metrics,
         page::{Breaker, Destination, Health, JournalPicture, Picture},
     },
+    reconcile::summary::{self, Summary},
     state::{self, State, StateError},
     supervise::Supervisor,
 };
@@ -130,11 +133,16 @@ pub async fn start(frame: &Frame) -> Result<Foundation, GatewayError> {
     let (alerts_desk, alert_requests) = mpsc::channel(QUESTIONS_WAITING_MAX);
     let goods = config.goods().map(goods::Shared::new);
     let alerts_desk = config.alerts.as_ref().map(|_| alerts_desk);
-    let desks = Desks { cases: desk, alerts: alerts_desk, goods: goods.clone() };
+    let buyers = config.buyers().map(crate::buyers::Shared::new);
+    let shared = (goods.clone(), buyers.clone());
+    let desks = Desks { cases: desk, alerts: alerts_desk, goods: shared.0, buyers: shared.1 };
     let opened = |source| GatewayError::Door { what: "the control socket", source };
     let door = Door::open(&config.state_dir, desks, (state.clone(), journal.clone()));
     let door = Arc::new(door.map_err(opened)?);
     supervisor.keep("control", move |stop| Arc::clone(&door).run(stop));
+    let nightly = config.reconcile.as_ref();
+    let compared = nightly.and_then(|_| summary::last(&state).unwrap_or_default());
+    let compared = watch::Sender::new(compared);
     let mut gates = Vec::new();
     if let (Some(xcart), Some(m3)) = (&config.xcart, &config.m3) {
         let shop = Shop::new(xcart.clone(), &credentials.get(&xcart.credential)?)?;
@@ -146,11 +154,15 @@ pub async fn start(frame: &Frame) -> Result<Foundation, GatewayError> {
         if let Some(goods) = &goods {
             catalogue::start(frame, &state, (&shop, &m3), goods);
         }
+        if let Some(buyers) = &buyers {
+            buyers::start(supervisor, &state, (&shop, &m3), buyers);
+        }
+        nightly::start(frame, &state, (&shop, &m3), &compared);
         if let Some(rules) = &config.order_to_cash {
             let stores = (journal.clone(), state.clone());
             poll(config, frame, (shop.clone(), &stores), rules);
             let cases =
-                Cases::new(state.clone()).hearing(ion::ears(frame, &state, goods.as_ref())?);
+                Cases::new(state.clone()).hearing(ion::ears(frame, &state, (goods.as_ref(), buyers.as_ref()))?);
             let stores = (journal.clone(), cases);
             deliver(frame, stores, (shop, m3), rules, (requests, tally.clone()));
         }
@@ -159,9 +171,19 @@ pub async fn start(frame: &Frame) -> Result<Foundation, GatewayError> {
         tracing::warn!("no [order_to_cash]: events are kept, no order is carried over");
     }
     let alerts =
-        alerts::watch(frame, (state, journal.clone()), &gates, tally.subscribe(), alert_requests)?;
-    let goods = goods.map(|goods| goods.standing.subscribe());
-    let draw = drawing(journal, (gates, goods), alerts, picture.clone());
+        alerts::watch(
+            frame,
+            (state, journal.clone()),
+            &gates,
+            (tally.subscribe(), compared.subscribe()),
+            alert_requests,
+        )?;
+    let flows = Flows {
+        goods: goods.map(|goods| goods.standing.subscribe()),
+        buyers: buyers.map(|buyers| buyers.standing.subscribe()),
+        compared: compared.subscribe(),
+    };
+    let draw = drawing(journal, (gates, flows), alerts, picture.clone());
     show(supervisor, draw, tally.subscribe());
     Ok(Foundation { _journal: journal_committer, _state: state_committer })
 }
@@ -287,10 +309,17 @@ impl Gated {
     }
 }
 
+/// How the flows beside the orders stand.
+struct Flows {
+    goods: Option<watch::Receiver<goods::Standing>>,
+    buyers: Option<watch::Receiver<crate::buyers::Standing>>,
+    compared: watch::Receiver<Option<Summary>>,
+}
+
 /// Returns what puts the picture together.
 fn drawing(
     journal: Journal,
-    (gates, goods): (Vec<Gated>, Option<watch::Receiver<goods::Standing>>),
+    (gates, flows): (Vec<Gated>, Flows),
     alerts: watch::Receiver<alert::AlertsPicture>,
     picture: watch::Sender<Picture>,
 ) -> impl Fn(&Tally) + Send + Sync + 'static {
@@ -313,7 +342,9 @@ fn drawing(
             stages: stages(&tally.stages),
             parked: tally.stages.get("parked").copied().unwrap_or(0),
             oldest_waiting_s: oldest.unwrap_or(0),
-            goods: goods.as_ref().map(|goods| *goods.borrow()),
+            goods: flows.goods.as_ref().map(|goods| *goods.borrow()),
+            buyers: flows.buyers.as_ref().map(|buyers| *buyers.borrow()),
+            compared: flows.compared.borrow().clone(),
             destinations: gates.iter().map(Gated::drawn).collect(),
             alerts: raised,
             channels,

@@ -29,6 +29,19 @@ pub struct View {
     pub standstill: Option<String>,
     /// Events that the journal has recorded as lost.
     pub losses: u64,
+    /// What the last comparison of both systems at night came to.
+    pub compared: Option<Compared>,
+}
+
+/// What a comparison of both systems came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Compared {
+    /// When it was begun.
+    pub at_ms: UnixMs,
+    /// How many somebody should look at.
+    pub differing: u64,
+    /// Why it ended early, if it did.
+    pub fault: Option<String>,
 }
 
 /// Orders set aside for one cause.

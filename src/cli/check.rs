@@ -3,6 +3,7 @@
 use crate::{
     alert::Rule,
     config::Config,
+    goods::rules::Mode,
     intake::{ion::config as ion, signature::Scheme, tls},
 };
 
@@ -48,6 +49,18 @@ pub(super) fn told(config: &Config, catalogue: Option<&str>) -> String {
             "orders      type {}, facility {}, warehouse {}",
             rules.order_type, rules.facility, rules.warehouse
         )),
+    }
+    if let Some(buyers) = &config.buyers {
+        let mode = if buyers.mode == Mode::Write { "written" } else { "watched, nothing is written" };
+        let (statuses, memberships) = (buyers.statuses.len(), buyers.memberships.len());
+        lines.push(format!(
+            "buyers      {mode}: {statuses} statuses, {memberships} groups of {}",
+            buyers.group_field
+        ));
+    }
+    if let Some(reconcile) = &config.reconcile {
+        let what: Vec<&str> = reconcile.what.iter().map(|what| what.name()).collect();
+        lines.push(format!("reconcile   each night: {}", what.join(", ")));
     }
     match &config.metrics {
         None => lines.push("metrics     off".to_owned()),

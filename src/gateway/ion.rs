@@ -3,6 +3,7 @@
 
 use super::GatewayError;
 use crate::{
+    buyers,
     cli::serve::Frame,
     clock,
     config::{Config, CredentialError, Credentials},
@@ -55,7 +56,7 @@ pub(super) fn endpoints(
 pub(super) fn ears(
     frame: &Frame,
     state: &State,
-    goods: Option<&Shared>,
+    (goods, buyers): (Option<&Shared>, Option<&buyers::Shared>),
 ) -> Result<Ears, GatewayError> {
     let config = &frame.loaded.config;
     let settings = settings(config);
@@ -64,6 +65,7 @@ pub(super) fn ears(
         limits: settings.map(|ion| ion.limits.of_xml()),
         answers: settings.map(|ion| answers(frame, ion, state)).transpose()?.flatten(),
         items: goods.map(|goods| Arc::clone(&goods.bells)),
+        buyers: buyers.map(|buyers| Arc::clone(&buyers.bells)),
         counted: frame.metrics.heard.clone(),
     })
 }

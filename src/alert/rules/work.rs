@@ -1,7 +1,10 @@
 //! The rules about orders and events. Pure.
 
 use super::{Judgement, Limits, Rule, Told, Verdict, seconds_since, span};
-use crate::{alert::view::View, dates::rfc3339};
+use crate::{
+    alert::view::{Compared, View},
+    dates::rfc3339,
+};
 
 /// Orders set aside for a person: an alert for each cause.
 pub(super) fn parked(view: &View, limits: &Limits) -> Vec<Judgement> {
@@ -122,6 +125,32 @@ pub(super) fn losses(view: &View) -> Vec<Judgement> {
         },
         weight: view.losses,
         since_ms: None,
+        for_s: Some(0),
+    }]
+}
+
+/// The comparison at night found something, or could not be made.
+pub(super) fn apart(view: &View) -> Vec<Judgement> {
+    let Some(compared) = &view.compared else { return Vec::new() };
+    let Compared { at_ms, differing, fault } = compared;
+    let (what, why) = match (fault, differing) {
+        (Some(fault), _) => ("both systems could not be compared".to_owned(), fault.clone()),
+        (None, 0) => return Vec::new(),
+        (None, 1) => ("the shop and M3 differ in 1 thing".to_owned(), String::new()),
+        (None, many) => (format!("the shop and M3 differ in {many} things"), String::new()),
+    };
+    let why = format!("compared at {}{}{why}", rfc3339(*at_ms), if why.is_empty() { "" } else { ": " });
+    vec![Judgement {
+        key: Rule::Apart.name().to_owned(),
+        verdict: Verdict::Raise,
+        told: Told {
+            what,
+            why,
+            advice: "`causeway reconcile` names each with what to do; the next comparison at night ends this"
+                .to_owned(),
+        },
+        weight: (*differing).max(1),
+        since_ms: Some(*at_ms),
         for_s: Some(0),
     }]
 }
