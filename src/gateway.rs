@@ -161,8 +161,11 @@ pub async fn start(frame: &Frame) -> Result<Foundation, GatewayError> {
         if let Some(rules) = &config.order_to_cash {
             let stores = (journal.clone(), state.clone());
             poll(config, frame, (shop.clone(), &stores), rules);
-            let cases =
-                Cases::new(state.clone()).hearing(ion::ears(frame, &state, (goods.as_ref(), buyers.as_ref()))?);
+            let cases = Cases::new(state.clone()).hearing(ion::ears(
+                frame,
+                &state,
+                (goods.as_ref(), buyers.as_ref()),
+            )?);
             let stores = (journal.clone(), cases);
             deliver(frame, stores, (shop, m3), rules, (requests, tally.clone()));
         }
@@ -170,14 +173,13 @@ pub async fn start(frame: &Frame) -> Result<Foundation, GatewayError> {
     if config.order_to_cash.is_none() {
         tracing::warn!("no [order_to_cash]: events are kept, no order is carried over");
     }
-    let alerts =
-        alerts::watch(
-            frame,
-            (state, journal.clone()),
-            &gates,
-            (tally.subscribe(), compared.subscribe()),
-            alert_requests,
-        )?;
+    let alerts = alerts::watch(
+        frame,
+        (state, journal.clone()),
+        &gates,
+        (tally.subscribe(), compared.subscribe()),
+        alert_requests,
+    )?;
     let flows = Flows {
         goods: goods.map(|goods| goods.standing.subscribe()),
         buyers: buyers.map(|buyers| buyers.standing.subscribe()),

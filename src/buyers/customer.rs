@@ -99,7 +99,9 @@ pub fn named(name: &str, memberships: &[Membership]) -> Result<u64, String> {
     match (found.next(), found.next()) {
         (None, _) => Err(format!("the shop has no membership {name:?}")),
         (Some(_), Some(_)) => Err(format!("the shop has several memberships {name:?}")),
-        (Some(one), None) if !one.enabled => Err(format!("the membership {name:?} is switched off")),
+        (Some(one), None) if !one.enabled => {
+            Err(format!("the membership {name:?} is switched off"))
+        }
         (Some(one), None) => Ok(one.id),
     }
 }
@@ -116,11 +118,17 @@ mod tests {
 
     fn memberships() -> Vec<Membership> {
         let one = |id, name: &str, enabled| Membership { id, name: name.to_owned(), enabled };
-        vec![one(4, "Wholesale", true), one(5, "Twice", true), one(6, "Twice", true), one(7, "Off", false)]
+        vec![
+            one(4, "Wholesale", true),
+            one(5, "Twice", true),
+            one(6, "Twice", true),
+            one(7, "Off", false),
+        ]
     }
 
     fn customer(status: &str, group: &str, stop: &str) -> (Cuno, Customer) {
-        let pairs = [("CUNO", "Y1"), ("STAT", status), ("CUCL", group), ("BLCD", stop), ("MAIL", "A@x ")];
+        let pairs =
+            [("CUNO", "Y1"), ("STAT", status), ("CUCL", group), ("BLCD", stop), ("MAIL", "A@x ")];
         Customer::read(&pairs.into_iter().collect(), &rules().fields()).unwrap()
     }
 

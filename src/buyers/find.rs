@@ -3,7 +3,11 @@
 //! Guarantees: what an order joined is read where the order flow keeps it.
 
 use super::{
-    Shared, Wanted, buyer::Buyer, customer::Customer, mark, table, tie::{Facts, Tie},
+    Shared, Wanted,
+    buyer::Buyer,
+    customer::Customer,
+    mark, table,
+    tie::{Facts, Tie},
 };
 use crate::{
     delivery::rows,

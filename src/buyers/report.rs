@@ -261,9 +261,7 @@ impl Only {
 impl Pen<'_> {
     fn list(&self, only: Only, after: Option<u64>) -> Result<Reply, Trouble> {
         let range = match after {
-            Some(id) => {
-                rows::table_after(table::PROFILES, &table::of_profile(table::PROFILES, id))
-            }
+            Some(id) => rows::table_after(table::PROFILES, &table::of_profile(table::PROFILES, id)),
             None => rows::table(table::PROFILES),
         };
         let (mut buyers, mut looked) = (Vec::new(), 0_usize);

@@ -10,7 +10,10 @@
 //!    meanwhile. What the shop refuses rests for itself and holds up no other.
 
 use super::{
-    Shared, Standing, buyer::Buyer, customer::Wants, find,
+    Shared, Standing,
+    buyer::Buyer,
+    customer::Wants,
+    find,
     rules::Edits,
     table::{self, Disabled, Due},
     walk,

@@ -55,8 +55,8 @@ impl Tie {
             return if there { Self::Linked(cuno.clone()) } else { Self::Gone(cuno.clone()) };
         }
         if let Some((cuno, customer)) = facts.numbered.as_ref().filter(|(_, one)| !one.gone) {
-            let same = customer.search_key == cuno.as_str()
-                || (!mail.is_empty() && customer.mail == mail);
+            let same =
+                customer.search_key == cuno.as_str() || (!mail.is_empty() && customer.mail == mail);
             return if same { Self::Numbered(cuno.clone()) } else { Self::Conflict(cuno.clone()) };
         }
         let living = || facts.same_mail.iter().filter(|(_, customer)| !customer.gone);

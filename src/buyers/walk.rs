@@ -7,7 +7,10 @@
 //! 3. Other settings, and other memberships of the shop, have every profile compared once more.
 
 use super::{
-    Shared, Wanted, buyer::Buyer, find, mark, rules::Buyers,
+    Shared, Wanted,
+    buyer::Buyer,
+    find, mark,
+    rules::Buyers,
     table::{self, WalkCursor},
 };
 use crate::{
@@ -304,11 +307,7 @@ impl Walker {
 }
 
 /// Forgets a profile that is not in the shop any more.
-pub(super) async fn forget(
-    state: &State,
-    id: u64,
-    stored: &[u8],
-) -> Result<(), Trouble> {
+pub(super) async fn forget(state: &State, id: u64, stored: &[u8]) -> Result<(), Trouble> {
     let (now_ms, buyer) = (clock::now().unix_ms(), rows::read::<Buyer>(stored)?);
     let key = table::of_profile(table::PROFILES, id);
     let mut batch = Batch::new();

@@ -15,7 +15,12 @@ use crate::{
         m3::{M3, customer as mi, mi::MiRecord, order::rows as listed},
     },
     delivery::rows,
-    goods::{Trouble, balance::{Whole, is_credible}, commit, table::Cursor},
+    goods::{
+        Trouble,
+        balance::{Whole, is_credible},
+        commit,
+        table::Cursor,
+    },
     ids::{Cuno, short_hash},
     retry::{Jitter, RetryPolicy},
     state::{Batch, State},

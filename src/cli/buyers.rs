@@ -170,8 +170,7 @@ fn plain(text: &str) -> String {
 }
 
 fn row([profile, cuno, by, has, wants, login, note]: [&str; 7]) -> String {
-    let text =
-        format!("{profile:>9} {cuno:<10} {by:<8} {has:<16} {wants:<16} {login:<32}  {note}");
+    let text = format!("{profile:>9} {cuno:<10} {by:<8} {has:<16} {wants:<16} {login:<32}  {note}");
     format!("{}\n", text.trim_end())
 }
 
@@ -184,7 +183,9 @@ fn standing(told: &Told) -> String {
     let (held, most) = told.held;
     let held = match held {
         0 => "none".to_owned(),
-        held => format!("{held}, more than buyers.disable_max = {most} within a day: none is disabled"),
+        held => {
+            format!("{held}, more than buyers.disable_max = {most} within a day: none is disabled")
+        }
     };
     let rows = [
         ("mode", mode.to_owned()),
@@ -210,7 +211,12 @@ fn one(shown: &Shown) -> String {
         None => text.push_str("a customer of M3 without a profile in the shop\n"),
         Some(line) => {
             let (cuno, tie) = (line.cuno.as_deref().unwrap_or("-"), &line.tie);
-            let _ = writeln!(text, "profile {}  {}  CUNO {cuno} ({tie})", line.profile, plain(&line.login));
+            let _ = writeln!(
+                text,
+                "profile {}  {}  CUNO {cuno} ({tie})",
+                line.profile,
+                plain(&line.login)
+            );
             let keeps = |wants: &str| if wants.is_empty() { "its own" } else { wants }.to_owned();
             let membership = line.wants_membership.as_deref().map(|name| match name {
                 "" => "none",

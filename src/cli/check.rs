@@ -51,7 +51,8 @@ pub(super) fn told(config: &Config, catalogue: Option<&str>) -> String {
         )),
     }
     if let Some(buyers) = &config.buyers {
-        let mode = if buyers.mode == Mode::Write { "written" } else { "watched, nothing is written" };
+        let mode =
+            if buyers.mode == Mode::Write { "written" } else { "watched, nothing is written" };
         let (statuses, memberships) = (buyers.statuses.len(), buyers.memberships.len());
         lines.push(format!(
             "buyers      {mode}: {statuses} statuses, {memberships} groups of {}",

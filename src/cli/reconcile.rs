@@ -21,7 +21,7 @@ use crate::{
         walk::{PAGES_MAX, Walk, WalkError},
     },
 };
-use clap::{Args, ValueEnum};
+use clap::{ArgAction, Args, ValueEnum};
 use std::time::Duration;
 use tokio::runtime::Runtime;
 
@@ -48,8 +48,8 @@ pub struct Reconcile {
     #[arg(long, value_enum, default_value = "differing")]
     pub list: Which,
     /// What the gateway found when it last compared by itself; nothing is compared now.
-    #[arg(long)]
-    pub last: bool,
+    #[arg(long, action = ArgAction::Count)]
+    pub last: u8,
     /// Have the gateway take over the orders that it has not heard of.
     #[arg(long)]
     pub take: bool,
@@ -69,7 +69,7 @@ pub enum Which {
 pub fn run(reconcile: &Reconcile) -> Result<(), Fault> {
     let loaded = config::load(&reconcile.config.path)?;
     let runtime = super::runtime()?;
-    if reconcile.last {
+    if reconcile.last > 0 {
         return last(&runtime, &loaded, reconcile.form);
     }
     let mut told = Told { which: reconcile.list, ..Told::default() };
@@ -150,7 +150,10 @@ fn last(runtime: &Runtime, loaded: &Loaded, form: Form) -> Result<(), Fault> {
     match form {
         Form::Text => {
             let rows = summary.rows();
-            say(&rows.iter().map(|(name, told)| format!("{name:<24}{told}\n")).collect::<String>())?;
+            say(&rows
+                .iter()
+                .map(|(name, told)| format!("{name:<24}{told}\n"))
+                .collect::<String>())?;
         }
         Form::Csv => {
             let counts = summary.counts.iter();
@@ -209,7 +212,8 @@ impl Told {
                 let table = if rows.is_empty() { String::new() } else { aligned(&HEADINGS, &rows) };
                 let counts = What::ALL.into_iter().filter_map(|what| self.summary.told(what));
                 let counts: Vec<_> = counts.map(|told| told + "\n").collect();
-                let counts = if counts.is_empty() { "nothing\n".to_owned() } else { counts.concat() };
+                let counts =
+                    if counts.is_empty() { "nothing\n".to_owned() } else { counts.concat() };
                 format!("{table}{counts}")
             }
         })

@@ -37,7 +37,11 @@ impl Flows {
         let last = self.compared_last.clone();
         registry.register_with_unit("compared_last", told, Unit::Seconds, last);
         let gauges = [
-            ("buyers_waiting", "Profiles that wait to be compared or written", &self.buyers_waiting),
+            (
+                "buyers_waiting",
+                "Profiles that wait to be compared or written",
+                &self.buyers_waiting,
+            ),
             ("buyers_differing", "Profiles that differ from M3", &self.buyers_differing),
             ("buyers_refused", "Profiles whose change the shop refuses", &self.buyers_refused),
             ("buyers_unknown", "Profiles without a certain customer", &self.buyers_unknown),

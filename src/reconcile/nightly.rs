@@ -57,9 +57,9 @@ pub struct Parts {
 impl Parts {
     /// Compares each day until stopped.
     pub async fn run(&self, stop: CancellationToken) {
-        let begun_ms = clock::now().unix_ms();
         loop {
-            let last_ms = self.last.borrow().as_ref().map_or(begun_ms, |last| last.at_ms);
+            // Where nothing was ever compared it is done at once.
+            let last_ms = self.last.borrow().as_ref().map_or(0, |last| last.at_ms);
             let now_ms = clock::now().unix_ms();
             let mut pause = LOOK_EVERY;
             // A clock that was set back compares again when its day has come.
@@ -141,9 +141,9 @@ impl Parts {
             rest: PAGE_REST,
         };
         let whole = walk.run(|row| summary.take(&row), |_| {}).await;
-        match whole.map_err(|fault| log::chain(&fault))? {
-            true => Ok(()),
-            false => Err("there are more orders than one comparison reads; set fewer days".to_owned()),
+        if whole.map_err(|fault| log::chain(&fault))? {
+            return Ok(());
         }
+        Err("there are more orders than one comparison reads; set fewer days".to_owned())
     }
 }

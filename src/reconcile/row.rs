@@ -129,19 +129,20 @@ mod tests {
 
     #[test]
     fn a_profile_is_judged_by_whose_it_is_and_what_is_to_be_written() {
-        let line = |tie: &str, changes: &str, note: &str, mail: Option<&str>| buyers::report::Line {
-            profile: 7,
-            login: "a@x".to_owned(),
-            cuno: None,
-            tie: tie.to_owned(),
-            status: "E".to_owned(),
-            wants_status: String::new(),
-            membership: String::new(),
-            wants_membership: None,
-            changes: changes.to_owned(),
-            other_mail: mail.map(str::to_owned),
-            note: note.to_owned(),
-        };
+        let line =
+            |tie: &str, changes: &str, note: &str, mail: Option<&str>| buyers::report::Line {
+                profile: 7,
+                login: "a@x".to_owned(),
+                cuno: None,
+                tie: tie.to_owned(),
+                status: "E".to_owned(),
+                wants_status: String::new(),
+                membership: String::new(),
+                wants_membership: None,
+                changes: changes.to_owned(),
+                other_mail: mail.map(str::to_owned),
+                note: note.to_owned(),
+            };
         let table = [
             (line("order", "", "", None), Flow::Watches, "equal", false),
             (line("order", "", "", Some("b@x")), Flow::Watches, "other-e-mail", false),
@@ -179,7 +180,8 @@ mod tests {
             let row = of_good(line, flow);
             (row.verdict, row.text, row.differs)
         };
-        let told = |verdict: &str, text: &str, differs| (verdict.to_owned(), text.to_owned(), differs);
+        let told =
+            |verdict: &str, text: &str, differs| (verdict.to_owned(), text.to_owned(), differs);
         let same = line(Some(3), Some(3), Some("1.5"), "");
         assert_eq!(judged(same, Flow::Watches), told("equal", "", false));
         let keeps = line(Some(3), None, None, "");

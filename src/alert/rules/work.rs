@@ -139,7 +139,8 @@ pub(super) fn apart(view: &View) -> Vec<Judgement> {
         (None, 1) => ("the shop and M3 differ in 1 thing".to_owned(), String::new()),
         (None, many) => (format!("the shop and M3 differ in {many} things"), String::new()),
     };
-    let why = format!("compared at {}{}{why}", rfc3339(*at_ms), if why.is_empty() { "" } else { ": " });
+    let why =
+        format!("compared at {}{}{why}", rfc3339(*at_ms), if why.is_empty() { "" } else { ": " });
     vec![Judgement {
         key: Rule::Apart.name().to_owned(),
         verdict: Verdict::Raise,

@@ -191,8 +191,8 @@ impl Shop {
         for page in 1..=MEMBERSHIP_PAGES_MAX {
             let target = format!("/memberships?itemsPerPage={PAGE_LEN}&page={page}");
             let answer = self.get(&target).await?;
-            let found: Vec<WireMembership> =
-                serde_json::from_slice(&answer.body).map_err(|fault| broken("memberships", &fault))?;
+            let found: Vec<WireMembership> = serde_json::from_slice(&answer.body)
+                .map_err(|fault| broken("memberships", &fault))?;
             let is_last = found.len() < PAGE_LEN;
             all.extend(found.into_iter().filter_map(|wire| {
                 let (id, name) = (wire.id.0.trim().parse().ok()?, wire.name.0.trim().to_owned());
