@@ -122,6 +122,21 @@ impl Config {
         if self.order_to_cash.is_some() && self.xcart.is_none() {
             problems.add("xcart", "is missing, and orders cannot be read", "add [xcart]");
         }
+        self.check_goods(problems);
+        self.check_customers(problems);
+        let limits = [
+            ("journal", self.journal.check()),
+            ("state", self.state.check()),
+            ("delivery", self.delivery.check()),
+        ];
+        for (table, checked) in limits {
+            if let Err(told) = checked {
+                add_told(&format!("{table}.{told}"), problems);
+            }
+        }
+    }
+
+    fn check_goods(&self, problems: &mut Problems) {
         if let Some(rules) = self.goods() {
             rules.check(problems);
             let create = rules.items.as_ref().and_then(|items| items.create.as_ref());
@@ -142,6 +157,9 @@ impl Config {
                 problems.add(table, told, format!("add [{table}]"));
             }
         }
+    }
+
+    fn check_customers(&self, problems: &mut Problems) {
         if let Some(buyers) = &self.buyers {
             buyers.check(problems);
             let needs = [("m3", self.m3.is_none()), ("xcart", self.xcart.is_none())];
@@ -154,16 +172,6 @@ impl Config {
             if self.m3.is_none() || self.xcart.is_none() {
                 let told = "needs [m3] and [xcart], and one of them is missing";
                 problems.add("reconcile", told, "add it");
-            }
-        }
-        let limits = [
-            ("journal", self.journal.check()),
-            ("state", self.state.check()),
-            ("delivery", self.delivery.check()),
-        ];
-        for (table, checked) in limits {
-            if let Err(told) = checked {
-                add_told(&format!("{table}.{told}"), problems);
             }
         }
     }

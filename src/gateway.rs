@@ -9,11 +9,13 @@ mod alerts;
 mod book;
 mod buyers;
 mod catalogue;
+mod flows;
 mod ion;
 mod nightly;
 
 pub use book::Book;
 
+use self::flows::Flows;
 use crate::{
     alert,
     cli::serve::Frame,
@@ -35,7 +37,6 @@ use crate::{
         perform::Performer,
     },
     flow::rules::Rules,
-    goods,
     intake::{
         began,
         dedup::Recent,
@@ -52,7 +53,6 @@ use crate::{
         Metrics,
         page::{Breaker, Destination, Health, JournalPicture, Picture},
     },
-    reconcile::summary::{self, Summary},
     state::{self, State, StateError},
     supervise::Supervisor,
 };
@@ -131,18 +131,14 @@ pub async fn start(frame: &Frame) -> Result<Foundation, GatewayError> {
     let tally = watch::Sender::new(Tally::default());
     let (desk, requests) = mpsc::channel(QUESTIONS_WAITING_MAX);
     let (alerts_desk, alert_requests) = mpsc::channel(QUESTIONS_WAITING_MAX);
-    let goods = config.goods().map(goods::Shared::new);
+    let flows = Flows::of(config, &state);
     let alerts_desk = config.alerts.as_ref().map(|_| alerts_desk);
-    let buyers = config.buyers().map(crate::buyers::Shared::new);
-    let shared = (goods.clone(), buyers.clone());
-    let desks = Desks { cases: desk, alerts: alerts_desk, goods: shared.0, buyers: shared.1 };
+    let Flows { goods, buyers, compared } = flows.clone();
+    let desks = Desks { cases: desk, alerts: alerts_desk, goods, buyers };
     let opened = |source| GatewayError::Door { what: "the control socket", source };
     let door = Door::open(&config.state_dir, desks, (state.clone(), journal.clone()));
     let door = Arc::new(door.map_err(opened)?);
     supervisor.keep("control", move |stop| Arc::clone(&door).run(stop));
-    let nightly = config.reconcile.as_ref();
-    let compared = nightly.and_then(|_| summary::last(&state).unwrap_or_default());
-    let compared = watch::Sender::new(compared);
     let mut gates = Vec::new();
     if let (Some(xcart), Some(m3)) = (&config.xcart, &config.m3) {
         let shop = Shop::new(xcart.clone(), &credentials.get(&xcart.credential)?)?;
@@ -151,21 +147,11 @@ pub async fn start(frame: &Frame) -> Result<Foundation, GatewayError> {
         m3.count_calls(&metrics.calls);
         greet(supervisor, shop.clone());
         gates = vec![Gated::Shop(shop.clone()), Gated::M3(m3.clone())];
-        if let Some(goods) = &goods {
-            catalogue::start(frame, &state, (&shop, &m3), goods);
-        }
-        if let Some(buyers) = &buyers {
-            buyers::start(supervisor, &state, (&shop, &m3), buyers);
-        }
-        nightly::start(frame, &state, (&shop, &m3), &compared);
+        flows.start(frame, &state, (&shop, &m3));
         if let Some(rules) = &config.order_to_cash {
             let stores = (journal.clone(), state.clone());
             poll(config, frame, (shop.clone(), &stores), rules);
-            let cases = Cases::new(state.clone()).hearing(ion::ears(
-                frame,
-                &state,
-                (goods.as_ref(), buyers.as_ref()),
-            )?);
+            let cases = Cases::new(state.clone()).hearing(ion::ears(frame, &state, &flows)?);
             let stores = (journal.clone(), cases);
             deliver(frame, stores, (shop, m3), rules, (requests, tally.clone()));
         }
@@ -173,18 +159,8 @@ pub async fn start(frame: &Frame) -> Result<Foundation, GatewayError> {
     if config.order_to_cash.is_none() {
         tracing::warn!("no [order_to_cash]: events are kept, no order is carried over");
     }
-    let alerts = alerts::watch(
-        frame,
-        (state, journal.clone()),
-        &gates,
-        (tally.subscribe(), compared.subscribe()),
-        alert_requests,
-    )?;
-    let flows = Flows {
-        goods: goods.map(|goods| goods.standing.subscribe()),
-        buyers: buyers.map(|buyers| buyers.standing.subscribe()),
-        compared: compared.subscribe(),
-    };
+    let told = (tally.subscribe(), compared.subscribe());
+    let alerts = alerts::watch(frame, (state, journal.clone()), &gates, told, alert_requests)?;
     let draw = drawing(journal, (gates, flows), alerts, picture.clone());
     show(supervisor, draw, tally.subscribe());
     Ok(Foundation { _journal: journal_committer, _state: state_committer })
@@ -311,13 +287,6 @@ impl Gated {
     }
 }
 
-/// How the flows beside the orders stand.
-struct Flows {
-    goods: Option<watch::Receiver<goods::Standing>>,
-    buyers: Option<watch::Receiver<crate::buyers::Standing>>,
-    compared: watch::Receiver<Option<Summary>>,
-}
-
 /// Returns what puts the picture together.
 fn drawing(
     journal: Journal,
@@ -332,7 +301,7 @@ fn drawing(
         let fault = tally.fault.clone().or(condition.refusing.map(refusing));
         let now_ms = clock::now().unix_ms();
         let oldest = tally.oldest_due_ms.map(|due| now_ms.saturating_sub(due) / 1_000);
-        picture.send_replace(Picture {
+        picture.send_replace(flows.draw(Picture {
             health: fault.map_or(Health::Well, Health::Ill),
             journal: JournalPicture {
                 first: stats.first.0,
@@ -344,13 +313,11 @@ fn drawing(
             stages: stages(&tally.stages),
             parked: tally.stages.get("parked").copied().unwrap_or(0),
             oldest_waiting_s: oldest.unwrap_or(0),
-            goods: flows.goods.as_ref().map(|goods| *goods.borrow()),
-            buyers: flows.buyers.as_ref().map(|buyers| *buyers.borrow()),
-            compared: flows.compared.borrow().clone(),
             destinations: gates.iter().map(Gated::drawn).collect(),
             alerts: raised,
             channels,
-        });
+            ..Picture::default()
+        }));
     }
 }
 

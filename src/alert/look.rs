@@ -6,7 +6,7 @@
 use super::{
     rules::CLOCK_FLOOR_MS,
     usual::Usual,
-    view::{Certificate, Compared, Destination, Disk, Orders, Parked, Step, View},
+    view::{Certificate, Compared, Destination, Disk, Ended, Orders, Parked, Step, View},
 };
 use crate::{
     certificate,
@@ -186,7 +186,8 @@ impl Looker {
         let last = self.sources.compared.borrow();
         let compared = last.as_ref()?;
         let Summary { at_ms, differing, .. } = *compared;
-        Some(Compared { at_ms, differing, fault: compared.fault.clone() })
+        let ended = if compared.fault.is_some() { Ended::Early } else { Ended::Whole };
+        Some(Compared { at_ms, differing, ended })
     }
 
     fn disk(&self) -> Option<Disk> {

@@ -40,8 +40,17 @@ pub struct Compared {
     pub at_ms: UnixMs,
     /// How many somebody should look at.
     pub differing: u64,
-    /// Why it ended early, if it did.
-    pub fault: Option<String>,
+    /// Whether all was compared.
+    pub ended: Ended,
+}
+
+/// How a comparison ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// All was compared.
+    Whole,
+    /// Something stood in the way.
+    Early,
 }
 
 /// Orders set aside for one cause.

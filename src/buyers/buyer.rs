@@ -10,7 +10,7 @@ use super::{
     tie::Tie,
 };
 use crate::{
-    connector::xcart::profiles::{Change, Rank, Shown, Status},
+    connector::xcart::profiles::{Belongs, Change, Rank, Shown, Status},
     goods::good::Refused,
 };
 use serde::{Deserialize, Serialize};
@@ -30,7 +30,7 @@ pub struct Buyer {
     /// What the staff, or the gateway, noted about that.
     pub comment: String,
     /// Its membership.
-    pub membership: Option<u64>,
+    pub membership: Belongs,
     /// The walk that saw it last.
     pub walk: u64,
     /// Which customer it belongs to.
@@ -51,7 +51,7 @@ pub struct Given {
     /// What was noted at the profile when we disabled it; none while we did not.
     pub noted: Option<String>,
     /// Its membership.
-    pub membership: Option<Option<u64>>,
+    pub membership: Option<Belongs>,
 }
 
 fn cut(text: &str) -> String {
@@ -100,7 +100,7 @@ impl Buyer {
         due.then_some(want)
     }
 
-    fn membership_due(&self, edits: Edits) -> Option<Option<u64>> {
+    fn membership_due(&self, edits: Edits) -> Option<Belongs> {
         let want = self.wants.membership.filter(|want| *want != self.membership)?;
         let due = match edits {
             Edits::Asked | Edits::Overwritten => true,
@@ -177,40 +177,42 @@ impl Buyer {
 mod tests {
     use super::*;
 
-    fn shown(status: Status, comment: &str, membership: Option<u64>) -> Shown {
+    const NONE: Belongs = Belongs::Nowhere;
+
+    fn shown(status: Status, comment: &str, membership: Belongs) -> Shown {
         let (login, comment) = ("a@x".to_owned(), comment.to_owned());
         Shown { id: 7, login, rank: Rank::Customer, status, comment, membership }
     }
 
-    fn buyer(status: Status, comment: &str, membership: Option<u64>) -> Buyer {
+    fn buyer(status: Status, comment: &str, membership: Belongs) -> Buyer {
         Buyer::new(&shown(status, comment, membership), 1)
     }
 
-    fn wants(status: Status, membership: Option<Option<u64>>) -> Wants {
+    fn wants(status: Status, membership: Option<Belongs>) -> Wants {
         let why = format!("{MARK}Y1 has status 90");
         Wants { status: Some(status), why, membership, unclear: None }
     }
 
     #[test]
     fn whom_m3_blocks_is_shut_out_with_a_note_and_let_in_when_m3_does() {
-        let mut buyer = buyer(Status::Enabled, "", None);
+        let mut buyer = buyer(Status::Enabled, "", NONE);
         buyer.wants = wants(Status::Disabled, None);
         let change = buyer.due(Edits::Kept);
         assert_eq!(change.status, Some(Status::Disabled));
         let note = change.comment.clone().unwrap();
-        assert!(buyer.written(&change, &shown(Status::Disabled, &note, None)));
+        assert!(buyer.written(&change, &shown(Status::Disabled, &note, NONE)));
         assert!(!buyer.differs(Edits::Overwritten));
         buyer.wants = wants(Status::Enabled, None);
         let change = buyer.due(Edits::Kept);
         assert_eq!((change.status, change.comment.as_deref()), (Some(Status::Enabled), Some("")));
-        assert!(buyer.written(&change, &shown(Status::Enabled, "", None)));
+        assert!(buyer.written(&change, &shown(Status::Enabled, "", NONE)));
         buyer.wants = wants(Status::Disabled, None);
         assert!(buyer.differs(Edits::Kept), "blocked once more");
     }
 
     #[test]
     fn whom_a_person_shut_out_or_let_in_stays_so_until_m3_changes() {
-        let mut out = buyer(Status::Disabled, "fraud", None);
+        let mut out = buyer(Status::Disabled, "fraud", NONE);
         out.wants = wants(Status::Enabled, None);
         for edits in [Edits::Kept, Edits::Overwritten] {
             assert!(!out.differs(edits), "{edits:?}");
@@ -219,11 +221,11 @@ mod tests {
         assert_eq!(out.due(Edits::Asked).status, Some(Status::Enabled), "a person asked for it");
         assert_eq!(out.due(Edits::Asked).comment, None, "a person's note stays");
 
-        let mut inside = buyer(Status::Enabled, "", None);
+        let mut inside = buyer(Status::Enabled, "", NONE);
         inside.wants = wants(Status::Disabled, None);
         let change = inside.due(Edits::Kept);
-        inside.written(&change, &shown(Status::Disabled, &change.comment.clone().unwrap(), None));
-        inside.seen(&shown(Status::Enabled, "", None));
+        inside.written(&change, &shown(Status::Disabled, &change.comment.clone().unwrap(), NONE));
+        inside.seen(&shown(Status::Enabled, "", NONE));
         assert!(!inside.differs(Edits::Kept));
         assert_eq!(inside.kept(Edits::Kept), "enabled in the shop by a person");
         assert!(inside.differs(Edits::Overwritten));
@@ -235,36 +237,39 @@ mod tests {
 
     #[test]
     fn a_persons_note_is_kept_and_a_changed_one_keeps_a_profile_shut() {
-        let mut noted = buyer(Status::Enabled, "pays late", None);
+        let mut noted = buyer(Status::Enabled, "pays late", NONE);
         noted.wants = wants(Status::Disabled, None);
         let change = noted.due(Edits::Kept);
         assert_eq!((change.status, &change.comment), (Some(Status::Disabled), &None));
-        noted.written(&change, &shown(Status::Disabled, "pays late", None));
+        noted.written(&change, &shown(Status::Disabled, "pays late", NONE));
         noted.wants = wants(Status::Enabled, None);
         let mut changed = noted.clone();
         assert_eq!(noted.due(Edits::Kept).status, Some(Status::Enabled));
-        changed.seen(&shown(Status::Disabled, "fraud, never let in", None));
+        changed.seen(&shown(Status::Disabled, "fraud, never let in", NONE));
         assert!(!changed.differs(Edits::Kept));
         // After a state that was lost, our own note tells.
-        let mut lost = buyer(Status::Disabled, &format!("{MARK}Y1 has status 90"), None);
+        let mut lost = buyer(Status::Disabled, &format!("{MARK}Y1 has status 90"), NONE);
         lost.wants = wants(Status::Enabled, None);
         assert!(lost.differs(Edits::Kept));
     }
 
     #[test]
     fn a_membership_follows_m3_and_a_persons_choice_stays_until_m3_changes() {
-        let mut buyer = buyer(Status::Enabled, "", Some(5));
-        buyer.wants = wants(Status::Enabled, Some(Some(4)));
+        let mut buyer = buyer(Status::Enabled, "", Belongs::To(5));
+        buyer.wants = wants(Status::Enabled, Some(Belongs::To(4)));
         let change = buyer.due(Edits::Kept);
-        assert_eq!(change, Change { membership: Some(Some(4)), ..Change::default() });
-        assert!(!buyer.clone().written(&change, &shown(Status::Enabled, "", Some(5))), "not taken");
-        assert!(buyer.written(&change, &shown(Status::Enabled, "", Some(4))));
-        buyer.seen(&shown(Status::Enabled, "", Some(5)));
+        assert_eq!(change, Change { membership: Some(Belongs::To(4)), ..Change::default() });
+        assert!(
+            !buyer.clone().written(&change, &shown(Status::Enabled, "", Belongs::To(5))),
+            "not taken"
+        );
+        assert!(buyer.written(&change, &shown(Status::Enabled, "", Belongs::To(4))));
+        buyer.seen(&shown(Status::Enabled, "", Belongs::To(5)));
         assert!(!buyer.differs(Edits::Kept) && buyer.differs(Edits::Overwritten));
         assert_eq!(buyer.kept(Edits::Kept), "has a membership that a person chose");
         buyer.settle(Edits::Kept);
-        buyer.wants.membership = Some(None);
-        assert_eq!(buyer.due(Edits::Kept).membership, Some(None), "M3 changed");
+        buyer.wants.membership = Some(NONE);
+        assert_eq!(buyer.due(Edits::Kept).membership, Some(NONE), "M3 changed");
         buyer.wants.membership = None;
         assert!(!buyer.differs(Edits::Overwritten), "nobody says anything of it");
     }

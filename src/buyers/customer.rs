@@ -4,7 +4,7 @@ use super::rules::Buyers;
 use crate::{
     connector::{
         m3::mi::MiRecord,
-        xcart::profiles::{Membership, Status},
+        xcart::profiles::{Belongs, Membership, Status},
     },
     ids::Cuno,
 };
@@ -38,8 +38,8 @@ pub struct Wants {
     pub status: Option<Status>,
     /// Why not, where it may not.
     pub why: String,
-    /// Its membership; none if the shop keeps its own, none inside if it should have none.
-    pub membership: Option<Option<u64>>,
+    /// Its membership; none if the shop keeps its own.
+    pub membership: Option<Belongs>,
     /// Why that cannot be worked out.
     pub unclear: Option<String>,
 }
@@ -70,7 +70,10 @@ impl Customer {
         if self.gone {
             return wants;
         }
-        wants.status = rules.statuses.get(&self.status).copied();
+        // With a table of statuses these say who may log in; without, all but those who are stopped.
+        let stops_only = rules.statuses.is_empty() && !rules.disable_where.is_empty();
+        let unstopped = stops_only.then_some(Status::Enabled);
+        wants.status = rules.statuses.get(&self.status).copied().or(unstopped);
         wants.why = format!("{MARK}{cuno} has status {}", self.status);
         let stops = |(field, values): &(&String, &Vec<String>)| {
             self.fields.get(*field).is_some_and(|value| values.contains(value))
@@ -83,9 +86,9 @@ impl Customer {
         let group = self.fields.get(&rules.group_field);
         match group.and_then(|group| rules.memberships.get(group)).map(String::as_str) {
             None => {}
-            Some("") => wants.membership = Some(None),
+            Some("") => wants.membership = Some(Belongs::Nowhere),
             Some(name) => match named(name, memberships) {
-                Ok(id) => wants.membership = Some(Some(id)),
+                Ok(id) => wants.membership = Some(Belongs::To(id)),
                 Err(why) => wants.unclear = Some(why),
             },
         }
@@ -136,8 +139,8 @@ mod tests {
     fn status_and_membership_come_from_the_tables_and_what_is_not_in_them_changes_nothing() {
         use Status::{Disabled, Enabled};
         let table = [
-            ("20", "A", "0", Some(Enabled), Some(Some(4)), ""),
-            ("90", "B", "", Some(Disabled), Some(None), ""),
+            ("20", "A", "0", Some(Enabled), Some(Belongs::To(4)), ""),
+            ("90", "B", "", Some(Disabled), Some(Belongs::Nowhere), ""),
             ("10", "X", "0", None, None, ""),
             ("20", "C", "1", Some(Disabled), None, "no membership"),
             ("20", "D", "0", Some(Enabled), None, "several"),
@@ -151,6 +154,14 @@ mod tests {
             assert!(got.unclear.unwrap_or_default().contains(unclear));
             assert!(got.why.starts_with(MARK));
         }
+        let stops: Buyers = toml::from_str("disable_where = { BLCD = [\"1\"] }").unwrap();
+        for (stop, want) in [("1", Disabled), ("0", Enabled)] {
+            let (cuno, customer) = customer("10", "", stop);
+            assert_eq!(customer.wants(&cuno, &stops, &[]).status, Some(want));
+        }
+        let groups: Buyers = toml::from_str("memberships = { A = \"Wholesale\" }").unwrap();
+        let (number, plain) = customer("90", "A", "0");
+        assert_eq!(plain.wants(&number, &groups, &memberships()).status, None);
         let (cuno, mut gone) = customer("90", "A", "1");
         assert_eq!(gone.mail, "a@x");
         gone.gone = true;

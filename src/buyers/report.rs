@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     clock,
-    connector::xcart::profiles::{Change, Membership, Status},
+    connector::xcart::profiles::{Belongs, Change, Membership, Status},
     delivery::rows,
     goods::{Committed, Trouble, commit_or_not, row, rules::Mode},
     ids::Cuno,
@@ -282,8 +282,8 @@ impl Pen<'_> {
         Ok(Reply::Listed { buyers, after: None })
     }
 
-    fn name(&self, membership: Option<u64>) -> String {
-        let Some(id) = membership else { return String::new() };
+    fn name(&self, membership: Belongs) -> String {
+        let Belongs::To(id) = membership else { return String::new() };
         let found = self.memberships.iter().find(|one| one.id == id);
         found.map_or_else(|| id.to_string(), |one| one.name.clone())
     }
@@ -326,8 +326,8 @@ impl Pen<'_> {
             Status::Disabled => "disable it".to_owned(),
         });
         let membership = change.membership.map(|membership| match membership {
-            None => "take its membership away".to_owned(),
-            Some(_) => format!("membership {}", self.name(membership)),
+            Belongs::Nowhere => "take its membership away".to_owned(),
+            Belongs::To(_) => format!("membership {}", self.name(membership)),
         });
         let all: Vec<String> = status.into_iter().chain(membership).collect();
         all.join(", ")

@@ -45,6 +45,8 @@ use tokio_util::sync::CancellationToken;
 const MARKS_MAX: usize = 64;
 /// Marks that are counted; above it there are simply many.
 const COUNTED_MAX: usize = 20_000;
+/// How often what was written is kept, against changes by others.
+const KEEP_TRIES_MAX: u32 = 5;
 /// Rows read in one go.
 const ROWS_MAX: usize = 256;
 /// The pause after a pass that left something behind.
@@ -232,18 +234,40 @@ impl Sender {
             Step::Settled => buyer.settle(edits),
             Step::Shut | Step::Left => batch = Batch::new(),
         }
-        self.relist(&mut batch, id, [&before, &buyer]);
+        relist(&mut batch, id, [&before, &buyer]);
         if buyer != before {
             batch.expect(key.clone(), Some(&stored));
-            batch.put(key, rows::write(&buyer)?);
+            batch.put(key.clone(), rows::write(&buyer)?);
         }
         let kept = batch.is_empty() || commit_or_not(&self.state, batch).await? == Committed::Yes;
+        if !kept {
+            self.keep_given(&key, &buyer).await?;
+        }
         Ok(match step {
             Step::Shut => Told::Shut,
             Step::Settled | Step::Gone if kept => Told::Done,
             // It changed meanwhile and is due again.
             Step::Settled | Step::Gone | Step::Left => Told::Left,
         })
+    }
+
+    /// Keeps what was written to a profile whose row was read anew meanwhile.
+    async fn keep_given(&self, key: &[u8], buyer: &Buyer) -> Result<(), Trouble> {
+        for _ in 0..KEEP_TRIES_MAX {
+            let Some(stored) = self.state.get(key)? else { return Ok(()) };
+            let fresh: Buyer = rows::read(&stored)?;
+            let (given, refused) = (buyer.given.clone(), buyer.refused.clone());
+            let kept = Buyer { given, refused, ..fresh.clone() };
+            let mut batch = Batch::new();
+            if kept != fresh {
+                batch.expect(key, Some(&stored));
+                batch.put(key.to_vec(), rows::write(&kept)?);
+            }
+            if batch.is_empty() || commit_or_not(&self.state, batch).await? == Committed::Yes {
+                return Ok(());
+            }
+        }
+        Err(Trouble::Doubt("the profiles change all the time".to_owned()))
     }
 
     /// Finds out whose a profile is and what it should have.
@@ -259,20 +283,6 @@ impl Sender {
             }
         };
         Ok(())
-    }
-
-    /// Lists a profile under the customer that it belongs to.
-    fn relist(&self, batch: &mut Batch, id: u64, [before, after]: [&Buyer; 2]) {
-        let (old, new) = (before.tie.concerns(), after.tie.concerns());
-        if old == new {
-            return;
-        }
-        if let Some(cuno) = old {
-            batch.delete(table::profile_pair(table::BY_CUSTOMER, cuno.as_str(), id));
-        }
-        if let Some(cuno) = new {
-            batch.put(table::profile_pair(table::BY_CUSTOMER, cuno.as_str(), id), Vec::new());
-        }
     }
 
     /// Reads a profile once more and writes what differs then.
@@ -401,4 +411,18 @@ enum Step {
     Shut,
     /// It is tried again.
     Left,
+}
+
+/// Lists a profile under the customer that it belongs to.
+fn relist(batch: &mut Batch, id: u64, [before, after]: [&Buyer; 2]) {
+    let (old, new) = (before.tie.concerns(), after.tie.concerns());
+    if old == new {
+        return;
+    }
+    if let Some(cuno) = old {
+        batch.delete(table::profile_pair(table::BY_CUSTOMER, cuno.as_str(), id));
+    }
+    if let Some(cuno) = new {
+        batch.put(table::profile_pair(table::BY_CUSTOMER, cuno.as_str(), id), Vec::new());
+    }
 }

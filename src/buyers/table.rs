@@ -119,6 +119,7 @@ const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
 impl Disabled {
     /// Returns how many count at a moment: a day after the first of them none does.
+    #[must_use]
     pub const fn at(self, now_ms: u64) -> Self {
         // A clock that was set back must not let everybody be disabled at once.
         let over = now_ms.saturating_sub(self.since_ms) >= DAY_MS || self.count == 0;

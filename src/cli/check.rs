@@ -50,6 +50,21 @@ pub(super) fn told(config: &Config, catalogue: Option<&str>) -> String {
             rules.order_type, rules.facility, rules.warehouse
         )),
     }
+    flows(config, &mut lines);
+    match &config.metrics {
+        None => lines.push("metrics     off".to_owned()),
+        Some(metrics) => lines.push(format!("metrics     http://{}", metrics.listen)),
+    }
+    alerts(config, &mut lines);
+    let credentials = config.credentials();
+    lines.push(format!("credentials {} named, all readable", credentials.len()));
+    lines.push("The configuration is usable.".to_owned());
+    lines.push(String::new());
+    lines.join("\n")
+}
+
+/// Says what becomes of customers, and when both sides are compared.
+fn flows(config: &Config, lines: &mut Vec<String>) {
     if let Some(buyers) = &config.buyers {
         let mode =
             if buyers.mode == Mode::Write { "written" } else { "watched, nothing is written" };
@@ -63,16 +78,6 @@ pub(super) fn told(config: &Config, catalogue: Option<&str>) -> String {
         let what: Vec<&str> = reconcile.what.iter().map(|what| what.name()).collect();
         lines.push(format!("reconcile   each night: {}", what.join(", ")));
     }
-    match &config.metrics {
-        None => lines.push("metrics     off".to_owned()),
-        Some(metrics) => lines.push(format!("metrics     http://{}", metrics.listen)),
-    }
-    alerts(config, &mut lines);
-    let credentials = config.credentials();
-    lines.push(format!("credentials {} named, all readable", credentials.len()));
-    lines.push("The configuration is usable.".to_owned());
-    lines.push(String::new());
-    lines.join("\n")
 }
 
 /// Says how ION would reach us, and we it.

@@ -73,20 +73,13 @@ pub fn run(reconcile: &Reconcile) -> Result<(), Fault> {
         return last(&runtime, &loaded, reconcile.form);
     }
     let mut told = Told { which: reconcile.list, ..Told::default() };
-    for what in wanted(&reconcile.what, &loaded.config)? {
-        let state_dir = &loaded.config.state_dir;
-        match (what, &loaded.config.order_to_cash) {
-            (What::Orders, Some(rules)) => {
-                orders(&runtime, &loaded, (rules, reconcile.days), &mut told)?;
-            }
-            (What::Orders, None) => {}
-            (What::Customers, _) => {
-                runtime.block_on(of_buyers(state_dir, |row| told.take(row)))?;
-            }
-            (What::Goods, _) => runtime.block_on(of_goods(state_dir, |row| told.take(row)))?,
-        }
+    let wanted = wanted(&reconcile.what, &loaded.config)?;
+    let compared = compare(&runtime, &loaded, (&wanted, reconcile.days), &mut told);
+    // What was compared before something failed is shown all the same.
+    if compared.is_ok() || told.summary != Summary::default() {
+        say(&told.printed(reconcile.form)?)?;
     }
-    say(&told.printed(reconcile.form)?)?;
+    compared?;
     let taken = if reconcile.take { runtime.block_on(take(&loaded, &told.unknown))? } else { 0 };
     if reconcile.take {
         aside(&format!(
@@ -98,6 +91,26 @@ pub fn run(reconcile: &Reconcile) -> Result<(), Fault> {
         0 => Ok(()),
         left => Err(Fault::Apart(left)),
     }
+}
+
+fn compare(
+    runtime: &Runtime,
+    loaded: &Loaded,
+    (wanted, days): (&[What], i64),
+    told: &mut Told,
+) -> Result<(), Fault> {
+    let state_dir = &loaded.config.state_dir;
+    for what in wanted {
+        match (what, &loaded.config.order_to_cash) {
+            (What::Orders, Some(rules)) => orders(runtime, loaded, (rules, days), told)?,
+            (What::Orders, None) => {}
+            (What::Customers, _) => {
+                runtime.block_on(of_buyers(state_dir, |row| told.take(row)))?;
+            }
+            (What::Goods, _) => runtime.block_on(of_goods(state_dir, |row| told.take(row)))?,
+        }
+    }
+    Ok(())
 }
 
 /// Names what is compared: what was asked for, which must be on, or all that is on.
@@ -149,11 +162,13 @@ fn last(runtime: &Runtime, loaded: &Loaded, form: Form) -> Result<(), Fault> {
     };
     match form {
         Form::Text => {
-            let rows = summary.rows();
-            say(&rows
-                .iter()
-                .map(|(name, told)| format!("{name:<24}{told}\n"))
-                .collect::<String>())?;
+            let rows = summary.rows().into_iter();
+            let lines = rows.map(|(name, told)| format!("{name:<24}{told}"));
+            say(&(lines.collect::<Vec<_>>().join(
+                "
+",
+            ) + "
+"))?;
         }
         Form::Csv => {
             let counts = summary.counts.iter();

@@ -31,6 +31,7 @@ pub(super) fn start(
         rules: config.order_to_cash.clone(),
         what: settings.what.iter().copied().filter(on).collect(),
         settings: settings.clone(),
+        poll_since_s: config.poll.poll_since.map(|since| since.0),
         last: last.clone(),
     });
     frame.supervisor.keep("reconcile", move |stop| {

@@ -16,6 +16,7 @@ use crate::{
     clock,
     connector::{m3::M3, xcart::rest::Shop},
     flow::rules::Rules,
+    intake::began,
     log,
     retry::{Jitter, RetryPolicy},
     state::State,
@@ -30,6 +31,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(20);
 const PAGE_REST: Duration = Duration::from_millis(500);
 /// Tries before it is kept as one that ended early.
 const TRIES_MAX: u32 = 8;
+/// After how long one that ended early is made again.
+const EARLY_AGAIN_MS: u64 = 60 * 60 * 1_000;
 /// Seconds of a day.
 const DAY_S: u64 = 24 * 60 * 60;
 
@@ -50,6 +53,8 @@ pub struct Parts {
     pub what: Vec<What>,
     /// When, and how far back.
     pub settings: Nightly,
+    /// From when on the shop is asked for orders at all, in seconds since 1970, where that is set.
+    pub poll_since_s: Option<i64>,
     /// What came of the last one.
     pub last: watch::Sender<Option<Summary>>,
 }
@@ -59,11 +64,12 @@ impl Parts {
     pub async fn run(&self, stop: CancellationToken) {
         loop {
             // Where nothing was ever compared it is done at once.
-            let last_ms = self.last.borrow().as_ref().map_or(0, |last| last.at_ms);
+            let (last_ms, early) = self.last.borrow().as_ref().map_or((0, false), Summary::ended);
             let now_ms = clock::now().unix_ms();
             let mut pause = LOOK_EVERY;
             // A clock that was set back compares again when its day has come.
-            if last_ms < self.settings.at.last_before(now_ms) {
+            let again = early && now_ms.saturating_sub(last_ms) >= EARLY_AGAIN_MS;
+            if again || last_ms < self.settings.at.last_before(now_ms) {
                 match stop.run_until_cancelled(self.patiently(now_ms)).await {
                     None => return,
                     Some(Ok(())) => {}
@@ -132,12 +138,15 @@ impl Parts {
         let Some(rules) = &self.rules else { return Ok(()) };
         let back_s = u64::from(self.settings.days).saturating_mul(DAY_S);
         let since_s = (summary.at_ms / 1_000).saturating_sub(back_s);
+        // What was there before the gateway came is left alone, as the poller does.
+        let begun_s = began::poll_since(&self.state_dir, summary.at_ms).unwrap_or_default();
+        let begun_s = self.poll_since_s.or(begun_s).unwrap_or(0);
         let walk = Walk {
             shop: &self.shop,
             m3: &self.m3,
             state_dir: &self.state_dir,
             rules,
-            since_s: i64::try_from(since_s).unwrap_or(0),
+            since_s: i64::try_from(since_s).unwrap_or(0).max(begun_s),
             rest: PAGE_REST,
         };
         let whole = walk.run(|row| summary.take(&row), |_| {}).await;

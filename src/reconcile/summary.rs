@@ -57,6 +57,11 @@ impl Summary {
         self.differing = self.differing.saturating_add(u64::from(row.differs));
     }
 
+    /// Returns when it was begun, and whether it ended early.
+    pub fn ended(&self) -> (u64, bool) {
+        (self.at_ms, self.fault.is_some())
+    }
+
     /// Says how many there are of one kind: `12 orders: 12 equal`; none if nothing of it was compared.
     pub fn told(&self, what: What) -> Option<String> {
         let own = self.counts.iter().filter(|((of, _), _)| of == what.name());

@@ -35,7 +35,7 @@ fn login(id: u64) -> String {
 }
 
 fn field(scene: &Scene, id: u64, name: &str) -> Value {
-    scene.shop.profile(id).unwrap()[name].clone()
+    scene.shop.profile(id).unwrap().get(name).cloned().unwrap()
 }
 
 /// Waits until a field of a profile has this value.
@@ -371,8 +371,9 @@ async fn a_customer_that_ion_tells_of_is_asked_for_at_once_and_an_old_document_i
         has(&scene, FIRST, "status", json!(if blocked { "D" } else { "E" })).await;
     }
     ion.publish(&[bods::party("CustomerPartyMaster", "Y1", 1)]).await;
-    let stale =
-        async || (ion::counted(&scene, "CustomerPartyMaster", "stale").await == 1).then_some(());
+    let stale = async || {
+        ion::numbers(&scene).await.filter(|text| text.contains("result=\"Stale\"} 1")).map(drop)
+    };
     eventually("the old one to be passed over", stale).await;
     scene.close().await;
 }
@@ -410,5 +411,11 @@ async fn customers_are_compared_with_orders_and_each_night_by_itself() {
     let again = causeway(&scene, &["reconcile", "--last"]).await;
     assert_eq!(again.out, first.out, "it is kept, and not made twice a day");
     assert!(told(&scene).is_empty(), "nothing is repaired by itself");
+    let shown = async || {
+        let text = ion::numbers(&scene).await?;
+        let compared = text.contains("causeway_compared{what=\"customers\",result=");
+        (compared && text.contains("causeway_buyers_differing 1")).then_some(())
+    };
+    eventually("the numbers to be on the page", shown).await;
     scene.close().await;
 }

@@ -2,7 +2,7 @@
 
 use super::{Judgement, Limits, Rule, Told, Verdict, seconds_since, span};
 use crate::{
-    alert::view::{Compared, View},
+    alert::view::{Compared, Ended, View},
     dates::rfc3339,
 };
 
@@ -132,22 +132,22 @@ pub(super) fn losses(view: &View) -> Vec<Judgement> {
 /// The comparison at night found something, or could not be made.
 pub(super) fn apart(view: &View) -> Vec<Judgement> {
     let Some(compared) = &view.compared else { return Vec::new() };
-    let Compared { at_ms, differing, fault } = compared;
-    let (what, why) = match (fault, differing) {
-        (Some(fault), _) => ("both systems could not be compared".to_owned(), fault.clone()),
-        (None, 0) => return Vec::new(),
-        (None, 1) => ("the shop and M3 differ in 1 thing".to_owned(), String::new()),
-        (None, many) => (format!("the shop and M3 differ in {many} things"), String::new()),
+    let Compared { at_ms, differing, ended } = compared;
+    let what = match (ended, differing) {
+        (Ended::Early, _) => "the shop and M3 could not be compared".to_owned(),
+        (Ended::Whole, 0) => return Vec::new(),
+        (Ended::Whole, 1) => "the shop and M3 differ in 1 thing".to_owned(),
+        (Ended::Whole, many) => format!("the shop and M3 differ in {many} things"),
     };
-    let why =
-        format!("compared at {}{}{why}", rfc3339(*at_ms), if why.is_empty() { "" } else { ": " });
+    let why = format!("compared at {}", rfc3339(*at_ms));
     vec![Judgement {
         key: Rule::Apart.name().to_owned(),
         verdict: Verdict::Raise,
         told: Told {
             what,
             why,
-            advice: "`causeway reconcile` names each with what to do; the next comparison at night ends this"
+            advice: "`causeway reconcile` names each with what to do, `causeway reconcile --last` why one ended \
+                     early; the next comparison at night ends this"
                 .to_owned(),
         },
         weight: (*differing).max(1),

@@ -11,7 +11,7 @@ use super::{
 use crate::connector::{Class, Failure, Fate, Kind, loose::Text};
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use serde_json::{Value, value::RawValue};
 
 /// Pages of memberships; a shop that has more does not turn them.
 const MEMBERSHIP_PAGES_MAX: u32 = 20;
@@ -29,8 +29,8 @@ pub struct Shown {
     pub status: Status,
     /// What the staff noted about that.
     pub comment: String,
-    /// Id of its membership, if it has one.
-    pub membership: Option<u64>,
+    /// Its membership.
+    pub membership: Belongs,
 }
 
 /// Whose profile it is.
@@ -40,6 +40,26 @@ pub enum Rank {
     Customer,
     /// Somebody's who works on the shop.
     Staff,
+}
+
+/// To which membership a profile belongs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Belongs {
+    /// To none.
+    #[default]
+    Nowhere,
+    /// To the one with this id.
+    To(u64),
+}
+
+impl Belongs {
+    /// As the shop writes it.
+    fn wire(self) -> Value {
+        match self {
+            Self::Nowhere => Value::Null,
+            Self::To(id) => Value::from(id),
+        }
+    }
 }
 
 /// Whether a profile may log in.
@@ -84,8 +104,8 @@ pub struct Change {
     pub status: Option<Status>,
     /// What the staff is to read about that.
     pub comment: Option<String>,
-    /// Its membership from now on; none inside takes it away.
-    pub membership: Option<Option<u64>>,
+    /// Its membership from now on.
+    pub membership: Option<Belongs>,
 }
 
 /// A membership of the shop.
@@ -134,7 +154,7 @@ struct WireChange<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     status_comment: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    membership_id: Option<Option<u64>>,
+    membership_id: Option<Value>,
 }
 
 impl Shop {
@@ -212,7 +232,7 @@ fn wire<'a>(login: &'a str, change: &'a Change, password: Option<()>) -> WireCha
         password,
         status: change.status.map(Status::letter),
         status_comment: change.comment.as_deref(),
-        membership_id: change.membership,
+        membership_id: change.membership.map(Belongs::wire),
     }
 }
 
@@ -253,9 +273,9 @@ fn entry(text: &str) -> Entry {
         _ => return unreadable("its status is neither E nor D"),
     };
     let membership = match wire.membership_id.0.trim() {
-        "" | "0" => None,
+        "" | "0" => Belongs::Nowhere,
         text => match text.parse() {
-            Ok(id) => Some(id),
+            Ok(id) => Belongs::To(id),
             Err(_) => return unreadable("its membership_id is no number"),
         },
     };
@@ -283,7 +303,7 @@ mod tests {
             rank: Rank::Customer,
             status: Status::Enabled,
             comment: String::new(),
-            membership: None,
+            membership: Belongs::Nowhere,
         };
         assert_eq!(read[0], Entry::Shown(shown.clone()));
         let other = Shown {
@@ -292,7 +312,7 @@ mod tests {
             rank: Rank::Staff,
             status: Status::Disabled,
             comment: "no".to_owned(),
-            membership: Some(4),
+            membership: Belongs::To(4),
         };
         assert_eq!(read[1], Entry::Shown(other));
         for (at, id) in [(2, Some(9)), (3, Some(10)), (4, Some(11)), (5, None), (6, None)] {
@@ -307,7 +327,7 @@ mod tests {
         let table = [
             (Change::default(), None, r#"{"login":"a@x"}"#),
             (
-                Change { membership: Some(None), ..Change::default() },
+                Change { membership: Some(Belongs::Nowhere), ..Change::default() },
                 None,
                 r#"{"login":"a@x","membership_id":null}"#,
             ),
@@ -315,7 +335,7 @@ mod tests {
                 Change {
                     status: Some(Status::Disabled),
                     comment: Some("M3".to_owned()),
-                    membership: Some(Some(4)),
+                    membership: Some(Belongs::To(4)),
                 },
                 Some(()),
                 r#"{"login":"a@x","password":null,"status":"D","status_comment":"M3","membership_id":4}"#,
