@@ -13,8 +13,10 @@
 //! does not take over names and addresses, which the shop's customers own.
 
 pub mod buyer;
+mod count;
 pub mod customer;
 mod find;
+mod put;
 pub mod report;
 pub mod rules;
 pub mod send;

@@ -39,6 +39,8 @@ pub struct Buyer {
     pub wants: Wants,
     /// What of that was last written, or found there.
     pub given: Given,
+    /// Whether a change was under way of which it is not known whether the shop took it.
+    pub unsure: bool,
     /// Why the shop did not take it.
     pub refused: Option<Refused>,
 }
@@ -64,14 +66,16 @@ impl Buyer {
         let Shown { id: _, login, rank, status, comment, membership } = shown.clone();
         let (tie, wants, given) = (Tie::default(), Wants::default(), Given::default());
         let comment = cut(&comment);
-        Self { login, rank, status, comment, membership, walk, tie, wants, given, refused: None }
+        let (unsure, refused) = (false, None);
+        Self { login, rank, status, comment, membership, walk, tie, wants, given, unsure, refused }
     }
 
     /// Takes in what the shop shows; says whether it is something else than thought.
     pub fn seen(&mut self, shown: &Shown) -> bool {
         let fresh = Self::new(shown, self.walk);
         let (tie, wants, given) = (self.tie.clone(), self.wants.clone(), self.given.clone());
-        let fresh = Self { tie, wants, given, refused: self.refused.clone(), ..fresh };
+        let (unsure, refused) = (self.unsure, self.refused.clone());
+        let fresh = Self { tie, wants, given, unsure, refused, ..fresh };
         let differs = *self != fresh;
         *self = fresh;
         if self.status == Status::Enabled {
@@ -138,10 +142,23 @@ impl Buyer {
         }
     }
 
+    /// A change is about to be written: until the shop shows itself nobody knows what it has.
+    pub fn intend(&mut self, change: &Change) {
+        self.unsure = true;
+        if let Some(status) = change.status {
+            self.given.status = None;
+            let noted = change.comment.as_ref().unwrap_or(&self.comment);
+            self.given.noted = (status == Status::Disabled).then(|| noted.clone());
+        }
+        if change.membership.is_some() {
+            self.given.membership = None;
+        }
+    }
+
     /// The shop took a change, and shows this now; says whether it has what was sent.
     pub fn written(&mut self, change: &Change, shown: &Shown) -> bool {
         self.seen(shown);
-        self.refused = None;
+        (self.refused, self.unsure) = (None, false);
         if let Some(status) = change.status {
             self.given.status = Some(status);
             self.given.noted = (status == Status::Disabled).then(|| self.comment.clone());
@@ -251,6 +268,27 @@ mod tests {
         let mut lost = buyer(Status::Disabled, &format!("{MARK}Y1 has status 90"), NONE);
         lost.wants = wants(Status::Enabled, None);
         assert!(lost.differs(Edits::Kept));
+    }
+
+    #[test]
+    fn what_was_under_way_when_all_ended_is_no_persons_choice() {
+        let mut buyer = buyer(Status::Enabled, "", Belongs::To(4));
+        buyer.wants = wants(Status::Enabled, Some(Belongs::To(4)));
+        buyer.settle(Edits::Kept);
+        buyer.wants.membership = Some(NONE);
+        buyer.intend(&buyer.due(Edits::Kept));
+        assert!(buyer.unsure);
+        // The shop took it, and M3 has gone back meanwhile.
+        buyer.wants.membership = Some(Belongs::To(4));
+        buyer.seen(&shown(Status::Enabled, "", NONE));
+        assert_eq!(buyer.due(Edits::Kept).membership, Some(Belongs::To(4)));
+
+        let mut shut = super::tests::buyer(Status::Enabled, "pays late", NONE);
+        shut.wants = wants(Status::Disabled, None);
+        shut.intend(&shut.due(Edits::Kept));
+        shut.seen(&shown(Status::Disabled, "pays late", NONE));
+        shut.wants = wants(Status::Enabled, None);
+        assert_eq!(shut.due(Edits::Kept).status, Some(Status::Enabled), "we shut it out");
     }
 
     #[test]

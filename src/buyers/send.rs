@@ -12,30 +12,21 @@
 use super::{
     Shared, Standing,
     buyer::Buyer,
+    count,
     customer::Wants,
     find,
+    put::{Case, Wish},
     rules::Edits,
-    table::{self, Disabled, Due},
-    walk,
+    table::{self, Due},
 };
 use crate::{
     clock,
-    connector::{
-        Class, Failure, Fate,
-        xcart::{
-            profiles::{Change, Entry, Rank, Status},
-            rest::Shop,
-        },
+    connector::xcart::{
+        profiles::{Change, Status},
+        rest::Shop,
     },
     delivery::rows,
-    goods::{
-        Committed, Trouble, commit, commit_or_not,
-        good::Refused,
-        row,
-        rules::Mode,
-        send::{is_for_itself, passes, pause_after},
-        watch::IDLE,
-    },
+    goods::{Committed, Trouble, commit_or_not, rules::Mode, watch::IDLE},
     state::{Batch, State},
 };
 use std::time::Duration;
@@ -43,12 +34,6 @@ use tokio_util::sync::CancellationToken;
 
 /// Marks read in one go.
 const MARKS_MAX: usize = 64;
-/// Marks that are counted; above it there are simply many.
-const COUNTED_MAX: usize = 20_000;
-/// How often what was written is kept, against changes by others.
-const KEEP_TRIES_MAX: u32 = 5;
-/// Rows read in one go.
-const ROWS_MAX: usize = 256;
 /// The pause after a pass that left something behind.
 const AGAIN: Duration = Duration::from_secs(3);
 /// Between two counts while nothing was written.
@@ -59,9 +44,9 @@ const PARTS_BETWEEN_COUNTS: usize = 20;
 /// Tells the shop.
 #[derive(Debug)]
 pub struct Sender {
-    shop: Shop,
-    state: State,
-    shared: Shared,
+    pub(super) shop: Shop,
+    pub(super) state: State,
+    pub(super) shared: Shared,
 }
 
 /// What a pass over all marks came to.
@@ -87,7 +72,7 @@ enum Told {
 
 /// Whether a profile may be disabled in this step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Shutting {
+pub(super) enum Shutting {
     /// It waits until all others were looked at.
     Later,
     /// It may.
@@ -195,17 +180,12 @@ impl Sender {
         Ok(())
     }
 
-    fn disabled(&self) -> Result<Disabled, Trouble> {
-        let stored: Option<Disabled> = row(&self.state, &rows::cursor(table::DISABLED))?;
-        Ok(stored.unwrap_or_default().at(clock::now().unix_ms()))
-    }
-
     /// Brings one profile to what it should have.
     async fn tell(&self, id: u64, shutting: Shutting) -> Result<Told, Trouble> {
         // Read before anything else, so that what changes from here on leaves another mark.
         let due = table::of_profile(table::DUE, id);
         let Some(marked) = self.state.get(&due)? else { return Ok(Told::Done) };
-        let Due { asked, .. } = rows::read(&marked)?;
+        let wanted: Due = rows::read(&marked)?;
         let key = table::of_profile(table::PROFILES, id);
         let mut batch = Batch::new();
         batch.expect(due.clone(), Some(&marked));
@@ -214,30 +194,30 @@ impl Sender {
             commit_or_not(&self.state, batch).await?;
             return Ok(Told::Done);
         };
-        let mut buyer: Buyer = rows::read(&stored)?;
-        let before = buyer.clone();
-        self.work_out(id, &mut buyer)?;
-        let rules = &self.shared.rules.buyers;
-        let edits = if asked { Edits::Asked } else { rules.overwrite };
-        let writes = asked || rules.mode == Mode::Write;
-        let change = if writes { buyer.due(edits) } else { Change::default() };
-        let shuts = change.status == Some(Status::Disabled) && !asked;
-        let step = if change == Change::default() {
+        let before: Buyer = rows::read(&stored)?;
+        let mut case =
+            Case { id, stored, buyer: before.clone(), wish: self.wish(&wanted, shutting) };
+        self.work_out(id, &mut case.buyer)?;
+        let change = case.wish.change(&case.buyer);
+        let shuts = change.status == Some(Status::Disabled);
+        let step = if change == Change::default() && !case.buyer.unsure {
             Step::Settled
-        } else if shuts && shutting == Shutting::Later {
+        } else if shuts && case.wish.waits() && !case.buyer.unsure {
             Step::Shut
         } else {
-            self.write((id, &stored), &mut buyer, edits, shutting).await?
+            self.write(&mut case).await?
         };
+        let Case { stored, mut buyer, wish, .. } = case;
         match step {
             Step::Gone => return Ok(Told::Done),
-            Step::Settled => buyer.settle(edits),
+            Step::Settled => buyer.settle(wish.edits),
             Step::Shut | Step::Left => batch = Batch::new(),
         }
         relist(&mut batch, id, [&before, &buyer]);
-        if buyer != before {
+        let fresh = rows::write(&buyer)?;
+        if fresh != stored {
             batch.expect(key.clone(), Some(&stored));
-            batch.put(key.clone(), rows::write(&buyer)?);
+            batch.put(key.clone(), fresh);
         }
         let kept = batch.is_empty() || commit_or_not(&self.state, batch).await? == Committed::Yes;
         if !kept {
@@ -251,27 +231,16 @@ impl Sender {
         })
     }
 
-    /// Keeps what was written to a profile whose row was read anew meanwhile.
-    async fn keep_given(&self, key: &[u8], buyer: &Buyer) -> Result<(), Trouble> {
-        for _ in 0..KEEP_TRIES_MAX {
-            let Some(stored) = self.state.get(key)? else { return Ok(()) };
-            let fresh: Buyer = rows::read(&stored)?;
-            let (given, refused) = (buyer.given.clone(), buyer.refused.clone());
-            let kept = Buyer { given, refused, ..fresh.clone() };
-            let mut batch = Batch::new();
-            if kept != fresh {
-                batch.expect(key, Some(&stored));
-                batch.put(key.to_vec(), rows::write(&kept)?);
-            }
-            if batch.is_empty() || commit_or_not(&self.state, batch).await? == Committed::Yes {
-                return Ok(());
-            }
+    fn wish(&self, due: &Due, shutting: Shutting) -> Wish {
+        let rules = &self.shared.rules.buyers;
+        if due.asked {
+            return Wish { edits: Edits::Asked, mode: Mode::Write, shutting: Shutting::Now };
         }
-        Err(Trouble::Doubt("the profiles change all the time".to_owned()))
+        Wish { edits: rules.overwrite, mode: rules.mode, shutting }
     }
 
     /// Finds out whose a profile is and what it should have.
-    fn work_out(&self, id: u64, buyer: &mut Buyer) -> Result<(), Trouble> {
+    pub(super) fn work_out(&self, id: u64, buyer: &mut Buyer) -> Result<(), Trouble> {
         buyer.tie = find::tie(&self.state, &self.shared, (id, buyer))?;
         let memberships = self.shared.memberships.borrow().clone();
         buyer.wants = match buyer.tie.customer() {
@@ -285,124 +254,17 @@ impl Sender {
         Ok(())
     }
 
-    /// Reads a profile once more and writes what differs then.
-    async fn write(
-        &self,
-        (id, stored): (u64, &[u8]),
-        buyer: &mut Buyer,
-        edits: Edits,
-        shutting: Shutting,
-    ) -> Result<Step, Trouble> {
-        let now_ms = clock::now().unix_ms();
-        if buyer.refused.as_ref().is_some_and(|one| one.rests(now_ms)) {
-            return Ok(Step::Left);
-        }
-        let shown = match self.shop.profile(id).await {
-            Ok(Some(Entry::Shown(shown))) => shown,
-            Ok(Some(Entry::Unreadable { why, .. })) => {
-                let failure = Failure::new(Fate::Refused, Class::Data, why);
-                return self.failed(id, buyer, failure);
-            }
-            Ok(None) => {
-                walk::forget(&self.state, id, stored).await?;
-                return Ok(Step::Gone);
-            }
-            Err(failure) => return self.failed(id, buyer, failure),
-        };
-        buyer.seen(&shown);
-        self.work_out(id, buyer)?;
-        let change = buyer.due(edits);
-        if change == Change::default() || buyer.rank == Rank::Staff {
-            return Ok(Step::Settled);
-        }
-        if change.status == Some(Status::Disabled) && edits != Edits::Asked {
-            if shutting == Shutting::Later {
-                return Ok(Step::Shut);
-            }
-            self.count_disabled().await?;
-        }
-        match self.shop.change_profile(id, &shown.login, &change).await {
-            Ok(after) => {
-                let took = buyer.written(&change, &after);
-                self.shared.note(|standing| standing.written = standing.written.saturating_add(1));
-                let status = change.status.map(Status::letter);
-                tracing::info!(profile = id, status, membership = ?change.membership, "the shop has it");
-                if !took {
-                    tracing::warn!(profile = id, "the shop took a change and shows something else");
-                }
-                Ok(Step::Settled)
-            }
-            Err(failure) => self.failed(id, buyer, failure),
-        }
-    }
-
-    /// Judges a call that failed: whether this profile rests, or everything does.
-    fn failed(&self, id: u64, buyer: &mut Buyer, failure: Failure) -> Result<Step, Trouble> {
-        if is_for_itself(&failure) {
-            let (now_ms, before) = (clock::now().unix_ms(), buyer.refused.as_ref());
-            let pause = pause_after(&failure, Refused::times(before));
-            let text = failure.to_string();
-            tracing::warn!(profile = id, why = text, "the shop refuses a change");
-            let again_ms = now_ms.saturating_add(clock::millis(pause));
-            buyer.refused = Some(Refused::again(before, &text, (now_ms, again_ms)));
-            return Ok(Step::Left);
-        }
-        if self.shop.closed_for().is_none() && passes(&failure) {
-            tracing::debug!(profile = id, why = %failure, "the shop did not take a change");
-            return Ok(Step::Left);
-        }
-        Err(failure.into())
-    }
-
-    /// Counts one that is disabled before it is, so that a kill in between cannot let more through.
-    async fn count_disabled(&self) -> Result<(), Trouble> {
-        let now = self.disabled()?;
-        let mut batch = Batch::new();
-        let count = now.count.saturating_add(1);
-        batch.put(rows::cursor(table::DISABLED), rows::write(&Disabled { count, ..now })?);
-        commit(&self.state, batch).await
-    }
-
     /// Publishes how the buyers stand.
     async fn publish(&self) {
-        if let Err(trouble) = self.count().await {
+        if let Err(trouble) = count::count(&self.state, &self.shared).await {
             tracing::warn!(why = %trouble, "could not count the shop's buyers");
         }
-    }
-
-    async fn count(&self) -> Result<(), Trouble> {
-        let (mut waiting, mut oldest_ms) = (0_u64, None::<u64>);
-        for (_, value) in self.state.scan(rows::table(table::DUE), COUNTED_MAX)? {
-            let since_ms = rows::read::<Due>(&value)?.since_ms;
-            waiting = waiting.saturating_add(1);
-            oldest_ms = Some(oldest_ms.map_or(since_ms, |oldest| oldest.min(since_ms)));
-        }
-        let (mut differing, mut refused, mut unknown) = (0_u64, 0_u64, 0_u64);
-        let edits = self.shared.rules.buyers.overwrite;
-        let mut pages = self.state.pages(rows::table(table::PROFILES), ROWS_MAX);
-        while let Some(page) = pages.next_page()? {
-            for (_, value) in &page {
-                let buyer: Buyer = rows::read(value)?;
-                let unclear = buyer.refused.is_some() || buyer.wants.unclear.is_some();
-                differing = differing.saturating_add(u64::from(buyer.differs(edits)));
-                refused = refused.saturating_add(u64::from(unclear));
-                unknown = unknown.saturating_add(u64::from(!buyer.tie.told().is_empty()));
-            }
-            // The profiles may be many, and orders are not to wait for this.
-            tokio::task::yield_now().await;
-        }
-        self.shared.note(|standing| {
-            (standing.waiting, standing.waiting_since_ms) = (waiting, oldest_ms);
-            (standing.differing, standing.refused) = (differing, refused);
-            standing.unknown = unknown;
-        });
-        Ok(())
     }
 }
 
 /// What came of a look at one profile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
+pub(super) enum Step {
     /// Nothing is due any more.
     Settled,
     /// The shop does not have it any more.
