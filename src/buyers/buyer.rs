@@ -272,18 +272,18 @@ mod tests {
 
     #[test]
     fn what_was_under_way_when_all_ended_is_no_persons_choice() {
-        let mut buyer = buyer(Status::Enabled, "", Belongs::To(4));
-        buyer.wants = wants(Status::Enabled, Some(Belongs::To(4)));
-        buyer.settle(Edits::Kept);
-        buyer.wants.membership = Some(NONE);
-        buyer.intend(&buyer.due(Edits::Kept));
-        assert!(buyer.unsure);
+        let mut changed = buyer(Status::Enabled, "", Belongs::To(4));
+        changed.wants = wants(Status::Enabled, Some(Belongs::To(4)));
+        changed.settle(Edits::Kept);
+        changed.wants.membership = Some(NONE);
+        changed.intend(&changed.due(Edits::Kept));
+        assert!(changed.unsure);
         // The shop took it, and M3 has gone back meanwhile.
-        buyer.wants.membership = Some(Belongs::To(4));
-        buyer.seen(&shown(Status::Enabled, "", NONE));
-        assert_eq!(buyer.due(Edits::Kept).membership, Some(Belongs::To(4)));
+        changed.wants.membership = Some(Belongs::To(4));
+        changed.seen(&shown(Status::Enabled, "", NONE));
+        assert_eq!(changed.due(Edits::Kept).membership, Some(Belongs::To(4)));
 
-        let mut shut = super::tests::buyer(Status::Enabled, "pays late", NONE);
+        let mut shut = buyer(Status::Enabled, "pays late", NONE);
         shut.wants = wants(Status::Disabled, None);
         shut.intend(&shut.due(Edits::Kept));
         shut.seen(&shown(Status::Disabled, "pays late", NONE));
