@@ -8,6 +8,7 @@
 
 pub mod alert;
 pub mod backup;
+pub mod buyers;
 mod check;
 pub mod contract;
 mod destinations;
@@ -75,7 +76,9 @@ enum Command {
     Goods(goods::Goods),
     /// Bring the shop to what M3 says for the first time: planned, at a rate, halted and gone on with.
     Load(load::Load),
-    /// Compare the orders that changed of late in the shop, in M3 and in the gateway.
+    /// See how the shop's buyers follow M3's customers, and which differ.
+    Buyers(buyers::Buyers),
+    /// Compare orders, customers and goods of the shop with M3.
     Reconcile(reconcile::Reconcile),
     /// See what the shop captured and what M3 has of it, and settle what is in doubt.
     Payments(payments::Payments),
@@ -149,6 +152,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Result<(), Fault> {
         Command::Alert(alert) => alert::run(&alert),
         Command::Goods(goods) => goods::run(&goods),
         Command::Load(load) => load::run(&load),
+        Command::Buyers(buyers) => buyers::run(&buyers),
         Command::Reconcile(asked) => reconcile::run(&asked),
         Command::Payments(payments) => payments::run(&payments),
         Command::M3(ask) => m3::run(&ask),
@@ -233,7 +237,7 @@ mod tests {
 
     #[test]
     fn each_command_is_understood() {
-        let table: [&[&str]; 36] = [
+        let table: [&[&str]; 39] = [
             &["alert", "test", "--channel", "ops"],
             &["alert", "list", "--json"],
             &["alert", "mute", "away/m3", "--for", "4h"],
@@ -269,6 +273,9 @@ mod tests {
             &["contract", "m3", "--write", "--confirm", "--customer", "C", "--item", "I"],
             &["xcart", "get", "/orders/5"],
             &["contract", "xcart", "--write", "--product", "5", "--order", "7"],
+            &["buyers", "list", "--only", "unknown", "--as", "csv"],
+            &["buyers", "show", "a@x"],
+            &["reconcile", "--what", "orders,customers", "--last"],
             &["version"],
         ];
         for args in table {

@@ -18,7 +18,7 @@ pub use credentials::{CredentialError, CredentialName, Credentials};
 pub use problems::{Problem, Problems};
 
 use crate::{
-    alert,
+    alert, buyers,
     connector::{
         m3::{self, M3},
         xcart::{self, rest::Shop},
@@ -30,7 +30,7 @@ use crate::{
     },
     goods,
     intake::{self, poller},
-    journal, log, metrics, state,
+    journal, log, metrics, reconcile, state,
 };
 use serde::Deserialize;
 use std::{
@@ -66,6 +66,10 @@ pub struct Config {
     pub prices: Option<goods::rules::Prices>,
     /// How the shop's products follow M3's items; absent: they do not.
     pub items: Option<goods::rules::items::Items>,
+    /// How the shop's buyers follow M3's customers; absent: they do not.
+    pub buyers: Option<buyers::rules::Buyers>,
+    /// When both systems are compared each night; absent: when somebody asks.
+    pub reconcile: Option<reconcile::Nightly>,
     /// What stock, prices and items share.
     #[serde(default)]
     pub goods: goods::rules::Goods,
@@ -119,6 +123,21 @@ impl Config {
         if self.order_to_cash.is_some() && self.xcart.is_none() {
             problems.add("xcart", "is missing, and orders cannot be read", "add [xcart]");
         }
+        self.check_goods(problems);
+        self.check_customers(problems);
+        let limits = [
+            ("journal", self.journal.check()),
+            ("state", self.state.check()),
+            ("delivery", self.delivery.check()),
+        ];
+        for (table, checked) in limits {
+            if let Err(told) = checked {
+                add_told(&format!("{table}.{told}"), problems);
+            }
+        }
+    }
+
+    fn check_goods(&self, problems: &mut Problems) {
         if let Some(rules) = self.goods() {
             rules.check(problems);
             let create = rules.items.as_ref().and_then(|items| items.create.as_ref());
@@ -139,14 +158,21 @@ impl Config {
                 problems.add(table, told, format!("add [{table}]"));
             }
         }
-        let limits = [
-            ("journal", self.journal.check()),
-            ("state", self.state.check()),
-            ("delivery", self.delivery.check()),
-        ];
-        for (table, checked) in limits {
-            if let Err(told) = checked {
-                add_told(&format!("{table}.{told}"), problems);
+    }
+
+    fn check_customers(&self, problems: &mut Problems) {
+        if let Some(buyers) = &self.buyers {
+            buyers.check(problems);
+            let needs = [("m3", self.m3.is_none()), ("xcart", self.xcart.is_none())];
+            for (table, _) in needs.into_iter().filter(|(_, missing)| *missing) {
+                problems.add(table, "is missing, and [buyers] needs it", format!("add [{table}]"));
+            }
+        }
+        if let Some(reconcile) = &self.reconcile {
+            reconcile.check(problems);
+            if self.m3.is_none() || self.xcart.is_none() {
+                let told = "needs [m3] and [xcart], and one of them is missing";
+                problems.add("reconcile", told, "add it");
             }
         }
     }
@@ -157,6 +183,13 @@ impl Config {
         let on = stock.is_some() || prices.is_some() || items.is_some();
         let (goods, stock, prices) = (goods.clone(), stock.clone(), prices.clone());
         on.then_some(goods::rules::Rules { goods, stock, prices, items: items.clone() })
+    }
+
+    /// Returns the rules for buyers, if their flow is on.
+    pub fn buyers(&self) -> Option<buyers::rules::Rules> {
+        let orders = self.order_to_cash.as_ref();
+        let account_prefix = orders.map(|rules| rules.customer.account_prefix.clone());
+        self.buyers.clone().map(|buyers| buyers::rules::Rules { buyers, account_prefix })
     }
 
     /// Returns how SKUs are joined with items.

@@ -8,10 +8,12 @@
 use crate::{
     alert,
     backup::{self, Contents},
+    buyers,
     delivery::desk::{Ask, Reply, Request},
     goods,
     journal::Journal,
     log,
+    reconcile::summary::{self, Summary},
     state::State,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -82,14 +84,16 @@ pub enum ControlError {
 
 /// Whom a question is for, as it goes through the socket.
 #[derive(Debug, Serialize, Deserialize)]
-enum Question<A, B, C, D> {
+enum Question<A, B, C, D, E> {
     Cases(A),
     Alerts(B),
     Errand(C),
     Goods(D),
+    Buyers(E),
+    Compared,
 }
 
-type Asked = Question<Ask, alert::Ask, Errand, goods::report::Ask>;
+type Asked = Question<Ask, alert::Ask, Errand, goods::report::Ask, buyers::report::Ask>;
 
 /// Who answers.
 #[derive(Clone, Debug)]
@@ -100,6 +104,8 @@ pub struct Desks {
     pub alerts: Option<mpsc::Sender<alert::Request>>,
     /// What is asked of the goods; absent: their flow is off.
     pub goods: Option<goods::Shared>,
+    /// What is asked of the buyers; absent: their flow is off.
+    pub buyers: Option<buyers::Shared>,
 }
 
 /// The door.
@@ -177,6 +183,17 @@ async fn converse(
             };
             serde_json::to_vec(&answer)?
         }
+        Ok(Question::Buyers(ask)) => {
+            let answer = match &desks.buyers {
+                Some(shared) => {
+                    let answering = buyers::report::answer(&stores.0, shared, &ask);
+                    timeout(ANSWER_TIME_MAX, answering).await?
+                }
+                None => Err("the configuration has no [buyers]".to_owned()),
+            };
+            serde_json::to_vec(&answer)?
+        }
+        Ok(Question::Compared) => serde_json::to_vec(&summary::last(&stores.0))?,
         Ok(Question::Errand(errand)) => serde_json::to_vec(&run_errand(errand, stores).await)?,
         Err(fault) => {
             serde_json::to_vec(&Err::<(), _>(format!("the question cannot be read: {fault}")))?
@@ -227,14 +244,14 @@ async fn asked<Q, R>(
 
 /// Asks the gateway that runs on a state folder about its cases.
 pub async fn ask(state_dir: &Path, ask: &Ask) -> Result<Reply, ControlError> {
-    let question = Question::<_, (), (), ()>::Cases(ask);
+    let question = Question::<_, (), (), (), ()>::Cases(ask);
     let talk = talk(state_dir, &question);
     timeout(ANSWER_TIME_MAX, talk).await.map_err(|_| ControlError::Slow)?
 }
 
 /// Asks the gateway that runs on a state folder about its alerts.
 pub async fn ask_alerts(state_dir: &Path, ask: &alert::Ask) -> Result<alert::Reply, ControlError> {
-    let question = Question::<(), _, (), ()>::Alerts(ask);
+    let question = Question::<(), _, (), (), ()>::Alerts(ask);
     let talk = talk(state_dir, &question);
     timeout(ANSWER_TIME_MAX, talk).await.map_err(|_| ControlError::Slow)?
 }
@@ -244,14 +261,30 @@ pub async fn ask_goods(
     state_dir: &Path,
     ask: &goods::report::Ask,
 ) -> Result<goods::report::Reply, ControlError> {
-    let question = Question::<(), (), (), _>::Goods(ask);
+    let question = Question::<(), (), (), _, ()>::Goods(ask);
     let talk = talk(state_dir, &question);
+    timeout(ANSWER_TIME_MAX, talk).await.map_err(|_| ControlError::Slow)?
+}
+
+/// Asks the gateway that runs on a state folder about the shop's buyers.
+pub async fn ask_buyers(
+    state_dir: &Path,
+    ask: &buyers::report::Ask,
+) -> Result<buyers::report::Reply, ControlError> {
+    let question = Question::<(), (), (), (), _>::Buyers(ask);
+    let talk = talk(state_dir, &question);
+    timeout(ANSWER_TIME_MAX, talk).await.map_err(|_| ControlError::Slow)?
+}
+
+/// Asks the gateway that runs on a state folder what it found when it last compared both systems.
+pub async fn ask_compared(state_dir: &Path) -> Result<Option<Summary>, ControlError> {
+    let talk = talk(state_dir, &Question::<(), (), (), (), ()>::Compared);
     timeout(ANSWER_TIME_MAX, talk).await.map_err(|_| ControlError::Slow)?
 }
 
 /// Has the gateway that runs on a state folder do an errand, and waits until it is done.
 pub async fn send(state_dir: &Path, errand: &Errand) -> Result<Contents, ControlError> {
-    let question = Question::<(), (), _, ()>::Errand(errand);
+    let question = Question::<(), (), _, (), ()>::Errand(errand);
     let talk = talk(state_dir, &question);
     timeout(ERRAND_TIME_MAX, talk).await.map_err(|_| ControlError::Slow)?
 }

@@ -7,11 +7,15 @@
 
 mod alerts;
 mod book;
+mod buyers;
 mod catalogue;
+mod flows;
 mod ion;
+mod nightly;
 
 pub use book::Book;
 
+use self::flows::Flows;
 use crate::{
     alert,
     cli::serve::Frame,
@@ -33,7 +37,6 @@ use crate::{
         perform::Performer,
     },
     flow::rules::Rules,
-    goods,
     intake::{
         began,
         dedup::Recent,
@@ -128,9 +131,10 @@ pub async fn start(frame: &Frame) -> Result<Foundation, GatewayError> {
     let tally = watch::Sender::new(Tally::default());
     let (desk, requests) = mpsc::channel(QUESTIONS_WAITING_MAX);
     let (alerts_desk, alert_requests) = mpsc::channel(QUESTIONS_WAITING_MAX);
-    let goods = config.goods().map(goods::Shared::new);
+    let flows = Flows::of(config, &state);
     let alerts_desk = config.alerts.as_ref().map(|_| alerts_desk);
-    let desks = Desks { cases: desk, alerts: alerts_desk, goods: goods.clone() };
+    let Flows { goods, buyers, compared } = flows.clone();
+    let desks = Desks { cases: desk, alerts: alerts_desk, goods, buyers };
     let opened = |source| GatewayError::Door { what: "the control socket", source };
     let door = Door::open(&config.state_dir, desks, (state.clone(), journal.clone()));
     let door = Arc::new(door.map_err(opened)?);
@@ -143,15 +147,11 @@ pub async fn start(frame: &Frame) -> Result<Foundation, GatewayError> {
         m3.count_calls(&metrics.calls);
         greet(supervisor, shop.clone());
         gates = vec![Gated::Shop(shop.clone()), Gated::M3(m3.clone())];
-        if let Some(goods) = &goods {
-            let goods = (goods, tally.subscribe());
-            catalogue::start(frame, &state, (&shop, &m3), goods);
-        }
+        flows.start(frame, &state, (&shop, &m3), &tally);
         if let Some(rules) = &config.order_to_cash {
             let stores = (journal.clone(), state.clone());
             poll(config, frame, (shop.clone(), &stores), rules);
-            let cases =
-                Cases::new(state.clone()).hearing(ion::ears(frame, &state, goods.as_ref())?);
+            let cases = Cases::new(state.clone()).hearing(ion::ears(frame, &state, &flows)?);
             let stores = (journal.clone(), cases);
             deliver(frame, stores, (shop, m3), rules, (requests, tally.clone()));
         }
@@ -159,10 +159,9 @@ pub async fn start(frame: &Frame) -> Result<Foundation, GatewayError> {
     if config.order_to_cash.is_none() {
         tracing::warn!("no [order_to_cash]: events are kept, no order is carried over");
     }
-    let alerts =
-        alerts::watch(frame, (state, journal.clone()), &gates, tally.subscribe(), alert_requests)?;
-    let goods = goods.map(|goods| goods.standing.subscribe());
-    let draw = drawing(journal, (gates, goods), alerts, picture.clone());
+    let told = (tally.subscribe(), compared.subscribe());
+    let alerts = alerts::watch(frame, (state, journal.clone()), &gates, told, alert_requests)?;
+    let draw = drawing(journal, (gates, flows), alerts, picture.clone());
     show(supervisor, draw, tally.subscribe());
     Ok(Foundation { _journal: journal_committer, _state: state_committer })
 }
@@ -291,7 +290,7 @@ impl Gated {
 /// Returns what puts the picture together.
 fn drawing(
     journal: Journal,
-    (gates, goods): (Vec<Gated>, Option<watch::Receiver<goods::Standing>>),
+    (gates, flows): (Vec<Gated>, Flows),
     alerts: watch::Receiver<alert::AlertsPicture>,
     picture: watch::Sender<Picture>,
 ) -> impl Fn(&Tally) + Send + Sync + 'static {
@@ -302,7 +301,7 @@ fn drawing(
         let fault = tally.fault.clone().or(condition.refusing.map(refusing));
         let now_ms = clock::now().unix_ms();
         let oldest = tally.oldest_due_ms.map(|due| now_ms.saturating_sub(due) / 1_000);
-        picture.send_replace(Picture {
+        picture.send_replace(flows.draw(Picture {
             health: fault.map_or(Health::Well, Health::Ill),
             journal: JournalPicture {
                 first: stats.first.0,
@@ -314,11 +313,11 @@ fn drawing(
             stages: stages(&tally.stages),
             parked: tally.stages.get("parked").copied().unwrap_or(0),
             oldest_waiting_s: oldest.unwrap_or(0),
-            goods: goods.as_ref().map(|goods| *goods.borrow()),
             destinations: gates.iter().map(Gated::drawn).collect(),
             alerts: raised,
             channels,
-        });
+            ..Picture::default()
+        }));
     }
 }
 

@@ -122,7 +122,7 @@ impl Shared {
 
 /// Why a part of this stage could not go on. The text continues "could not …: ".
 #[derive(Debug, Error)]
-enum Trouble {
+pub(crate) enum Trouble {
     /// The other system gave no answer.
     #[error("{0}")]
     Call(Failure),
@@ -163,12 +163,12 @@ fn mark(batch: &mut Batch, state: &State, itno: &str, now_ms: u64) -> Result<(),
 }
 
 /// Reads a row.
-fn row<T: DeserializeOwned>(state: &State, key: &[u8]) -> Result<Option<T>, Trouble> {
+pub(crate) fn row<T: DeserializeOwned>(state: &State, key: &[u8]) -> Result<Option<T>, Trouble> {
     Ok(state.get(key)?.as_deref().map(rows::read).transpose()?)
 }
 
 /// Writes a batch; says whether somebody else has changed one of its rows, so that nothing was written.
-async fn commit_or_not(state: &State, batch: Batch) -> Result<Committed, Trouble> {
+pub(crate) async fn commit_or_not(state: &State, batch: Batch) -> Result<Committed, Trouble> {
     match commit(state, batch).await {
         Ok(()) => Ok(Committed::Yes),
         Err(Trouble::Store(CaseError::Store(StateError::Conflict { .. }))) => Ok(Committed::Not),
@@ -178,7 +178,7 @@ async fn commit_or_not(state: &State, batch: Batch) -> Result<Committed, Trouble
 
 /// What became of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Committed {
+pub(crate) enum Committed {
     /// It is on disk.
     Yes,
     /// A row is not what was expected; nothing was written.
@@ -186,6 +186,6 @@ enum Committed {
 }
 
 /// Writes a batch if there is anything in it.
-async fn commit(state: &State, batch: Batch) -> Result<(), Trouble> {
+pub(crate) async fn commit(state: &State, batch: Batch) -> Result<(), Trouble> {
     if batch.is_empty() { Ok(()) } else { Ok(state.commit(batch).await?) }
 }

@@ -25,6 +25,8 @@ pub mod delivery;
 
 pub mod goods;
 
+pub mod buyers;
+
 pub mod connector;
 
 pub mod alert;

@@ -8,6 +8,7 @@
 //!    what a stranger sent, so their number is bounded.
 //! 3. The page has no script, no external resource and no personal data.
 
+mod flows;
 pub mod page;
 pub mod server;
 
@@ -206,6 +207,7 @@ struct States {
     goods_written: Gauge,
     goods_missing: Gauge,
     goods_made: Gauge,
+    flows: flows::Flows,
     alerts: Gauge,
     unsent: Family<ChannelLabels, Gauge>,
 }
@@ -276,6 +278,7 @@ impl Metrics {
         registry.register("goods_missing", told, states.goods_missing.clone());
         let told = "Products that were made since the start";
         registry.register("goods_made", told, states.goods_made.clone());
+        states.flows.register(&mut registry);
         let resident = states.resident.clone();
         let told = "Memory of the process that is in RAM";
         registry.register_with_unit("process_resident_memory", told, Unit::Bytes, resident);
@@ -344,6 +347,7 @@ impl States {
         self.goods_written.set(gauge(goods.written));
         self.goods_missing.set(gauge(goods.missing));
         self.goods_made.set(gauge(goods.made));
+        self.flows.set(picture);
         self.alerts.set(gauge(u64::try_from(picture.alerts.len()).unwrap_or(u64::MAX)));
         self.unsent.clear();
         for channel in &picture.channels {

@@ -1,16 +1,87 @@
-//! Whether an order is the same in the shop and in M3, and what can be done where it is not. Pure.
+//! Whether the shop and M3 have the same, and what can be done where they do not: here the orders. Pure.
 //!
 //! Guarantees: what is compared is what both systems say now, not what the gateway remembers of
 //! them; nothing is called equal that was not read on both sides.
 
+pub mod nightly;
+pub mod others;
+pub mod row;
+pub mod summary;
 pub mod walk;
 
 use crate::{
     amount::Amount,
+    config::Problems,
     flow::{plan::LineInM3, rules::Rules, run::Real},
+    goods::rules::{DayTime, tell},
     order::Order,
 };
+use clap::ValueEnum;
 use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+/// What can be compared.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ValueEnum,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum What {
+    /// The shop's orders of the last days, one by one, on both sides.
+    #[default]
+    Orders,
+    /// The shop's profiles, as the flow of buyers knows them.
+    Customers,
+    /// Stock, prices and products, as their flows know them.
+    Goods,
+}
+
+impl What {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Orders, Self::Customers, Self::Goods];
+
+    /// Returns its fixed name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Orders => "orders",
+            Self::Customers => "customers",
+            Self::Goods => "goods",
+        }
+    }
+}
+
+/// When both systems are compared each day: the `[reconcile]` table.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Nightly {
+    /// As `HH:MM` in UTC.
+    pub at: DayTime,
+    /// Orders that changed in the shop in so many days.
+    pub days: u32,
+    /// What is compared; what is not on is left out.
+    pub what: Vec<What>,
+}
+
+/// The most days that are compared.
+const DAYS_MAX: u32 = 3_650;
+
+impl Default for Nightly {
+    fn default() -> Self {
+        let at = DayTime::at(3, 30);
+        Self { at, days: 7, what: What::ALL.to_vec() }
+    }
+}
+
+impl Nightly {
+    /// Adds what is wrong beyond the grammar.
+    pub fn check(&self, problems: &mut Problems) {
+        let days = !(1..=DAYS_MAX).contains(&self.days);
+        let rows = [
+            (days, "days", "is not between 1 and 3650"),
+            (self.what.is_empty(), "what", "names nothing to compare"),
+        ];
+        tell("reconcile", &rows, problems);
+    }
+}
 
 /// What the gateway knows of an order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -16,8 +16,9 @@ const IONAPI: &str = r#"{"ti":"ACME_TST","cn":"Causeway","dt":"12","ci":"ACME_TS
 "ot":"token.oauth2","or":"revoke_token.oauth2","ev":"E1","v":"1.0","saak":"ACME_TST#c","sask":"d"}"#;
 
 /// Files with settings, and the structures in them that an operator fills.
-const SETTINGS: [&str; 29] = [
+const SETTINGS: [&str; 31] = [
     "src/alert/config.rs",
+    "src/buyers/rules.rs",
     "src/alert/hook.rs",
     "src/alert/mail.rs",
     "src/alert/rules/limits.rs",
@@ -45,6 +46,7 @@ const SETTINGS: [&str; 29] = [
     "src/goods/rules/wholesale.rs",
     "src/delivery.rs",
     "src/journal/config.rs",
+    "src/reconcile.rs",
     "src/state/config.rs",
 ];
 

@@ -10,6 +10,8 @@
 mod addresses;
 #[path = "gateway/alerts.rs"]
 mod alerts;
+#[path = "gateway/buyers.rs"]
+mod buyers;
 #[path = "gateway/catalogue.rs"]
 mod catalogue;
 #[path = "gateway/changes.rs"]

@@ -6,7 +6,7 @@
 use super::{
     rules::CLOCK_FLOOR_MS,
     usual::Usual,
-    view::{Certificate, Destination, Disk, Orders, Parked, Step, View},
+    view::{Certificate, Compared, Destination, Disk, Ended, Orders, Parked, Step, View},
 };
 use crate::{
     certificate,
@@ -17,6 +17,7 @@ use crate::{
     },
     flow::{cause::CauseKind, run::Stage},
     journal::durable,
+    reconcile::summary::Summary,
     state::State,
 };
 use rustls::pki_types::{CertificateDer, pem::PemObject};
@@ -50,6 +51,8 @@ pub struct Sources {
     pub destinations: Box<dyn Fn() -> Vec<(Destination, Option<UnixMs>)> + Send + Sync>,
     /// How many events the journal has recorded as lost.
     pub losses: Box<dyn Fn() -> u64 + Send + Sync>,
+    /// What came of the last comparison at night.
+    pub compared: watch::Receiver<Option<Summary>>,
 }
 
 impl fmt::Debug for Sources {
@@ -148,6 +151,7 @@ impl Looker {
             step: self.step,
             standstill: tally.fault,
             losses: (self.sources.losses)(),
+            compared: self.compared(),
         };
         Look { view, learned }
     }
@@ -175,6 +179,15 @@ impl Looker {
         }
         let orders = fresh.orders.saturating_sub(before.orders);
         if self.usual.see(orders, now_ms) { Learned::Usual } else { Learned::Nothing }
+    }
+
+    /// What was compared at night, while that is configured.
+    fn compared(&self) -> Option<Compared> {
+        let last = self.sources.compared.borrow();
+        let compared = last.as_ref()?;
+        let Summary { at_ms, differing, .. } = *compared;
+        let ended = if compared.fault.is_some() { Ended::Early } else { Ended::Whole };
+        Some(Compared { at_ms, differing, ended })
     }
 
     fn disk(&self) -> Option<Disk> {

@@ -62,6 +62,7 @@ pub fn judge(view: &View, limits: &Limits) -> Vec<Judgement> {
             Rule::Waiting => work::waiting(view, limits),
             Rule::Standstill => work::standstill(view, limits),
             Rule::Losses => work::losses(view),
+            Rule::Apart => work::apart(view),
             Rule::Disk => machine::disk(view, limits),
             Rule::Refusing => machine::refusing(view),
             Rule::Certificate => machine::certificate(view, limits),

@@ -29,6 +29,28 @@ pub struct View {
     pub standstill: Option<String>,
     /// Events that the journal has recorded as lost.
     pub losses: u64,
+    /// What the last comparison of both systems at night came to.
+    pub compared: Option<Compared>,
+}
+
+/// What a comparison of both systems came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Compared {
+    /// When it was begun.
+    pub at_ms: UnixMs,
+    /// How many somebody should look at.
+    pub differing: u64,
+    /// Whether all was compared.
+    pub ended: Ended,
+}
+
+/// How a comparison ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// All was compared.
+    Whole,
+    /// Something stood in the way.
+    Early,
 }
 
 /// Orders set aside for one cause.

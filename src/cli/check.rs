@@ -3,6 +3,7 @@
 use crate::{
     alert::Rule,
     config::Config,
+    goods::rules::Mode,
     intake::{ion::config as ion, signature::Scheme, tls},
 };
 
@@ -49,6 +50,7 @@ pub(super) fn told(config: &Config, catalogue: Option<&str>) -> String {
             rules.order_type, rules.facility, rules.warehouse
         )),
     }
+    flows(config, &mut lines);
     match &config.metrics {
         None => lines.push("metrics     off".to_owned()),
         Some(metrics) => lines.push(format!("metrics     http://{}", metrics.listen)),
@@ -59,6 +61,23 @@ pub(super) fn told(config: &Config, catalogue: Option<&str>) -> String {
     lines.push("The configuration is usable.".to_owned());
     lines.push(String::new());
     lines.join("\n")
+}
+
+/// Says what becomes of customers, and when both sides are compared.
+fn flows(config: &Config, lines: &mut Vec<String>) {
+    if let Some(buyers) = &config.buyers {
+        let mode =
+            if buyers.mode == Mode::Write { "written" } else { "watched, nothing is written" };
+        let (statuses, memberships) = (buyers.statuses.len(), buyers.memberships.len());
+        lines.push(format!(
+            "buyers      {mode}: {statuses} statuses, {memberships} groups of {}",
+            buyers.group_field
+        ));
+    }
+    if let Some(reconcile) = &config.reconcile {
+        let what: Vec<&str> = reconcile.what.iter().map(|what| what.name()).collect();
+        lines.push(format!("reconcile   each night: {}", what.join(", ")));
+    }
 }
 
 /// Says how ION would reach us, and we it.
@@ -155,7 +174,7 @@ mod tests {
             "https://0.0.0.0:8443",
             "shop at /hooks/shop, NOT SIGNED",
             "127.0.0.1:9464",
-            "from \"acme\": losses, standstill, parked, waiting, away, disk, refusing, certificate\n",
+            "from \"acme\": losses, standstill, parked, waiting, away, disk, refusing, certificate, apart\n",
             "ops, e-mail to 2 by mail.example:587 (starttls)",
             "chat, webhook (generic, signed)",
         ];

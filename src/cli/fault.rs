@@ -50,7 +50,7 @@ pub enum Fault {
     #[error("{0} facts that the gateway relies on differ; the table says which")]
     Differs(usize),
     /// `reconcile` found something.
-    #[error("{0} orders need somebody; the list says what to do")]
+    #[error("{0} of them need somebody; the list says what to do")]
     Apart(usize),
     /// Nobody is there to read the answer.
     #[error("the answer cannot be written")]

@@ -8,6 +8,7 @@ pub mod payments;
 pub mod poll;
 mod problem;
 pub mod products;
+pub mod profiles;
 pub mod rest;
 pub mod sheet;
 pub mod wholesale;

@@ -13,6 +13,7 @@ use super::{
     rows::{self, AnswerRow, CaseKey, RunRow, VariationRow},
 };
 use crate::{
+    buyers,
     connector::ion::{
         Signal,
         bod::{Bod, BodError, Document},
@@ -45,6 +46,8 @@ const NAME_CHARS_MAX: usize = 60;
 
 /// What a document about an item comes to.
 const ITEM: &str = "item";
+/// What one about a customer comes to.
+const CUSTOMER: &str = "customer";
 
 /// What is needed to understand ION's documents.
 #[derive(Clone, Debug, Default)]
@@ -57,6 +60,8 @@ pub struct Ears {
     pub answers: Option<Answers>,
     /// Wakes who asks M3 for balances and prices; absent: nobody does.
     pub items: Option<Arc<Bells>>,
+    /// Wakes who asks M3 for customers; absent: nobody does.
+    pub buyers: Option<Arc<buyers::Bells>>,
     /// Counts documents.
     pub counted: Heard,
 }
@@ -244,7 +249,7 @@ impl Gained {
             }
             // Only that something changed is believed: what M3 has is asked for.
             Signal::Item { .. } => Ok(ITEM),
-            Signal::Customer { .. } => Ok("customer"),
+            Signal::Customer { .. } => Ok(CUSTOMER),
             Signal::Nothing => Ok("nothing"),
         }
     }
@@ -272,6 +277,11 @@ impl Gained {
             && self.counts.iter().any(|(_, result)| *result == ITEM)
         {
             items.look.notify_waiters();
+        }
+        if let Some(buyers) = &ears.buyers
+            && self.counts.iter().any(|(_, result)| *result == CUSTOMER)
+        {
+            buyers.look.notify_waiters();
         }
         if let Some(answers) = &ears.answers {
             answers.news.notify_one();

@@ -9,6 +9,7 @@ use crate::{
     delivery::dispatch::Tally,
     journal::Journal,
     metrics::{Calls, Reception},
+    reconcile::summary::Summary,
     state::State,
 };
 use std::sync::Arc;
@@ -19,7 +20,7 @@ pub(super) fn watch(
     frame: &Frame,
     (state, journal): (State, Journal),
     gates: &[Gated],
-    tally: watch::Receiver<Tally>,
+    (tally, compared): (watch::Receiver<Tally>, watch::Receiver<Option<Summary>>),
     requests: mpsc::Receiver<Request>,
 ) -> Result<watch::Receiver<AlertsPicture>, GatewayError> {
     let (picture, shown) = watch::channel(AlertsPicture::default());
@@ -32,7 +33,7 @@ pub(super) fn watch(
     let watch = Watch::new(Parts {
         config: settings.clone(),
         channels,
-        looker: Looker::new(sources(frame, (state.clone(), journal), gates, tally)),
+        looker: Looker::new(sources(frame, (state.clone(), journal), gates, (tally, compared))),
         state,
         requests,
         picture,
@@ -50,7 +51,7 @@ fn sources(
     frame: &Frame,
     (state, journal): (State, Journal),
     gates: &[Gated],
-    tally: watch::Receiver<Tally>,
+    (tally, compared): (watch::Receiver<Tally>, watch::Receiver<Option<Summary>>),
 ) -> Sources {
     let config = &frame.loaded.config;
     let tls = config.state_dir.join("tls");
@@ -73,6 +74,7 @@ fn sources(
         }),
         destinations: Box::new(move || gates.iter().map(|gate| seen(gate, &calls)).collect()),
         losses: Box::new(move || journal.condition().lost),
+        compared,
     }
 }
 

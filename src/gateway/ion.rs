@@ -1,7 +1,7 @@
 //! Puts ION's parts together: what it calls, what understands its documents, what answers it,
 //! and what forgets old variations.
 
-use super::GatewayError;
+use super::{GatewayError, flows::Flows};
 use crate::{
     cli::serve::Frame,
     clock,
@@ -10,7 +10,6 @@ use crate::{
         answers::Answering,
         heard::{self, Answers, Ears},
     },
-    goods::Shared,
     intake::ion::{Ion, Stores, config, files::Files},
     log,
     state::State,
@@ -52,18 +51,15 @@ pub(super) fn endpoints(
 }
 
 /// Returns what is needed to understand ION's documents; who answers them begins to.
-pub(super) fn ears(
-    frame: &Frame,
-    state: &State,
-    goods: Option<&Shared>,
-) -> Result<Ears, GatewayError> {
+pub(super) fn ears(frame: &Frame, state: &State, flows: &Flows) -> Result<Ears, GatewayError> {
     let config = &frame.loaded.config;
     let settings = settings(config);
     Ok(Ears {
         company: config.m3.as_ref().map(|m3| m3.company),
         limits: settings.map(|ion| ion.limits.of_xml()),
         answers: settings.map(|ion| answers(frame, ion, state)).transpose()?.flatten(),
-        items: goods.map(|goods| Arc::clone(&goods.bells)),
+        items: flows.goods.as_ref().map(|goods| Arc::clone(&goods.bells)),
+        buyers: flows.buyers.as_ref().map(|buyers| Arc::clone(&buyers.bells)),
         counted: frame.metrics.heard.clone(),
     })
 }

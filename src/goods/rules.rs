@@ -152,6 +152,11 @@ pub enum Mode {
 pub struct DayTime(u64);
 
 impl DayTime {
+    /// A time of the day in UTC.
+    pub(crate) const fn at(hour: u64, minute: u64) -> Self {
+        Self(hour * 60 + minute)
+    }
+
     /// Returns the last such moment that is not after `now_ms`, in milliseconds since 1970.
     pub fn last_before(self, now_ms: u64) -> u64 {
         let today = now_ms - now_ms % DAY_MS + self.0 * 60_000;
@@ -206,19 +211,19 @@ const fn hold_confirmed_s() -> u64 {
 }
 
 /// A rule that is broken, the key it is about, and what is wrong.
-type Broken = (bool, &'static str, &'static str);
+pub(crate) type Broken = (bool, &'static str, &'static str);
 
-fn tell(key: &str, rows: &[Broken], problems: &mut Problems) {
+pub(crate) fn tell(key: &str, rows: &[Broken], problems: &mut Problems) {
     for (_, name, told) in rows.iter().filter(|(wrong, ..)| *wrong) {
         problems.add(format!("{key}.{name}"), *told, "see docs/configuration.md");
     }
 }
 
-const fn not_a_poll(poll_s: u64) -> Broken {
+pub(crate) const fn not_a_poll(poll_s: u64) -> Broken {
     (poll_s < 1 || poll_s > 86_400, "poll_s", "is not between 1 and 86400")
 }
 
-const fn not_an_overlap(overlap_s: u64) -> Broken {
+pub(crate) const fn not_an_overlap(overlap_s: u64) -> Broken {
     (overlap_s > 86_400, "overlap_s", "is more than a day")
 }
 

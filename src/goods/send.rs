@@ -351,7 +351,7 @@ fn card(good: &Good, (edits, leave): (Edits, &Leave)) -> Option<Change> {
 }
 
 /// How long a write rests that was refused so often.
-pub(super) fn pause_after(failure: &Failure, times: u32) -> Duration {
+pub(crate) fn pause_after(failure: &Failure, times: u32) -> Duration {
     // A shop that fails over it may fail over anything for a moment.
     let passes = failure.class == Class::Broken || failure.fate != Fate::Refused;
     let policy = if passes { RetryPolicy::ORDERS } else { RetryPolicy::REFUSED };
@@ -359,12 +359,12 @@ pub(super) fn pause_after(failure: &Failure, times: u32) -> Duration {
 }
 
 /// Whether the shop refused this product, and not everybody.
-pub(super) fn is_for_itself(failure: &Failure) -> bool {
+pub(crate) fn is_for_itself(failure: &Failure) -> bool {
     let of_us = matches!(failure.class, Class::Unauthorized | Class::Forbidden | Class::Held);
     (failure.fate == Fate::Refused || failure.class == Class::Broken) && !of_us
 }
 
 /// Whether only this call was lost: the next item may be told.
-fn passes(failure: &Failure) -> bool {
+pub(crate) fn passes(failure: &Failure) -> bool {
     matches!(failure.class, Class::Unreachable | Class::TimedOut | Class::Locked)
 }

@@ -325,7 +325,7 @@ impl Walker {
 
 /// Reads again what was lost on its way: a walk has thousands of calls, and one of them must not cost
 /// the page.
-async fn patiently<T, F>(read: impl FnMut() -> F) -> Result<T, Failure>
+pub(crate) async fn patiently<T, F>(read: impl FnMut() -> F) -> Result<T, Failure>
 where
     F: Future<Output = Result<T, Failure>>,
 {

@@ -34,7 +34,7 @@ const ROWS_MAX: usize = 256;
 /// How long M3 is not asked after it told of a change.
 const TOLD_REST: Duration = Duration::from_secs(1);
 /// The longest that a part of this stage rests when nobody wakes it.
-pub(super) const IDLE: Duration = Duration::from_mins(1);
+pub(crate) const IDLE: Duration = Duration::from_mins(1);
 
 /// Watches one kind of what M3 knows.
 #[derive(Debug)]

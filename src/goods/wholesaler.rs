@@ -186,7 +186,11 @@ impl Wholesaler {
         if rules.is_none_or(|rules| rules.memberships.is_empty()) {
             return Ok(Memberships::new());
         }
-        self.shop.memberships().await
+        let mut by_name = Memberships::new();
+        for one in self.shop.memberships().await? {
+            by_name.entry(one.name).or_default().push(one.id);
+        }
+        Ok(by_name)
     }
 
     /// Whether a call that was not answered must have ended.

@@ -2,7 +2,7 @@
 //!
 //! Guarantees: every text is escaped; the page needs nothing but itself.
 
-use crate::{dates, goods};
+use crate::{buyers, dates, goods, reconcile::summary::Summary};
 use std::fmt::{self, Write};
 
 /// What the page and the metrics can show. Published by its owner, never locked.
@@ -20,6 +20,10 @@ pub struct Picture {
     pub oldest_waiting_s: u64,
     /// How the shop's goods follow M3, if they do.
     pub goods: Option<goods::Standing>,
+    /// How the shop's buyers follow M3, if they do.
+    pub buyers: Option<buyers::Standing>,
+    /// What was found when both systems were last compared at night.
+    pub compared: Option<Summary>,
     /// The systems we call.
     pub destinations: Vec<Destination>,
     /// The alerts that are raised: what each is known by, and what it says.
@@ -166,6 +170,12 @@ pub fn overview(picture: &Picture) -> Result<String, fmt::Error> {
     if let Some(goods) = &picture.goods {
         table(&mut html, "Goods", goods_rows(goods).into_iter())?;
     }
+    if let Some(buyers) = &picture.buyers {
+        table(&mut html, "Buyers", buyers_rows(buyers).into_iter())?;
+    }
+    if let Some(compared) = &picture.compared {
+        table(&mut html, "Compared at night", compared.rows().into_iter())?;
+    }
     let rows = stages.iter().map(|(stage, count)| (stage.clone(), count.to_string()));
     table(&mut html, "Runs by stage", rows)?;
     let rows = destinations.iter().map(|d| (d.name.clone(), d.told()));
@@ -192,6 +202,23 @@ fn goods_rows(goods: &goods::Standing) -> [(String, String); 8] {
         row("Goods that the shop refuses", goods.refused.to_string()),
         row("Goods that M3 does not know", goods.unknown.to_string()),
         row("Items without a product", goods.missing.to_string()),
+    ]
+}
+
+fn buyers_rows(buyers: &buyers::Standing) -> [(String, String); 7] {
+    let since = |at_ms: u64| match at_ms {
+        0 => "not yet".to_owned(),
+        at_ms => dates::rfc3339(at_ms),
+    };
+    let row = |name: &str, value: String| (name.to_owned(), value);
+    [
+        row("M3 asked last for customers", since(buyers.polled_ms)),
+        row("Shop's profiles read last", since(buyers.walked_ms)),
+        row("Profiles waiting", buyers.waiting.to_string()),
+        row("Profiles that differ", buyers.differing.to_string()),
+        row("Profiles that the shop refuses", buyers.refused.to_string()),
+        row("Profiles without a certain customer", buyers.unknown.to_string()),
+        row("Profiles not disabled, as they are too many", buyers.held.to_string()),
     ]
 }
 

@@ -3,7 +3,7 @@
 //! Guarantees: nothing is written to either system; the newest change is read first, so that an order
 //! which changes meanwhile is met twice and not passed over; pages and orders have limits.
 
-use super::{InM3, Known, Verdict, judge};
+use super::{InM3, Known, Verdict, What, judge, row::Row};
 use crate::{
     connector::{
         Failure, Kind,
@@ -20,8 +20,7 @@ use crate::{
     ids::{Cuno, OrderKey, Orno},
     order::Order,
 };
-use serde::Serialize;
-use std::{collections::HashSet, path::Path};
+use std::{collections::HashSet, path::Path, time::Duration};
 use thiserror::Error;
 
 /// Orders asked of M3 in one go.
@@ -53,27 +52,8 @@ pub struct Walk<'a> {
     pub rules: &'a Rules,
     /// Orders changed since then, in seconds since 1970.
     pub since_s: i64,
-}
-
-/// One order.
-#[derive(Clone, Debug, Serialize)]
-pub struct Row {
-    /// X-Cart's internal id.
-    pub id: u64,
-    /// Its key, as M3 has it in CUOR; empty when the shop's answer cannot be read.
-    pub key: String,
-    /// M3's number, where there is one.
-    pub orno: String,
-    /// The shop's total with its currency.
-    pub total: String,
-    /// Name of the verdict.
-    pub verdict: &'static str,
-    /// What it says.
-    pub text: String,
-    /// What to do.
-    pub repair: String,
-    /// Whether somebody should look at it.
-    pub differs: bool,
+    /// The rest between two pages.
+    pub rest: Duration,
 }
 
 /// An order of the shop with what is known of it.
@@ -109,6 +89,7 @@ impl Walk<'_> {
             if is_last {
                 return Ok(true);
             }
+            tokio::time::sleep(self.rest).await;
         }
         Ok(false)
     }
@@ -190,11 +171,12 @@ impl Walk<'_> {
         });
         let verdict = judge(order, told.as_ref(), in_m3, self.rules);
         Row {
+            what: What::Orders,
             id: order.id,
             key: key.as_str().to_owned(),
             orno: known.as_ref().and_then(|shown| shown.orno.clone()).unwrap_or_default(),
             total: format!("{} {}", order.total, order.currency),
-            verdict: verdict.name(),
+            verdict: verdict.name().to_owned(),
             text: verdict.text().to_owned(),
             repair: verdict.repair(key.as_str()),
             differs: verdict.is_difference(),
@@ -222,11 +204,12 @@ fn id(order: &OrderOnPage) -> Option<u64> {
 fn unreadable(id: Option<u64>, why: String) -> Row {
     let verdict = Verdict::Unreadable(why);
     Row {
+        what: What::Orders,
         id: id.unwrap_or(0),
         key: String::new(),
         orno: String::new(),
         total: String::new(),
-        verdict: verdict.name(),
+        verdict: verdict.name().to_owned(),
         text: verdict.text().to_owned(),
         repair: verdict.repair(""),
         differs: true,

@@ -79,7 +79,7 @@ fn calm(scene: &Scene) -> Ion {
 }
 
 /// The numbers of the gateway's page; none while it is not there.
-async fn numbers(scene: &Scene) -> Option<String> {
+pub(crate) async fn numbers(scene: &Scene) -> Option<String> {
     let mut page = TcpStream::connect(("127.0.0.1", scene.ports.page)).await.ok()?;
     let asked = b"GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
     page.write_all(asked).await.ok()?;

@@ -43,6 +43,7 @@ fn scene() -> Scene {
         refused: Box::new(move || count.load(Ordering::Relaxed)),
         destinations: Box::new(move || vec![(destination, Some(99))]),
         losses: Box::new(|| 3),
+        compared: watch::channel(None).1,
     });
     Scene { looker, tally, refused, state, folder, _committer: committer }
 }

@@ -28,11 +28,13 @@ pub enum Rule {
     Standstill,
     /// The journal lost events.
     Losses,
+    /// The comparison at night found something.
+    Apart,
 }
 
 impl Rule {
     /// Every rule, in the order in which they are told.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Losses,
         Self::Standstill,
         Self::Parked,
@@ -43,6 +45,7 @@ impl Rule {
         Self::Refusing,
         Self::Clock,
         Self::Certificate,
+        Self::Apart,
     ];
 
     /// Returns its fixed name, with which every key of its alerts begins.
@@ -58,6 +61,7 @@ impl Rule {
             Self::Clock => "clock",
             Self::Standstill => "standstill",
             Self::Losses => "losses",
+            Self::Apart => "apart",
         }
     }
 }

@@ -2,7 +2,9 @@
 
 use super::{Judgement, Limits, Rule, Verdict, judge, span};
 use crate::{
-    alert::view::{Certificate, Destination, Disk, Orders, Parked, Reach, Step, View},
+    alert::view::{
+        Certificate, Compared, Destination, Disk, Ended, Orders, Parked, Reach, Step, View,
+    },
     flow::cause::CauseKind,
 };
 
@@ -204,6 +206,22 @@ fn a_standstill_and_losses_are_told_with_their_reason_and_number() {
 }
 
 #[test]
+fn a_comparison_is_told_when_something_differs_or_it_could_not_be_made() {
+    let table = [
+        (0, Ended::Whole, None),
+        (1, Ended::Whole, Some("the shop and M3 differ in 1 thing")),
+        (7, Ended::Whole, Some("the shop and M3 differ in 7 things")),
+        (0, Ended::Early, Some("the shop and M3 could not be compared")),
+    ];
+    for (differing, ended, want) in table {
+        let compared = Some(Compared { at_ms: NOON_MS, differing, ended });
+        let got = judge(&View { compared, ..view() }, &Limits::default());
+        assert_eq!(got.first().map(|judged| judged.told.what.as_str()), want);
+        assert!(got.iter().all(|judged| judged.key == "apart" && judged.weight >= 1));
+    }
+}
+
+#[test]
 fn every_judgement_says_what_why_and_what_to_do_under_the_name_of_its_rule() {
     let everything = View {
         parked: vec![Parked { kind: CauseKind::NoSku, count: 1, oldest_ms: NOON_MS }],
@@ -220,6 +238,7 @@ fn every_judgement_says_what_why_and_what_to_do_under_the_name_of_its_rule() {
         step: None,
         standstill: Some("x".to_owned()),
         losses: 1,
+        compared: Some(Compared { at_ms: NOON_MS, differing: 1, ended: Ended::Whole }),
         ..view()
     };
     let all = judge(&everything, &Limits::default());

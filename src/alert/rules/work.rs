@@ -1,7 +1,10 @@
 //! The rules about orders and events. Pure.
 
 use super::{Judgement, Limits, Rule, Told, Verdict, seconds_since, span};
-use crate::{alert::view::View, dates::rfc3339};
+use crate::{
+    alert::view::{Compared, Ended, View},
+    dates::rfc3339,
+};
 
 /// Orders set aside for a person: an alert for each cause.
 pub(super) fn parked(view: &View, limits: &Limits) -> Vec<Judgement> {
@@ -122,6 +125,33 @@ pub(super) fn losses(view: &View) -> Vec<Judgement> {
         },
         weight: view.losses,
         since_ms: None,
+        for_s: Some(0),
+    }]
+}
+
+/// The comparison at night found something, or could not be made.
+pub(super) fn apart(view: &View) -> Vec<Judgement> {
+    let Some(compared) = &view.compared else { return Vec::new() };
+    let Compared { at_ms, differing, ended } = compared;
+    let what = match (ended, differing) {
+        (Ended::Early, _) => "the shop and M3 could not be compared".to_owned(),
+        (Ended::Whole, 0) => return Vec::new(),
+        (Ended::Whole, 1) => "the shop and M3 differ in 1 thing".to_owned(),
+        (Ended::Whole, many) => format!("the shop and M3 differ in {many} things"),
+    };
+    let why = format!("compared at {}", rfc3339(*at_ms));
+    vec![Judgement {
+        key: Rule::Apart.name().to_owned(),
+        verdict: Verdict::Raise,
+        told: Told {
+            what,
+            why,
+            advice: "`causeway reconcile` names each with what to do, `causeway reconcile --last` why one ended \
+                     early; the next comparison at night ends this"
+                .to_owned(),
+        },
+        weight: (*differing).max(1),
+        since_ms: Some(*at_ms),
         for_s: Some(0),
     }]
 }

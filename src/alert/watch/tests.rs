@@ -60,6 +60,7 @@ impl Scene {
                 vec![(Destination { name: "m3", reach, clock_ahead_s: None }, None)]
             }),
             losses: Box::new(|| 0),
+            compared: watch::channel(None).1,
         });
         let (desk, requests) = mpsc::channel(1);
         let parts = Parts {

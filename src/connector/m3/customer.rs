@@ -55,6 +55,17 @@ pub fn add(person: &Person) -> MiCall {
     person.fields.iter().fold(call, |call, (field, value)| call.with(field, value))
 }
 
+/// Lists customers from a number on, that one included, with these fields beside the usual ones; only
+/// those that changed since then, in milliseconds since 1970, if that is given.
+pub fn list(from: &str, since_ms: Option<u64>, fields: &[String], records_max: u32) -> MiCall {
+    let since = since_ms.map(|since_ms| since_ms.to_string()).unwrap_or_default();
+    let call = MiCall::new("CRS610MI", "LstByNumber").with("CUNO", from).with("LMTS", since);
+    let usual = ["CUNO", "CUNM", "MAIL", "STAT", "ALCU"];
+    let others = fields.iter().map(String::as_str).filter(|field| !usual.contains(field));
+    let columns: Vec<&str> = usual.into_iter().chain(others).collect();
+    call.columns(&columns).records_max(records_max)
+}
+
 /// Reads the items of those SKUs that can be item numbers.
 pub fn items(skus: &[String]) -> Vec<MiCall> {
     let fit = skus.iter().filter(|sku| sku.chars().count() <= ITNO_CHARS_MAX);

@@ -72,8 +72,6 @@ struct WireTier {
 #[derive(Deserialize)]
 struct WireMembership {
     id: Text,
-    #[serde(default)]
-    name: Text,
 }
 
 #[derive(Serialize)]
@@ -145,27 +143,6 @@ impl Shop {
             Err(failure) if failure.class == Class::NotFound => Ok(()),
             done => done.map(|_| ()),
         }
-    }
-
-    /// Reads the shop's memberships.
-    pub async fn memberships(&self) -> Result<Memberships, Failure> {
-        let mut all = Memberships::new();
-        for page in 1..=PAGES_MAX {
-            let target = format!("/memberships?itemsPerPage={PAGE_LEN}&page={page}");
-            let answer = self.get(&target).await?;
-            let some: Vec<WireMembership> = serde_json::from_slice(&answer.body)
-                .map_err(|fault| unreadable(&answer, &fault.to_string()))?;
-            let is_last = some.len() < PAGE_LEN;
-            for one in some {
-                if let Ok(id) = one.id.0.trim().parse() {
-                    all.entry(one.name.0.trim().to_owned()).or_default().push(id);
-                }
-            }
-            if is_last {
-                break;
-            }
-        }
-        Ok(all)
     }
 }
 

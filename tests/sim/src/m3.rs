@@ -226,11 +226,13 @@ impl M3 {
 
     /// Sets one field of a customer, such as BLCD or TXAP.
     pub fn set_customer_field(&self, cuno: &str, field: &str, value: &str) {
+        let wall_ms = self.core.now().wall_ms;
         self.core.with(|state| {
             if field == "MAIL" {
                 state.world().note_mail(value, cuno);
             }
             if let Some(customer) = state.world().customers.get_mut(cuno) {
+                customer.changed_wall_ms = wall_ms;
                 customer.fields.insert(field.to_owned(), value.to_owned());
             }
         });

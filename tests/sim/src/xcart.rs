@@ -16,6 +16,7 @@ mod docs;
 mod events;
 mod fields;
 mod front;
+mod hands;
 mod money;
 mod options;
 mod order;

@@ -175,7 +175,8 @@ impl World {
 
     fn list_customers(&self, ask: &Ask<'_>) -> Outcome {
         let (from, since) = (ask.text("CUNO").to_owned(), ask.whole("LMTS")?);
-        let found = self.customers.range(from..).map(|(_, customer)| customer);
+        let known = self.customers.iter().take(self.customers_listed_max.unwrap_or(usize::MAX));
+        let found = known.filter(|(cuno, _)| **cuno >= from).map(|(_, customer)| customer);
         let found = found.filter(|customer| customer.changed_wall_ms >= since);
         Ok(found.take(ask.rows_max).map(|customer| self.customer_row(customer)).collect())
     }

@@ -71,6 +71,16 @@ impl M3 {
         self.core.with(|state| state.world().packages = Some(packages));
     }
 
+    /// Lets `LstByNumber` know of so many customers only; of all when none.
+    pub fn list_customers_to(&self, most: Option<usize>) {
+        self.core.with(|state| state.world().customers_listed_max = most);
+    }
+
+    /// Takes a customer out of the files.
+    pub fn remove_customer(&self, cuno: &str) {
+        self.core.with(|state| state.world().customers.remove(cuno));
+    }
+
     /// Credits an invoice, and gives the number of the credit note.
     pub fn credit_invoice(&self, ivno: u64, amount: Decimal) -> Option<u64> {
         let wall_ms = self.core.now().wall_ms;

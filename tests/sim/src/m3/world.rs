@@ -92,6 +92,8 @@ pub(crate) struct World {
     pub(crate) warehouse_held: bool,
     /// In how many packages each delivery leaves; by the dice when none.
     pub(crate) packages: Option<u64>,
+    /// Lists of customers break off after so many, as if there were no more.
+    pub(crate) customers_listed_max: Option<usize>,
 }
 
 impl World {
@@ -120,6 +122,7 @@ impl World {
             violations: Vec::new(),
             warehouse_held: false,
             packages: None,
+            customers_listed_max: None,
         }
     }
 

@@ -49,7 +49,7 @@ fn carry_out(world: &mut World, call: &Call) -> Result<Outcome, Refusal> {
         Route::Variant(id, variant, verb) => product::variant(world, call, (id, variant, verb)),
         Route::Wholesale(owner, verb) => wholesale::many(world, call, (owner, verb)),
         Route::WholesaleOne(owner, id, verb) => wholesale::one(world, call, (owner, id, verb)),
-        Route::Small(kind) => classes::many(call, kind),
-        Route::SmallOne(kind, id) => classes::one(kind, id),
+        Route::Small(kind) => classes::many(world, call, kind),
+        Route::SmallOne(kind, id) => classes::one(world, kind, id),
     }
 }

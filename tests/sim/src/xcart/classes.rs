@@ -6,28 +6,29 @@ use super::{
     outcome::{Outcome, Page},
     refusal::Refusal,
     route::Small,
+    world::World,
 };
 use serde_json::{Value, json};
 
 /// `GET` of one of them.
-pub(crate) fn many(call: &Call, kind: Small) -> Result<Outcome, Refusal> {
-    let (name, list) = list(kind);
+pub(crate) fn many(world: &World, call: &Call, kind: Small) -> Result<Outcome, Refusal> {
+    let (name, list) = list(world, kind);
     Ok(Outcome::Page(name, Page::cut(call, &list, Value::clone)?))
 }
 
 /// `GET` of one entry.
-pub(crate) fn one(kind: Small, id: u64) -> Result<Outcome, Refusal> {
-    let (name, list) = list(kind);
+pub(crate) fn one(world: &World, kind: Small, id: u64) -> Result<Outcome, Refusal> {
+    let (name, list) = list(world, kind);
     let found = list.into_iter().find(|entry| entry["id"] == id);
     found.map(|entry| Outcome::One(name, entry)).ok_or(Refusal::NotFound)
 }
 
 /// Whether there is such a membership.
-pub(crate) fn is_membership(id: u64) -> bool {
-    list(Small::Memberships).1.iter().any(|entry| entry["id"] == id)
+pub(crate) fn is_membership(world: &World, id: u64) -> bool {
+    world.memberships.iter().any(|(known, _)| *known == id)
 }
 
-fn list(kind: Small) -> (&'static str, Vec<Value>) {
+fn list(world: &World, kind: Small) -> (&'static str, Vec<Value>) {
     match kind {
         Small::Categories => {
             let category = |id: u64, name: &str, parent: Option<u64>| {
@@ -39,8 +40,9 @@ fn list(kind: Small) -> (&'static str, Vec<Value>) {
             ("Category", vec![category(2, "Apparel", None), category(3, "Werkzeug", Some(2))])
         }
         Small::Memberships => {
-            let membership = |id: u64, name: &str| json!({"id": id, "name": name, "enabled": true});
-            ("Membership", vec![membership(4, "Wholesale"), membership(5, "Händler")])
+            let all = world.memberships.iter();
+            let all = all.map(|(id, name)| json!({"id": id, "name": name, "enabled": true}));
+            ("Membership", all.collect())
         }
         Small::TaxClasses => (
             "TaxClass",

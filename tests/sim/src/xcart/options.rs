@@ -106,6 +106,8 @@ pub struct Quirks {
     pub broken_single_too: bool,
     /// Orders with equal sort keys change places from call to call.
     pub ties_shuffled: bool,
+    /// A PUT of a profile must hold its login and its password, null included.
+    pub strict_profiles: bool,
     /// Error bodies carry a trace, as on a shop left in debug mode.
     pub debug: bool,
     /// Wholesale prices: a module that a shop may not have.
@@ -131,6 +133,7 @@ impl Quirks {
             broken_order_permille: 0,
             broken_single_too: false,
             ties_shuffled: false,
+            strict_profiles: false,
             debug: false,
             wholesale_module: true,
             wholesale_from_one: true,

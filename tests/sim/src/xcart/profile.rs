@@ -71,7 +71,7 @@ impl Profile {
         Value::Object(whole)
     }
 
-    fn login(&self) -> &str {
+    pub(crate) fn login(&self) -> &str {
         self.fields.get("login").and_then(Value::as_str).unwrap_or_default()
     }
 
@@ -110,6 +110,24 @@ pub(crate) fn register_customers(world: &mut World, customers: u64) {
         world.profiles.insert(id, profile);
         world.accounts.push((id, login));
     }
+}
+
+/// Somebody in the back office changes a field of a profile.
+pub(crate) fn set(world: &mut World, id: u64, field: &str, value: Value) {
+    if let Some(profile) = world.profiles.get_mut(&id) {
+        profile.fields.insert(field.to_owned(), value);
+    }
+}
+
+/// Somebody opens an account.
+pub(crate) fn add(world: &mut World, login: &str) -> u64 {
+    let (id, now_s) = (world.fresh_id(), world.now_s());
+    let mut profile = Profile::new(id, login, now_s);
+    profile.anonymous = false;
+    world.accounts.push((id, login.to_owned()));
+    world.profiles.insert(id, profile);
+    world.tell_profile(id, "customer.created");
+    id
 }
 
 /// `GET` and `POST /api/profiles`.
@@ -193,8 +211,13 @@ pub(crate) fn one(
     match verb {
         Verb::Get | Verb::Post => Ok(Outcome::One("Profile", profile.wire())),
         Verb::Put => {
-            let mut changed = profile.clone();
-            check(&mut changed, &call.input()?)?;
+            let (mut changed, sent) = (profile.clone(), call.input()?);
+            let required =
+                ["login", "password"].into_iter().filter(|_| world.quirks.strict_profiles);
+            if let Some(name) = required.into_iter().find(|name| sent.get(*name).is_none()) {
+                return Err(Refusal::Bad(blank(CLASS, name)));
+            }
+            check(&mut changed, &sent)?;
             let value = changed.wire();
             if let Some(account) = world.accounts.iter_mut().find(|account| account.0 == id) {
                 changed.login().clone_into(&mut account.1);

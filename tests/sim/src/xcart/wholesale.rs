@@ -62,7 +62,7 @@ fn may_be(world: &World, fields: &Map<String, Value>) -> Result<(), Refusal> {
         return Err(Refusal::Bad(format!("Object({CLASS}).quantity_range_begin:\n    {told}\n")));
     }
     match fields.get("membership").and_then(Value::as_u64) {
-        Some(id) if !classes::is_membership(id) => {
+        Some(id) if !classes::is_membership(world, id) => {
             Err(Refusal::Bad(format!("Membership with ID {id} not found")))
         }
         Some(_) | None => Ok(()),

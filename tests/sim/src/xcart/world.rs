@@ -31,6 +31,7 @@ pub(crate) struct World {
     pub(crate) shelf: HashMap<String, (u64, Option<u64>)>,
     pub(crate) wholesale: BTreeMap<(Owner, u64), Map<String, Value>>,
     pub(crate) profiles: BTreeMap<u64, Profile>,
+    pub(crate) memberships: BTreeMap<u64, String>,
     pub(crate) orders: BTreeMap<u64, Order>,
     pub(crate) by_number: HashMap<String, u64>,
     pub(crate) accounts: Vec<(u64, String)>,
@@ -58,6 +59,9 @@ impl World {
             shelf: HashMap::new(),
             wholesale: BTreeMap::new(),
             profiles: BTreeMap::new(),
+            memberships: [(4, "Wholesale"), (5, "Händler")]
+                .map(|(id, name)| (id, name.to_owned()))
+                .into(),
             orders: BTreeMap::new(),
             by_number: HashMap::new(),
             accounts: Vec::new(),

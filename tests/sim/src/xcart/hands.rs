@@ -1,0 +1,44 @@
+//! What people do in the shop with accounts and memberships, and what they see of them.
+//!
+//! Guarantee: what is changed here is seen by the next call and by nobody before.
+
+use super::{
+    Shop,
+    front::lock,
+    profile::{self, Profile},
+};
+
+impl Shop {
+    /// The profile with this id as the API shows it.
+    pub fn profile(&self, id: u64) -> Option<serde_json::Value> {
+        lock(&self.inner.world).profiles.get(&id).map(Profile::wire)
+    }
+
+    /// The ids of all profiles with their logins.
+    pub fn profiles(&self) -> Vec<(u64, String)> {
+        let world = lock(&self.inner.world);
+        world.profiles.iter().map(|(id, profile)| (*id, profile.login().to_owned())).collect()
+    }
+
+    /// Somebody in the back office changes a field of a profile.
+    pub fn set_profile(&self, id: u64, field: &str, value: serde_json::Value) {
+        profile::set(&mut lock(&self.inner.world), id, field, value);
+    }
+
+    /// Somebody opens an account; gives its id.
+    pub fn add_profile(&self, login: &str) -> u64 {
+        profile::add(&mut lock(&self.inner.world), login)
+    }
+
+    /// Somebody in the back office deletes a profile.
+    pub fn remove_profile(&self, id: u64) {
+        let mut world = lock(&self.inner.world);
+        world.profiles.remove(&id);
+        world.accounts.retain(|account| account.0 != id);
+    }
+
+    /// Somebody in the back office gives a membership another name.
+    pub fn rename_membership(&self, id: u64, name: &str) {
+        lock(&self.inner.world).memberships.insert(id, name.to_owned());
+    }
+}
