@@ -10,6 +10,7 @@ pub mod alert;
 pub mod backup;
 mod check;
 pub mod contract;
+pub mod customers;
 mod destinations;
 mod doctor;
 mod fault;
@@ -76,6 +77,8 @@ enum Command {
     Reconcile(reconcile::Reconcile),
     /// See what the shop captured and what M3 has of it, and settle what is in doubt.
     Payments(payments::Payments),
+    /// See which customer of M3 each buyer is, and say which.
+    Customers(customers::Customers),
     /// Say what M3 can be asked, and ask it.
     M3(m3::Ask),
     /// Try which facts about a system hold there.
@@ -121,6 +124,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Result<(), Fault> {
         Command::Goods(goods) => goods::run(&goods),
         Command::Reconcile(asked) => reconcile::run(&asked),
         Command::Payments(payments) => payments::run(&payments),
+        Command::Customers(customers) => customers::run(&customers),
         Command::M3(ask) => m3::run(&ask),
         Command::Contract(contract) => contract::run(&contract),
         Command::Xcart(ask) => xcart::run(&ask),
