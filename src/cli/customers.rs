@@ -109,7 +109,7 @@ async fn ask(state_dir: &Path, ask: &Ask) -> Result<Page, ControlError> {
 async fn list(state_dir: &Path, form: Form) -> Result<(), Fault> {
     match form {
         Form::Text => say(&row(["buyer", "customer", "by", "since", "written"]))?,
-        Form::Csv => say("buyer,customer,by,since,follows,written,refused,unsure\n")?,
+        Form::Csv => say("buyer,customer,by,since,follows,written,notes\n")?,
         Form::Json => {}
     }
     let mut after = None;
@@ -134,14 +134,13 @@ fn time(at_ms: u64) -> String {
 }
 
 fn printed(line: &Line, form: Form) -> serde_json::Result<String> {
-    let Line { name, customer, by, since_ms, follows, written_ms, refused, unsure } = line;
+    let Line { name, customer, by, since_ms, follows, written_ms, notes } = line;
     let (since, written) = (time(*since_ms), time(*written_ms));
     Ok(match form {
         Form::Text => row([&plain(name), customer, by, &since, &written]),
         Form::Csv => {
-            let (follows, unsure) = (follows.to_string(), unsure.to_string());
-            let refused = refused.join(" ");
-            let cells = [name, customer, by, &since, &follows, &written, &refused, &unsure];
+            let (follows, notes) = (follows.to_string(), notes.join("; "));
+            let cells = [name, customer, by, &since, &follows, &written, &notes];
             let cells: Vec<String> = cells.iter().map(|cell| quoted(cell)).collect();
             format!("{}\n", cells.join(","))
         }
@@ -155,7 +154,7 @@ fn plain(text: &str) -> String {
 }
 
 fn shown(line: &Line) -> String {
-    let Line { name, customer, by, since_ms, follows, written_ms, refused, unsure } = line;
+    let Line { name, customer, by, since_ms, follows, written_ms, notes } = line;
     let mut text = format!("buyer     {}\ncustomer  {customer}\n", plain(name));
     let said = match by.as_str() {
         "made" => "it was made for the shop",
@@ -167,8 +166,7 @@ fn shown(line: &Line) -> String {
         ("since", time(*since_ms)),
         ("follows", if *follows { "the shop, as a person said".to_owned() } else { String::new() }),
         ("written", time(*written_ms)),
-        ("refused", refused.join(", ")),
-        ("unsure", if *unsure { "a change may be under way".to_owned() } else { String::new() }),
+        ("notes", notes.join("; ")),
     ];
     for (name, value) in rows.iter().filter(|(_, value)| !value.is_empty()) {
         let _ = writeln!(text, "{name:<9} {value}");
@@ -189,19 +187,21 @@ mod tests {
             since_ms: 1_000,
             follows: true,
             written_ms: 0,
-            refused: vec!["VAT number".into()],
-            unsure: false,
+            notes: vec!["VAT number refused by M3".into()],
         };
         let text = printed(&line, Form::Text).unwrap();
         let cells: Vec<_> = text.split_whitespace().collect();
         assert_eq!(cells, ["e:a", "b@x.example", "Y30000", "person", "1970-01-01T00:00:01Z"]);
         let csv = printed(&line, Form::Csv).unwrap();
-        assert!(csv.ends_with(",person,1970-01-01T00:00:01Z,true,,VAT number,false\n"), "{csv}");
+        assert!(
+            csv.ends_with(",person,1970-01-01T00:00:01Z,true,,VAT number refused by M3\n"),
+            "{csv}"
+        );
         let json: serde_json::Value =
             serde_json::from_str(&printed(&line, Form::Json).unwrap()).unwrap();
         assert_eq!(json["customer"], "Y30000");
         let text = shown(&line);
-        for part in ["a person said so", "refused   VAT number", "follows   the shop"] {
+        for part in ["a person said so", "notes     VAT number refused", "follows   the shop"] {
             assert!(text.contains(part), "{part}\n{text}");
         }
     }

@@ -15,7 +15,7 @@ use super::{
     address::{Lines, phone::is_email, script::clean},
     cause::{Cause, CauseKind},
     plan::Field,
-    rules::{CustomerRules, Rules},
+    rules::{CustomerRules, Rules, VatOf},
 };
 use crate::{
     ids::{Cuno, short_hash},
@@ -27,6 +27,8 @@ use card::Part;
 pub const MAIL_CHARS_MAX: usize = 50;
 /// Characters of CUNO.
 const CUNO_CHARS_MAX: usize = 10;
+/// Begins the names of registered customers.
+const ACCOUNT: &str = "c:";
 /// Characters of CUNM.
 const NAME_CHARS_MAX: usize = 36;
 
@@ -100,6 +102,16 @@ impl Person {
         self.fields.is_empty()
     }
 
+    /// Whether its VAT number may find a customer.
+    pub fn is_known_by_vat(&self, rules: &CustomerRules) -> bool {
+        let counts = match rules.match_by_vat {
+            VatOf::Nobody => false,
+            VatOf::Accounts => self.identity.starts_with(ACCOUNT),
+            VatOf::All => true,
+        };
+        counts && !self.vat.is_empty()
+    }
+
     /// The names under which the link to M3's customer is looked for, the better one first.
     pub fn names(&self, rules: &CustomerRules) -> Vec<String> {
         let mut names = vec![self.identity.clone()];
@@ -138,7 +150,7 @@ impl Person {
 
 /// The name of a registered customer.
 pub fn account(id: u64) -> String {
-    format!("c:{id}")
+    format!("{ACCOUNT}{id}")
 }
 
 /// The name of whoever has an e-mail address.
@@ -149,7 +161,7 @@ pub fn mailbox(email: &str) -> String {
 /// Reads a name as a person types it: a profile id, an e-mail address, or the name itself.
 pub fn typed(text: &str) -> Result<String, String> {
     let text = text.trim();
-    let number = text.strip_prefix("c:").unwrap_or(text);
+    let number = text.strip_prefix(ACCOUNT).unwrap_or(text);
     if let Ok(id) = number.parse::<u64>() {
         return Ok(account(id));
     }

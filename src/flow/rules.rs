@@ -4,7 +4,7 @@ mod customers;
 mod invoices;
 mod shipments;
 
-pub use customers::{Ambiguous, CustomerRules, KeptIn, SharedFor, Update};
+pub use customers::{Ambiguous, CustomerRules, KeptIn, SharedFor, Update, VatOf};
 pub use invoices::InvoiceRules;
 pub use shipments::{CarrierField, CarrierRule, NumberField, ParcelSource, ShipmentRules};
 

@@ -35,7 +35,7 @@ pub fn got(answer: Result<Vec<MiRecord>, Failure>) -> Result<Option<Record>, Fai
 
 /// Reads a customer that may be a buyer: with its VAT number where that counts.
 pub fn candidate(cuno: &Cuno, person: &Person, rules: &CustomerRules) -> MiCall {
-    if !rules.match_by_vat || person.vat.is_empty() {
+    if !person.is_known_by_vat(rules) {
         return get(cuno);
     }
     // The list begins at the number.

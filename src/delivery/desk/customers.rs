@@ -61,10 +61,8 @@ pub struct Line {
     pub follows: bool,
     /// When the gateway wrote to it last; 0: never since it was made or found.
     pub written_ms: UnixMs,
-    /// What M3 refused of it.
-    pub refused: Vec<String>,
-    /// Whether a write may be under way.
-    pub unsure: bool,
+    /// What M3 did not take of it, and what may be under way.
+    pub notes: Vec<String>,
 }
 
 /// Lists the links behind a name.
@@ -105,6 +103,11 @@ fn line(cases: &Cases, name: &str, row: &[u8]) -> Result<Line, String> {
         LinkedBy::Rules => "found",
     };
     let refused = card.iter().flat_map(|card| &card.refused);
+    let mut notes: Vec<String> =
+        refused.map(|part| format!("{} refused by M3", part.name())).collect();
+    if card.as_ref().is_some_and(|card| card.pending.is_some()) {
+        notes.push("a change may be under way".to_owned());
+    }
     Ok(Line {
         name: name.to_owned(),
         customer: link.cuno.into(),
@@ -112,8 +115,7 @@ fn line(cases: &Cases, name: &str, row: &[u8]) -> Result<Line, String> {
         since_ms: link.at_ms,
         follows: link.follows == Follows::Shop,
         written_ms: card.as_ref().map_or(0, |card| card.written_ms),
-        refused: refused.map(|part| part.name().to_owned()).collect(),
-        unsure: card.is_some_and(|card| card.pending.is_some()),
+        notes,
     })
 }
 

@@ -7,6 +7,7 @@
 
 use super::{Performer, Trouble, lacks, mi_customer};
 use crate::{
+    clock,
     connector::{Class, Failure, Fate, Kind},
     delivery::{
         cases::CaseError,
@@ -64,21 +65,21 @@ impl Performer {
         }
         let mut batch = Batch::new();
         let known = kept.iter().find_map(|(row, _)| row.as_deref());
-        let (link, notes) = match known.map(rows::read::<LinkRow>).transpose()? {
-            Some(link) => {
-                self.check_linked(&link).await?;
-                (link, Vec::new())
+        let known = known.map(rows::read::<LinkRow>).transpose()?;
+        let (link, notes) = if let Some(link) = known {
+            self.check_linked(&link).await?;
+            (link, Vec::new())
+        } else {
+            let making = rows::making(names.last().unwrap_or(&person.identity));
+            let Found { cuno, how, notes } = self.make_customer(person, &making).await?;
+            batch.delete(making);
+            let card = rows::card(&cuno);
+            // One that was deleted in M3 and made again has been told nothing.
+            let is_new = how == How::Made || self.state.get(&card)?.is_none();
+            if !person.is_shared() && is_new {
+                batch.put(card, rows::write(&Card::begin(person, how))?);
             }
-            None => {
-                let making = rows::making(names.last().unwrap_or(&person.identity));
-                let Found { cuno, how, notes } = self.make_customer(person, &making).await?;
-                batch.delete(making);
-                let card = rows::card(&cuno);
-                if !person.is_shared() && self.state.get(&card)?.is_none() {
-                    batch.put(card, rows::write(&Card::begin(person, how))?);
-                }
-                (LinkRow::found(cuno, context.now_ms), notes)
-            }
+            (LinkRow::found(cuno, context.now_ms), notes)
         };
         if kept.iter().all(|(row, _)| row.is_some()) {
             return Ok((link, notes));
@@ -188,11 +189,16 @@ impl Performer {
                 continue;
             }
             let write = mi_customer::change(call, &link.cuno, &fields);
+            let begun = clock::now().mono;
             let answer = match self.m3.call(&write, Kind::Write).await {
                 Ok(_) => Answer::Done,
                 Err(failure) => {
                     let Some(answer) = Answer::of(&failure, case.run.counted) else {
-                        if failure.fate != Fate::Unknown {
+                        if failure.fate == Fate::Unknown {
+                            let ran_ms = clock::millis(clock::now().mono.duration_since(begun));
+                            let pause_ms = self.rules.quiescence_ms().saturating_add(ran_ms);
+                            card.lose(context.steady.pause(pause_ms));
+                        } else {
                             card.withdraw(call, before);
                         }
                         self.put(key, rows::write(&card)?).await?;
@@ -259,9 +265,8 @@ impl Performer {
             let key = rows::link(&name);
             let row = self.state.get(&key).map_err(CaseError::Store)?;
             let link = row.as_deref().map(rows::read::<LinkRow>).transpose()?;
-            if let Some(link) = link.filter(|link| link.by == LinkedBy::Rules) {
+            if link.is_some_and(|link| link.by == LinkedBy::Rules) {
                 batch.delete(key);
-                batch.delete(rows::card(&link.cuno));
             }
         }
         Ok(self.state.commit(batch).await?)

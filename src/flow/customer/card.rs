@@ -78,8 +78,10 @@ pub struct Card {
     pub written_ms: u64,
     /// Parts that M3 refused when they were written last.
     pub refused: Vec<Part>,
-    /// A write that may be under way.
+    /// A write whose outcome is not known.
     pub pending: Option<Pending>,
+    /// Earlier ones that were lost and sent again: they may still run, late.
+    pub lost: Option<Pending>,
 }
 
 /// A write that may be under way.
@@ -121,7 +123,8 @@ impl Card {
         let is_told = |part: &Part| how != How::Made || *part != Part::Vat;
         let told = prints(person).into_iter().filter(|(part, _)| is_told(part)).collect();
         let newest_s = person.told_s;
-        Self { owner, told, newest_s, written_ms: 0, refused: Vec::new(), pending: None }
+        let (refused, pending, lost) = (Vec::new(), None, None);
+        Self { owner, told, newest_s, written_ms: 0, refused, pending, lost }
     }
 
     /// Says which parts are to be written; `follows` is what a person said when linking it.
@@ -156,15 +159,30 @@ impl Card {
     /// How long another write may still run that says something else; 0: none.
     pub fn waits_ms(&self, person: &Person, now: Steady) -> u64 {
         let fresh = prints(person);
-        let other = |pending: &&Pending| pending.parts.iter().any(|print| !fresh.contains(print));
-        self.pending.as_ref().filter(other).map_or(0, |pending| pending.pause.left_ms(now))
+        let other = |write: &&Pending| write.parts.iter().any(|print| !fresh.contains(print));
+        let writes = self.pending.iter().chain(&self.lost).filter(other);
+        writes.map(|write| write.pause.left_ms(now)).max().unwrap_or(0)
     }
 
-    /// Notes what is about to be written; it is durable before the call.
+    /// Notes what is about to be written; it is durable before the call. `pause` begins now.
     pub fn intend(&mut self, person: &Person, parts: &[Part], pause: Pause) {
+        self.lost.take_if(|lost| lost.pause.left_ms(pause.since) == 0);
+        if let Some(before) = self.pending.take() {
+            let lost = self.lost.get_or_insert(Pending { parts: Vec::new(), pause });
+            lost.pause = pause;
+            lost.parts.retain(|(part, _)| before.parts.iter().all(|(of, _)| of != part));
+            lost.parts.extend(before.parts);
+        }
         let parts = prints(person).into_iter().filter(|(part, _)| parts.contains(part)).collect();
         self.newest_s = person.told_s;
         self.pending = Some(Pending { parts, pause });
+    }
+
+    /// The answer to a write was lost; `pause` ends when it must have ended.
+    pub fn lose(&mut self, pause: Pause) {
+        if let Some(pending) = &mut self.pending {
+            pending.pause = pause;
+        }
     }
 
     /// Takes in that M3 took, or refused, the parts of one call.

@@ -223,7 +223,7 @@ impl Ensuring {
 impl Seek {
     fn begin(person: &Person, rules: &CustomerRules) -> Self {
         let by_email = rules.match_by_email && !person.email.is_empty();
-        let by_vat = rules.match_by_vat && !person.vat.is_empty();
+        let by_vat = person.is_known_by_vat(rules);
         let left = [(By::Email, by_email), (By::Vat, by_vat)];
         let left = left.into_iter().filter_map(|(by, counts)| counts.then_some(by)).collect();
         Self { left, ..Self::default() }
@@ -250,7 +250,7 @@ impl Seek {
         let by_email = rules.match_by_email
             && !person.email.is_empty()
             && record.email.eq_ignore_ascii_case(&person.email);
-        let by_vat = rules.match_by_vat
+        let by_vat = person.is_known_by_vat(rules)
             && vat::same(&record.vat, &person.vat)
             && !vat::speaks_against(&record.country, &person.vat, &person.country);
         let by = [(By::Email, by_email), (By::Vat, by_vat)];

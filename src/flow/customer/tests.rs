@@ -22,7 +22,7 @@ fn rules() -> CustomerRules {
         account_prefix: KeyPrefix::fixed("W"),
         guest_prefix: KeyPrefix::fixed("G"),
         match_by_email: true,
-        match_by_vat: false,
+        match_by_vat: VatOf::Nobody,
         ambiguous: Ambiguous::Park,
         update: Update::Ours,
         addresses: KeptIn::Order,
@@ -42,7 +42,7 @@ fn never_by_email() -> CustomerRules {
 }
 
 fn by_vat() -> CustomerRules {
-    CustomerRules { match_by_vat: true, ..rules() }
+    CustomerRules { match_by_vat: VatOf::All, ..rules() }
 }
 
 fn order(customer_id: Option<u64>, email: &str) -> Order {
@@ -216,6 +216,21 @@ fn a_vat_number_finds_a_customer_unless_the_country_speaks_against_it() {
 }
 
 #[test]
+fn whose_vat_number_counts_is_for_the_rules() {
+    let table =
+        [(VatOf::Nobody, [false; 2]), (VatOf::Accounts, [true, false]), (VatOf::All, [true; 2])];
+    for (match_by_vat, want) in table {
+        let rules = CustomerRules { match_by_vat, ..rules() };
+        let counts = [Some(7), None].map(|profile| {
+            let order = order(profile, "a@x.example");
+            let order = Order { billing: Some(at("1 High Street")), ..order };
+            person_of(&order, &rules).unwrap().is_known_by_vat(&rules)
+        });
+        assert_eq!(counts, want, "{match_by_vat:?}");
+    }
+}
+
+#[test]
 fn who_fits_by_both_goes_before_who_fits_by_one() {
     let guest = Order { billing: Some(at("1 High Street")), ..order(None, "a@x.example") };
     let person = person_of(&guest, &by_vat()).unwrap();
@@ -385,6 +400,14 @@ fn a_lost_change_is_written_again_and_nothing_else_over_it_meanwhile() {
     let back = told_at(200, "1 High Street");
     assert_eq!((due(&card, &back), card.waits_ms(&back, NOW)), (vec![Part::Address], 1_000));
     assert_eq!(card.waits_ms(&back, Steady { boot: 1, ms: 1_000 }), 0);
+    // It was sent again and taken: the first one may still come late, over what comes next.
+    let mut again = card.clone();
+    again.intend(&moved, &[Part::Address], Steady { boot: 1, ms: 500 }.pause(1_000));
+    again.settle(Call::Basic, Answer::Done, 6);
+    assert_eq!((due(&again, &moved), &again.pending), (vec![], &None));
+    assert_eq!(again.waits_ms(&back, Steady { boot: 1, ms: 600 }), 900);
+    again.intend(&back, &[Part::Address], Steady { boot: 1, ms: 1_500 }.pause(1_000));
+    assert_eq!(again.lost, None, "it must have ended");
     // One that was not sent after all leaves that it may be running.
     let before = card.pending.clone();
     card.intend(&back, &[Part::Address], NOW.pause(1_000));

@@ -24,9 +24,9 @@ pub struct CustomerRules {
     /// Whether a customer of M3 with the same e-mail address is taken instead of a new one.
     #[serde(default = "yes")]
     pub match_by_email: bool,
-    /// Whether a customer of M3 with the same VAT number is.
+    /// Whose VAT number finds a customer of M3.
     #[serde(default)]
-    pub match_by_vat: bool,
+    pub match_by_vat: VatOf,
     /// What becomes of an order that two customers of M3 fit equally well.
     #[serde(default)]
     pub ambiguous: Ambiguous,
@@ -46,6 +46,19 @@ pub struct CustomerRules {
     /// Whose orders are its.
     #[serde(default)]
     pub shared_for: SharedFor,
+}
+
+/// Whose VAT number finds a customer of M3.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum VatOf {
+    /// Nobody's: everybody can read the number of a company.
+    #[default]
+    Nobody,
+    /// That of registered customers, where the shop checks who they are.
+    Accounts,
+    /// Everybody's.
+    All,
 }
 
 /// What becomes of an order that several customers of M3 fit equally well.
