@@ -482,3 +482,31 @@ async fn what_is_known_of_a_buyer_outlives_a_restart_in_the_middle_of_a_change()
     assert_eq!(scene.m3.books().customers.len(), before);
     scene.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_merged_that_is_two_customers_already_or_is_not_to_be_matched() {
+    let order = |mail: &str, buyer: Customer| to(&at("Hauptstraße 1"), mail).customer(buyer);
+    let scene = Plot::calm().begin().await;
+    let mut cunos = Vec::new();
+    let account = || Customer::Account(6_010);
+    let orders = [
+        order("guest@example.org", Customer::Guest),
+        order("account@example.org", account()),
+        order("guest@example.org", account()),
+        order("guest@example.org", Customer::Guest),
+    ];
+    for spec in orders {
+        let number = scene.shop.place(spec);
+        cunos.push(scene.confirmed(&number).await.cuno);
+    }
+    assert_eq!((&cunos[1], &cunos[0]), (&cunos[2], &cunos[3]));
+    assert_ne!(cunos[0], cunos[1]);
+    scene.close().await;
+
+    let scene = with("match_by_email = false").begin().await;
+    let number = scene.shop.place(order("guest@example.org", Customer::Guest));
+    assert!(scene.confirmed(&number).await.cuno.starts_with('G'));
+    let number = scene.shop.place(order("guest@example.org", account()));
+    assert_eq!(scene.confirmed(&number).await.cuno, "W000006010");
+    scene.close().await;
+}
