@@ -11,6 +11,7 @@ pub mod backup;
 pub mod buyers;
 mod check;
 pub mod contract;
+pub mod customers;
 mod destinations;
 mod doctor;
 mod fault;
@@ -82,6 +83,8 @@ enum Command {
     Reconcile(reconcile::Reconcile),
     /// See what the shop captured and what M3 has of it, and settle what is in doubt.
     Payments(payments::Payments),
+    /// See which customer of M3 each buyer is, and say which.
+    Customers(customers::Customers),
     /// Say what M3 can be asked, and ask it.
     M3(m3::Ask),
     /// Try which facts about a system hold there.
@@ -155,6 +158,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Result<(), Fault> {
         Command::Buyers(buyers) => buyers::run(&buyers),
         Command::Reconcile(asked) => reconcile::run(&asked),
         Command::Payments(payments) => payments::run(&payments),
+        Command::Customers(customers) => customers::run(&customers),
         Command::M3(ask) => m3::run(&ask),
         Command::Contract(contract) => contract::run(&contract),
         Command::Xcart(ask) => xcart::run(&ask),

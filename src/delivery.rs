@@ -18,6 +18,7 @@ pub mod dispatch;
 pub mod events;
 mod hand;
 pub mod heard;
+pub mod links;
 pub mod people;
 pub mod perform;
 mod ramp;

@@ -217,7 +217,11 @@ impl Gateway {
                         return Ok(all);
                     }
                 }
-                Reply::Shown(_) | Reply::Payments { .. } | Reply::Unknown | Reply::Done => {
+                Reply::Shown(_)
+                | Reply::Payments { .. }
+                | Reply::Customers(_)
+                | Reply::Unknown
+                | Reply::Done => {
                     return Ok(all);
                 }
             }

@@ -10,7 +10,7 @@ use super::{
     tie::{Facts, Tie},
 };
 use crate::{
-    delivery::rows,
+    delivery::{links::LinkRow, rows},
     goods::{Trouble, row},
     ids::{Cuno, KeyPrefix},
     state::{Batch, State},
@@ -42,6 +42,12 @@ pub(super) fn customer(state: &State, cuno: &Cuno) -> Result<Option<Customer>, T
     row(state, &table::key(table::CUSTOMERS, cuno.as_str()))
 }
 
+/// The customer that an order, or a person, has joined a profile with.
+fn joined(state: &State, id: u64) -> Result<Option<Cuno>, Trouble> {
+    let link: Option<LinkRow> = row(state, &rows::link(&format!("c:{id}")))?;
+    Ok(link.map(|link| link.cuno))
+}
+
 /// Decides whose a profile is.
 pub(super) fn tie(
     state: &State,
@@ -51,8 +57,7 @@ pub(super) fn tie(
     let rules = &shared.rules;
     let mail = table::mail(&buyer.login);
     let mut facts = Facts::default();
-    let link: Option<Cuno> = row(state, &rows::link(&format!("c:{id}")))?;
-    if let Some(cuno) = link {
+    if let Some(cuno) = joined(state, id)? {
         let listed = customer(state, &cuno)?;
         facts.linked = Some((cuno, listed));
     }
@@ -74,8 +79,7 @@ pub(super) fn tie(
 
 /// Whether an order has joined a profile with another customer than was known.
 pub(super) fn is_joined_anew(state: &State, id: u64, tie: &Tie) -> Result<bool, Trouble> {
-    let link: Option<Cuno> = row(state, &rows::link(&format!("c:{id}")))?;
-    Ok(link.is_some_and(|cuno| match tie {
+    Ok(joined(state, id)?.is_some_and(|cuno| match tie {
         Tie::Linked(known) | Tie::Gone(known) => *known != cuno,
         Tie::Staff => false,
         Tie::Unknown | Tie::Numbered(_) | Tie::SameMail(_) | Tie::Conflict(_) => true,

@@ -100,7 +100,11 @@ async fn read(state_dir: &Path) -> Result<Vec<Line>, ControlError> {
                 }
                 after = next;
             }
-            Reply::Listed(_) | Reply::Shown(_) | Reply::Unknown | Reply::Done => {
+            Reply::Listed(_)
+            | Reply::Shown(_)
+            | Reply::Customers(_)
+            | Reply::Unknown
+            | Reply::Done => {
                 let text = "the gateway answered with something that was not asked for";
                 return Err(ControlError::Refused(text.to_owned()));
             }

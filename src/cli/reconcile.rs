@@ -241,7 +241,8 @@ async fn take(loaded: &Loaded, ids: &[u64]) -> Result<usize, Fault> {
     for id in ids {
         match control::ask(&loaded.config.state_dir, &Ask::Take { id: *id }).await? {
             Reply::Done => taken = taken.saturating_add(1),
-            Reply::Listed(_) | Reply::Shown(_) | Reply::Payments { .. } | Reply::Unknown => {}
+            Reply::Listed(_) | Reply::Shown(_) | Reply::Payments { .. } => {}
+            Reply::Customers(_) | Reply::Unknown => {}
         }
     }
     Ok(taken)

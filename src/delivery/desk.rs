@@ -3,6 +3,7 @@
 //! Guarantees: nothing is discarded without a reason that is kept; a case that a
 //! worker has in hand is not touched, the person is asked to try again.
 
+pub mod customers;
 mod payments;
 
 use super::{
@@ -15,6 +16,7 @@ use crate::{
     clock::UnixMs,
     flow::{
         cause::{Cause, CauseKind},
+        customer::card::Follows,
         payment::report::Line,
         run::{Mark, Need, ReplayFrom, Stage},
     },
@@ -86,6 +88,30 @@ pub enum Ask {
         /// Where it is in M3, or what was done.
         reference: String,
     },
+    /// The buyers and their customers, from behind a buyer's name on.
+    Customers {
+        /// The last name of the page before.
+        after: Option<String>,
+    },
+    /// The customer of one buyer.
+    Customer {
+        /// Profile id or e-mail address.
+        buyer: String,
+    },
+    /// A person says which customer a buyer is.
+    LinkCustomer {
+        /// Profile id or e-mail address.
+        buyer: String,
+        /// CUNO.
+        customer: String,
+        /// Whether it follows the shop.
+        follows: Follows,
+    },
+    /// What is known of a buyer's customer is forgotten.
+    UnlinkCustomer {
+        /// Profile id or e-mail address.
+        buyer: String,
+    },
 }
 
 /// What is answered.
@@ -104,6 +130,8 @@ pub enum Reply {
         /// Where the next page begins, if there may be one.
         after: Option<String>,
     },
+    /// Buyers and their customers.
+    Customers(Box<customers::Page>),
     /// It is done.
     Done,
 }
@@ -150,47 +178,61 @@ pub struct Shown {
     pub trail: Vec<Mark>,
 }
 
-/// Answers a question; says which case changed its stage.
-pub(super) async fn answer(tools: &Tools, request: Request) -> Option<Moved> {
+/// Answers a question; says which cases changed their stages.
+pub(super) async fn answer(tools: &Tools, request: Request) -> Vec<Moved> {
     let Request { ask, reply } = request;
+    let (answer, moved) = match answered(tools, ask).await {
+        Ok((answer, moved)) => (Ok(answer), moved),
+        Err(why) => (Err(why), Vec::new()),
+    };
+    // Whoever asked may have gone.
+    let _ = reply.send(answer);
+    moved
+}
+
+type Answered = Result<(Reply, Vec<Moved>), String>;
+
+async fn answered(tools: &Tools, ask: Ask) -> Answered {
     let (cases, now_ms) = (&tools.cases, tools.time.now().now_ms);
-    let (answer, moved) = match ask {
-        Ask::List { after } => (list(cases, after.as_deref()), None),
-        Ask::Show { key } => {
-            let shown = find(tools, &key, now_ms);
-            (shown.and_then(|shown| shown.ok_or_else(|| unknown(&key))), None)
-        }
-        Ask::Find { key } => {
-            let shown = find(tools, &key, now_ms);
-            (shown.map(|shown| shown.unwrap_or(Reply::Unknown)), None)
-        }
+    let only = |reply: Reply| (reply, Vec::new());
+    match ask {
+        Ask::List { after } => list(cases, after.as_deref()).map(only),
+        Ask::Show { key } => find(tools, &key, now_ms)?.ok_or_else(|| unknown(&key)).map(only),
+        Ask::Find { key } => Ok(only(find(tools, &key, now_ms)?.unwrap_or(Reply::Unknown))),
         Ask::Take { id } => match events::take_over(cases, &tools.rules, id, now_ms).await {
-            Ok(()) => (Ok(Reply::Done), Some(Moved::default())),
-            Err(fault) => (Err(crate::log::chain(&fault)), None),
+            Ok(()) => Ok(only(Reply::Done)),
+            Err(fault) => Err(crate::log::chain(&fault)),
         },
         Ask::Replay { key, from } => {
             let change = |held: &mut Held| replay(held, from, now_ms);
             settled(change_case(cases, &key, now_ms, change).await)
         }
         Ask::Discard { reason, .. } if reason.trim().is_empty() => {
-            (Err("a reason is needed".to_owned()), None)
+            Err("a reason is needed".to_owned())
         }
         Ask::Discard { key, reason } => {
             let change = |held: &mut Held| discard(held, &reason, now_ms);
             settled(change_case(cases, &key, now_ms, change).await)
         }
-        Ask::Payments { after } => (payments::list(cases, after.as_deref()), None),
+        Ask::Payments { after } => payments::list(cases, after.as_deref()).map(only),
         Ask::SettlePayment { reference, .. } if reference.trim().is_empty() => {
-            (Err("say where it is, or what was done".to_owned()), None)
+            Err("say where it is, or what was done".to_owned())
         }
         Ask::SettlePayment { key, id, reference } => {
             let change = |held: &mut Held| payments::settle(held, (id, &reference), now_ms);
             settled(change_case(cases, &key, now_ms, change).await)
         }
-    };
-    // Whoever asked may have gone.
-    let _ = reply.send(answer);
-    moved
+        Ask::Customers { after } => customers::list(cases, after.as_deref()).map(only),
+        Ask::Customer { buyer } => customers::show(cases, &buyer).map(only),
+        Ask::LinkCustomer { buyer, customer, follows } => {
+            customers::link(tools, (&buyer, &customer), follows, now_ms).await
+        }
+        Ask::UnlinkCustomer { buyer } => customers::unlink(cases, &buyer).await.map(only),
+    }
+}
+
+fn settled(changed: Result<Moved, String>) -> Answered {
+    changed.map(|moved| (Reply::Done, vec![moved]))
 }
 
 fn replay(held: &mut Held, from: ReplayFrom, now_ms: UnixMs) -> Result<(), String> {
@@ -211,15 +253,6 @@ fn discard(held: &mut Held, reason: &str, now_ms: UnixMs) -> Result<(), String> 
 
 fn needs_nobody(held: &Held) -> String {
     format!("it needs nobody (stage {})", held.case.run.stage.name())
-}
-
-type Settled = (Result<Reply, String>, Option<Moved>);
-
-fn settled(changed: Result<Moved, String>) -> Settled {
-    match changed {
-        Ok(moved) => (Ok(Reply::Done), Some(moved)),
-        Err(why) => (Err(why), None),
-    }
 }
 
 fn list(cases: &Cases, after: Option<&str>) -> Result<Reply, String> {

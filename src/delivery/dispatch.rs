@@ -340,8 +340,7 @@ impl Delivery {
     }
 
     async fn asked(&self, request: Request) {
-        let moved = desk::answer(&self.tools, request).await;
-        if let Some(moved) = moved {
+        for moved in desk::answer(&self.tools, request).await {
             self.moved(moved);
         }
     }

@@ -13,6 +13,18 @@ pub struct Turns {
 }
 
 impl Turns {
+    /// Waits for the turns of all `names`; in one sequence, so that nobody waits in a circle.
+    pub async fn take_all(&self, names: &[String]) -> Vec<OwnedMutexGuard<()>> {
+        let mut names: Vec<&String> = names.iter().collect();
+        names.sort();
+        names.dedup();
+        let mut turns = Vec::new();
+        for name in names {
+            turns.push(self.take(name).await);
+        }
+        turns
+    }
+
     /// Waits for the turn of `name`; it ends when the guard is dropped.
     pub async fn take(&self, name: &str) -> OwnedMutexGuard<()> {
         let turn = {

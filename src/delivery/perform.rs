@@ -2,14 +2,11 @@
 //!
 //! Holds no decision: what is asked comes from `flow`, what it means goes back there.
 
+mod customers;
 mod following;
 mod paying;
 
-use super::{
-    cases::CaseError,
-    people::Turns,
-    rows::{self, BadRow},
-};
+use super::{people::Turns, rows::BadRow};
 use crate::{
     connector::{
         Class, Failure, Fate, Kind,
@@ -19,14 +16,13 @@ use crate::{
     failpoint::{self, Plant},
     flow::{
         cause::Cause,
-        customer::{self, Ensuring, Person},
         place::{Ask, Deletion, Found, Told},
         rules::Rules,
-        run::{Case, Effect, Need, Outcome},
+        run::{Case, Context, Effect, Need, Outcome},
     },
     ids::{Cuno, Itno, OrderKey, Orno},
     order::OrderRef,
-    state::{Batch, State, StateError},
+    state::{State, StateError},
 };
 use std::{
     collections::BTreeMap,
@@ -107,15 +103,20 @@ impl Performer {
     }
 
     /// Carries an effect out. The case is durable already if the effect writes.
-    pub async fn perform(&self, effect: &Effect, case: &Case) -> Outcome {
-        match self.outcome(effect, case).await {
+    pub async fn perform(&self, effect: &Effect, case: &Case, context: &Context<'_>) -> Outcome {
+        match self.outcome(effect, case, context).await {
             Ok(outcome) => outcome,
             Err(Trouble::Failed(failure)) => Outcome::Failed(failure),
             Err(Trouble::Stopped(why)) => Outcome::Stopped(why),
         }
     }
 
-    async fn outcome(&self, effect: &Effect, case: &Case) -> Result<Outcome, Trouble> {
+    async fn outcome(
+        &self,
+        effect: &Effect,
+        case: &Case,
+        context: &Context<'_>,
+    ) -> Result<Outcome, Trouble> {
         match effect {
             Effect::ReadOrder(reference) => {
                 let order = match reference {
@@ -124,10 +125,11 @@ impl Performer {
                 };
                 Ok(Outcome::Order(Box::new(order)))
             }
-            Effect::EnsureCustomer => {
-                Box::pin(self.ensure_customer(case)).await.map(Outcome::Customer)
+            Effect::EnsureCustomer => Box::pin(self.ensure_customer(case, context)).await,
+            Effect::FindItems(skus) => {
+                let itnos = self.find_items(skus).await?;
+                Ok(Outcome::Items { itnos, booked: Box::pin(self.book(case)).await? })
             }
-            Effect::FindItems(skus) => Ok(Outcome::Items(self.find_items(skus).await?)),
             Effect::Place(ask) => Ok(Outcome::Told(self.place(ask, case).await?)),
             Effect::ReadReal(orno) => {
                 let (key, cuno) = key_and_cuno(case)?;
@@ -241,80 +243,6 @@ impl Performer {
             items.clear();
         }
         items.extend(found.iter().map(|(sku, itno)| (sku.clone(), itno.clone())));
-    }
-
-    /// Finds or makes the customer; two orders of one person take turns.
-    async fn ensure_customer(&self, case: &Case) -> Result<Cuno, Trouble> {
-        let order = case.order.as_ref().ok_or_else(|| lacks("order"))?;
-        let rules = &self.rules.customer;
-        let person = Person::of(order, &self.rules)?;
-        let by_email = format!("e:{}", person.email);
-        let shared = rules.match_by_email && !person.email.is_empty();
-        let _turn = self.people.take(if shared { &by_email } else { &person.identity }).await;
-        for identity in [Some(&person.identity), shared.then_some(&by_email)].into_iter().flatten()
-        {
-            if let Some(cuno) = self.state.get(&rows::link(identity))? {
-                return Ok(rows::read(&cuno)?);
-            }
-        }
-        let cuno = self.make_customer(&person).await?;
-        let mut batch = Batch::new();
-        batch.delete(rows::ensuring(&person.identity));
-        batch.put(rows::link(&person.identity), rows::write(&cuno)?);
-        if shared {
-            batch.put(rows::link(&by_email), rows::write(&cuno)?);
-        }
-        self.state.commit(batch).await?;
-        Ok(cuno)
-    }
-
-    async fn make_customer(&self, person: &Person) -> Result<Cuno, Trouble> {
-        let kept = self.state.get(&rows::ensuring(&person.identity))?;
-        let mut ensuring: Ensuring =
-            kept.as_deref().map(rows::read).transpose()?.unwrap_or_default();
-        ensuring.recover();
-        loop {
-            let answer = match ensuring.next(person) {
-                customer::Ask::Ready(cuno) => return Ok(cuno),
-                customer::Ask::Get(cuno) => {
-                    let answer = self.m3.call(&mi_customer::get(&cuno), Kind::Read).await;
-                    mi_customer::got(answer).map(customer::Told::Record)
-                }
-                customer::Ask::Search(email) => {
-                    let answer = self.m3.call(&mi_customer::search(&email), Kind::Read).await;
-                    mi_customer::found(answer).map(customer::Told::Cunos)
-                }
-                customer::Ask::Add => {
-                    self.keep(person, &ensuring).await?;
-                    let answer = self.m3.call(&mi_customer::add(person), Kind::Write).await;
-                    answer.map(|_| customer::Told::Added)
-                }
-            };
-            match answer {
-                Ok(told) => ensuring.on(told, person, &self.rules.customer)?,
-                Err(failure) if ensuring.on_failure(&failure) => {}
-                Err(failure) => {
-                    self.keep(person, &ensuring).await?;
-                    return Err(failure.into());
-                }
-            }
-        }
-    }
-
-    async fn keep(&self, person: &Person, ensuring: &Ensuring) -> Result<(), Trouble> {
-        let mut batch = Batch::new();
-        batch.put(rows::ensuring(&person.identity), rows::write(ensuring)?);
-        Ok(self.state.commit(batch).await?)
-    }
-
-    /// M3 refused the customer: the next attempt looks for it anew.
-    pub async fn forget_customer(&self, case: &Case) -> Result<(), CaseError> {
-        let person = case.order.as_ref().and_then(|o| Person::of(o, &self.rules).ok());
-        let Some(person) = person else { return Ok(()) };
-        let mut batch = Batch::new();
-        batch.delete(rows::link(&person.identity));
-        batch.delete(rows::link(&format!("e:{}", person.email)));
-        Ok(self.state.commit(batch).await?)
     }
 }
 

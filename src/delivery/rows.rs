@@ -10,7 +10,8 @@
 //! | `w/<case>` | an event that the case has not seen |
 //! | `d<need>/<ms, 8 bytes><case>` | nothing: the case is due then, and needs the shop (`s`), M3 (`m`), a confirmation (`c`) or nobody (`n`) |
 //! | `k/<case>` | why it is parked, or needs attention |
-//! | `l/<identity>`, `e/<identity>` | M3's customer; one that is being made |
+//! | `l/<name>`, `m/<name>` | M3's customer of a buyer; the number of one that is being made |
+//! | `u/<customer>` | what M3 was told of it |
 //! | `i/<order id>` | the case of an order id |
 //! | `c/<name>` | a cursor |
 //! | `n/<M3's order number>` | the case of an order of M3 |
@@ -28,7 +29,7 @@ use crate::{
         cause::Cause,
         run::{Need, Run},
     },
-    ids::{OrderKey, Orno},
+    ids::{Cuno, OrderKey, Orno},
     order::OrderRef,
 };
 use serde::{
@@ -197,14 +198,19 @@ pub fn all_due(behind: Option<&[u8]>) -> Range<Vec<u8>> {
     from..b"e".to_vec()
 }
 
-/// Key of a customer's number in M3.
+/// Key of the link from a buyer to M3's customer.
 pub fn link(identity: &str) -> Vec<u8> {
     format!("l/{identity}").into_bytes()
 }
 
-/// Key of a customer that is being made.
-pub fn ensuring(identity: &str) -> Vec<u8> {
-    format!("e/{identity}").into_bytes()
+/// Key of the number that a customer is being made with.
+pub fn making(name: &str) -> Vec<u8> {
+    format!("m/{name}").into_bytes()
+}
+
+/// Key of what M3 was told of a customer.
+pub fn card(cuno: &Cuno) -> Vec<u8> {
+    format!("u/{cuno}").into_bytes()
 }
 
 /// Key of the case of an order id.

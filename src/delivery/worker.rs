@@ -197,7 +197,7 @@ impl Tools {
     /// Carries an effect out.
     async fn carry_out(&self, effect: &Effect, held: &mut Held) -> Result<Done, CaseError> {
         failpoint::pass_at("effect", effect, "before");
-        let outcome = self.performer.perform(effect, &held.case).await;
+        let outcome = self.performer.perform(effect, &held.case, &self.context()).await;
         failpoint::pass_at("effect", effect, "after");
         if let Outcome::Failed(failure) = &outcome
             && (failure.fate, failure.class) == (Fate::NotDone, Class::Held)

@@ -21,6 +21,9 @@ const TRACKING: &str =
 /// What to do about a document that contradicts an earlier one.
 const INVOICE: &str = "look at the order's invoices in ARS200, set the payment status in the shop if it is wrong, then discard";
 
+/// What to do about a buyer who may be several customers.
+const AMBIGUOUS: &str = "say which one it is: `causeway customers link` with the buyer's profile id or e-mail address and the number; the order goes on by itself";
+
 /// What to do about a payment that cannot be posted.
 const PAYMENT: &str =
     "mend what M3 or the text names (the payments table, the set-up of the program), then replay";
@@ -83,11 +86,13 @@ pub enum CauseKind {
     PaymentRefused,
     /// Whether M3 has a payment is not known, and M3 cannot be asked.
     PaymentUnknown,
+    /// Two customers of M3 fit the buyer equally well.
+    CustomerAmbiguous,
 }
 
 impl CauseKind {
     /// All of them.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::UnknownSku,
         Self::NoSku,
         Self::NoLines,
@@ -114,6 +119,7 @@ impl CauseKind {
         Self::InvoiceChanged,
         Self::PaymentRefused,
         Self::PaymentUnknown,
+        Self::CustomerAmbiguous,
     ];
 
     /// Returns the fixed name.
@@ -145,6 +151,7 @@ impl CauseKind {
             Self::InvoiceChanged => "invoice-changed",
             Self::PaymentRefused => "payment-refused",
             Self::PaymentUnknown => "payment-unknown",
+            Self::CustomerAmbiguous => "customer-ambiguous",
         }
     }
 
@@ -165,7 +172,7 @@ impl CauseKind {
             Self::UnfitValue => "correct the value in the shop, then replay",
             Self::OrderGone => "look for the order in the shop; discard it if it was deleted",
             Self::CustomerConflict => {
-                "two people share a customer number; change one of them in M3, then replay"
+                "two people share a customer number; say which customer it is with `causeway customers link`, or change one of them in M3 and replay"
             }
             Self::CustomerRefused => {
                 "look at the customer in CRS610 (status, template), then replay"
@@ -205,6 +212,7 @@ impl CauseKind {
             Self::InvoiceChanged => INVOICE,
             Self::PaymentRefused => PAYMENT,
             Self::PaymentUnknown => PAYMENT_SILENT,
+            Self::CustomerAmbiguous => AMBIGUOUS,
         }
     }
 }

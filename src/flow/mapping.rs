@@ -9,6 +9,7 @@ mod addresses;
 use super::{
     address::{Lines, script::clean, wrap::wrap},
     cause::{Cause, CauseKind},
+    customer::book::Booked,
     plan::{Detail, Field, Plan, PlannedLine},
     rules::{LEFT_OUT, ORDER_DISCOUNT, PriceFrom, Rules},
 };
@@ -67,11 +68,12 @@ fn check_line(line: &Line) -> Result<(), Cause> {
     Ok(())
 }
 
-/// Makes the plan. `today` is `yyyyMMdd`; `itnos` holds every SKU of the order.
+/// Makes the plan. `today` is `yyyyMMdd`; `itnos` holds every SKU of the order; `booked` says where its
+/// delivery address is.
 pub fn plan(
     order: &Order,
     (key, cuno): (&OrderKey, &Cuno),
-    itnos: &BTreeMap<String, Itno>,
+    (itnos, booked): (&BTreeMap<String, Itno>, &Booked),
     rules: &Rules,
     today: &str,
 ) -> Result<Plan, Cause> {
@@ -79,16 +81,21 @@ pub fn plan(
     let Money { charges, discount } = money(order, rules)?;
     let Addresses { ship_to, odd: mut cut, text } = addresses::of(order, rules)?;
     let mut details = Vec::new();
-    details
-        .extend(ship_to.filter(|lines| !lines.name.is_empty()).map(|lines| ship_to_detail(&lines)));
+    let ship_to = ship_to.filter(|lines| booked.adid().is_none() && !lines.name.is_empty());
+    details.extend(ship_to.map(|lines| ship_to_detail(&lines)));
+    if let Booked::OnOrder(Some(why)) = booked {
+        cut.push(why.clone());
+    }
     let (texts, left) = texts(order, &text);
     if left {
         cut.push("note".to_owned());
     }
     details.extend(texts.iter().map(|line| text_detail(line)));
     details.extend(charges.into_iter().map(|charge| charge_detail(charge, order)));
+    let mut head = head(order, (key, cuno), discount, rules, today);
+    head.extend(booked.adid().map(|adid| ("ADID".to_owned(), adid.to_owned())));
     Ok(Plan {
-        head: head(order, (key, cuno), discount, rules, today),
+        head,
         details,
         lines: lines(order, itnos, rules)?,
         currency: order.currency.clone(),

@@ -1,16 +1,17 @@
 //! What an integrator may set about order-to-cash: the `[order_to_cash]` table. Pure.
 
+mod customers;
 mod invoices;
 mod shipments;
 
+pub use customers::{Ambiguous, CustomerRules, KeptIn, SharedFor, Update, VatOf};
 pub use invoices::InvoiceRules;
 pub use shipments::{CarrierField, CarrierRule, NumberField, ParcelSource, ShipmentRules};
 
 use super::{address::rules::AddressRules, payment::rules::PaymentRules};
 use crate::{
     amount::Amount,
-    ids::{Cuno, KeyPrefix, short_hash},
-    order::Order,
+    ids::{KeyPrefix, short_hash},
     retry::RetryPolicy,
 };
 use serde::Deserialize;
@@ -108,52 +109,6 @@ pub enum PriceFrom {
     Shop,
     /// M3 finds its own price; totals are compared after the confirmation.
     M3,
-}
-
-/// How customers are made in M3.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CustomerRules {
-    /// CUTM, the template customer that new ones are copied from.
-    pub template: String,
-    /// Begins the CUNO of registered customers; the rest is the shop's profile id.
-    #[serde(default = "account_prefix")]
-    pub account_prefix: KeyPrefix,
-    /// Begins the CUNO of guests; the rest is a hash of the e-mail address.
-    #[serde(default = "guest_prefix")]
-    pub guest_prefix: KeyPrefix,
-    /// Whether a customer of M3 with the same e-mail address is taken instead of a new one.
-    #[serde(default = "yes")]
-    pub match_by_email: bool,
-    /// LNCD of new customers; the template's own when absent.
-    pub language: Option<String>,
-    /// CUNO of one customer for many buyers, who get none of their own; absent: there is none.
-    pub shared: Option<Cuno>,
-    /// Whose orders are its.
-    #[serde(default)]
-    pub shared_for: SharedFor,
-}
-
-/// Whose orders belong to the shared customer.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum SharedFor {
-    /// Those of guests; a registered customer has one of his own.
-    #[default]
-    Guests,
-    /// All.
-    All,
-}
-
-impl CustomerRules {
-    /// Returns the shared customer if the order is one of its.
-    pub fn shared_of(&self, order: &Order) -> Option<&Cuno> {
-        let its = match self.shared_for {
-            SharedFor::Guests => order.customer_id.is_none(),
-            SharedFor::All => true,
-        };
-        self.shared.as_ref().filter(|_| its)
-    }
 }
 
 /// Where items are looked up when a SKU is no ITNO.
@@ -294,11 +249,10 @@ impl Rules {
     /// Says what is wrong with the values, each with its key.
     pub fn problems(&self) -> Vec<String> {
         let mut found = Vec::new();
-        let fields: [(&str, &str, usize); 5] = [
+        let fields: [(&str, &str, usize); 4] = [
             ("order_type", &self.order_type, 3),
             ("facility", &self.facility, 3),
             ("warehouse", &self.warehouse, 3),
-            ("customer.template", &self.customer.template, 10),
             ("transactions.head", &self.transactions.head, 15),
         ];
         for (key, value, max) in fields {
@@ -314,6 +268,7 @@ impl Rules {
                 ));
             }
         }
+        found.extend(self.customer.problems());
         found.extend(self.shipments.problems());
         found.extend(self.invoices.problems());
         found.extend(self.address.problems());
@@ -364,18 +319,6 @@ const fn follow_s() -> (u64, u64) {
 
 const fn retry() -> RetryPolicy {
     RetryPolicy::ORDERS
-}
-
-const fn yes() -> bool {
-    true
-}
-
-fn account_prefix() -> KeyPrefix {
-    KeyPrefix::fixed("W")
-}
-
-fn guest_prefix() -> KeyPrefix {
-    KeyPrefix::fixed("G")
 }
 
 fn charges() -> Vec<ChargeRule> {

@@ -24,6 +24,7 @@ pub use sweep::Sweep;
 use super::{
     books::Books,
     cause::{Cause, CauseKind},
+    customer::book::Booked,
     follow::{Progress, Tell},
     payment,
     place::{Around, Ask, Step, Then, Told},
@@ -75,7 +76,7 @@ pub enum Effect {
     ReadOrder(OrderRef),
     /// Finds or makes the customer in M3.
     EnsureCustomer,
-    /// Finds the items of these SKUs in M3.
+    /// Finds the items of these SKUs in M3, and puts the delivery address where it belongs.
     FindItems(Vec<String>),
     /// A step of the order protocol.
     Place(Ask),
@@ -107,9 +108,19 @@ pub enum Outcome {
     /// The shop's order.
     Order(Box<Order>),
     /// M3's customer.
-    Customer(Cuno),
-    /// M3's items by SKU; none where M3 knows neither item nor alias.
-    Items(BTreeMap<String, Option<Itno>>),
+    Customer {
+        /// Its number.
+        cuno: Cuno,
+        /// What somebody should know of.
+        notes: Vec<String>,
+    },
+    /// What the lines and the delivery address are in M3.
+    Items {
+        /// M3's items by SKU; none where M3 knows neither item nor alias.
+        itnos: BTreeMap<String, Option<Itno>>,
+        /// The delivery address.
+        booked: Booked,
+    },
     /// An answer to a step of the order protocol.
     Told(Told),
     /// The real order.

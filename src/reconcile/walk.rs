@@ -133,9 +133,13 @@ impl Walk<'_> {
     async fn known(&self, key: &OrderKey) -> Result<Option<Box<Shown>>, WalkError> {
         match control::ask(self.state_dir, &Ask::Find { key: key.as_str().to_owned() }).await {
             Ok(Reply::Shown(shown)) => Ok(Some(shown)),
-            Ok(Reply::Listed(_) | Reply::Payments { .. } | Reply::Done | Reply::Unknown) => {
-                Ok(None)
-            }
+            Ok(
+                Reply::Listed(_)
+                | Reply::Payments { .. }
+                | Reply::Customers(_)
+                | Reply::Done
+                | Reply::Unknown,
+            ) => Ok(None),
             Err(fault) => Err(fault.into()),
         }
     }

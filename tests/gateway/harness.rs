@@ -244,7 +244,11 @@ impl Scene {
     pub(crate) async fn listed(&self) -> Vec<Listed> {
         match self.ask(&Ask::List { after: None }).await.unwrap() {
             Reply::Listed(listed) => listed,
-            Reply::Shown(_) | Reply::Payments { .. } | Reply::Unknown | Reply::Done => {
+            Reply::Shown(_)
+            | Reply::Payments { .. }
+            | Reply::Customers(_)
+            | Reply::Unknown
+            | Reply::Done => {
                 panic!("that is no list")
             }
         }
@@ -254,7 +258,13 @@ impl Scene {
     pub(crate) async fn shown(&self, number: &str) -> Option<Shown> {
         match self.ask(&Ask::Show { key: key(number) }).await {
             Ok(Reply::Shown(shown)) => Some(*shown),
-            Ok(Reply::Listed(_) | Reply::Payments { .. } | Reply::Unknown | Reply::Done)
+            Ok(
+                Reply::Listed(_)
+                | Reply::Payments { .. }
+                | Reply::Customers(_)
+                | Reply::Unknown
+                | Reply::Done,
+            )
             | Err(_) => None,
         }
     }

@@ -62,6 +62,7 @@ async fn listed(scene: &Scene) -> Vec<Line> {
         Reply::Payments { .. }
         | Reply::Listed(_)
         | Reply::Shown(_)
+        | Reply::Customers(_)
         | Reply::Unknown
         | Reply::Done => {
             panic!("that is no whole list of payments")

@@ -124,13 +124,8 @@ async fn older(
 
 /// Whether an order would be taken over, had it come later.
 fn is_open(order: &Order, rules: &Rules) -> bool {
-    let is_in = |list: &[String], code: &Option<String>| {
-        code.as_ref().is_some_and(|code| list.contains(code))
-    };
     let left = order.shipping_status.as_deref().is_some_and(|code| SHIPPED.contains(&code));
-    is_in(&rules.import_payment_statuses, &order.payment_status)
-        && !is_in(&rules.cancel_shipping_statuses, &order.shipping_status)
-        && !left
+    rules.wants(order) && !left
 }
 
 /// Whether the gateway has heard of an order.
@@ -138,6 +133,7 @@ async fn is_known(loaded: &Loaded, key: &OrderKey) -> Result<bool, Fault> {
     let ask = Ask::Find { key: key.as_str().to_owned() };
     Ok(match control::ask(&loaded.config.state_dir, &ask).await? {
         Reply::Shown(_) => true,
-        Reply::Listed(_) | Reply::Payments { .. } | Reply::Unknown | Reply::Done => false,
+        Reply::Listed(_) | Reply::Payments { .. } | Reply::Customers(_) => false,
+        Reply::Unknown | Reply::Done => false,
     })
 }

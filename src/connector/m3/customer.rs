@@ -1,6 +1,6 @@
-//! Customers and items in M3's words. Pure.
+//! Customers, their addresses, and items in M3's words. Pure.
 //!
-//! Source: reference/m3.md 4.1 and 4.2.
+//! Source: reference/m3.md 4.1 and 4.2. `GetBasicData` is not known to give VRNO; `LstByNumber` is.
 
 use super::{
     mi::{MiCall, MiRecord},
@@ -8,7 +8,11 @@ use super::{
 };
 use crate::{
     connector::Failure,
-    flow::customer::{Person, Record},
+    flow::{
+        customer::{By, Person, Record, book::Entry, card::Call},
+        plan::Field,
+        rules::CustomerRules,
+    },
     ids::{Cuno, Itno},
 };
 use std::collections::BTreeMap;
@@ -26,21 +30,57 @@ pub fn get(cuno: &Cuno) -> MiCall {
 
 /// Understands it.
 pub fn got(answer: Result<Vec<MiRecord>, Failure>) -> Result<Option<Record>, Failure> {
-    let record = one(answer)?;
-    Ok(record.and_then(|record| {
-        Some(Record {
-            cuno: Cuno::try_from(record.text("CUNO")).ok()?,
-            email: record.text("MAIL").trim().to_owned(),
-            search_key: record.text("ALCU").trim().to_owned(),
-            status: record.text("STAT").trim().to_owned(),
-        })
-    }))
+    Ok(one(answer)?.as_ref().and_then(record))
+}
+
+/// Reads a customer that may be a buyer: with its VAT number where that counts.
+pub fn candidate(cuno: &Cuno, person: &Person, rules: &CustomerRules) -> MiCall {
+    if !person.is_known_by_vat(rules) {
+        return get(cuno);
+    }
+    // The list begins at the number.
+    let call = MiCall::new("CRS610MI", "LstByNumber").with("CUNO", cuno.as_str());
+    call.columns(&["CUNO", "MAIL", "STAT", "VRNO", "CSCD"]).records_max(1)
+}
+
+/// Understands it; a list that begins behind the number does not have it.
+pub fn read(
+    answer: Result<Vec<MiRecord>, Failure>,
+    cuno: &Cuno,
+) -> Result<Option<Record>, Failure> {
+    Ok(got(answer)?.filter(|record| record.cuno == *cuno))
+}
+
+fn record(record: &MiRecord) -> Option<Record> {
+    let text = |field: &str| record.text(field).trim().to_owned();
+    Some(Record {
+        cuno: Cuno::try_from(record.text("CUNO")).ok()?,
+        email: text("MAIL"),
+        search_key: text("ALCU"),
+        status: text("STAT"),
+        vat: text("VRNO"),
+        country: text("CSCD"),
+    })
 }
 
 /// Searches customers by e-mail address.
 pub fn search(email: &str) -> MiCall {
     let call = MiCall::new("CRS610MI", "SearchCustomer").with("SQRY", format!("MAIL:{email}"));
     call.columns(&["CUNO"]).records_max(20)
+}
+
+/// Searches customers by VAT number.
+pub fn search_vat(number: &str) -> MiCall {
+    let call = MiCall::new("CRS610MI", "SearchCustomer").with("SQRY", format!("VRNO:{number}"));
+    call.columns(&["CUNO"]).records_max(20)
+}
+
+/// Searches customers by what the buyer is known by.
+pub fn search_for(by: By, person: &Person) -> MiCall {
+    match by {
+        By::Email => search(&person.email),
+        By::Vat => search_vat(&person.vat),
+    }
 }
 
 /// Reads their numbers; what is no number is passed over.
@@ -50,9 +90,44 @@ pub fn found(answer: Result<Vec<MiRecord>, Failure>) -> Result<Vec<Cuno>, Failur
 }
 
 /// Adds a customer from the template.
-pub fn add(person: &Person) -> MiCall {
-    let call = MiCall::new("CRS610MI", "Add");
-    person.fields.iter().fold(call, |call, (field, value)| call.with(field, value))
+pub fn add(fields: &[Field]) -> MiCall {
+    filled(MiCall::new("CRS610MI", "Add"), fields)
+}
+
+/// Changes some fields of a customer.
+pub fn change(call: Call, cuno: &Cuno, fields: &[Field]) -> MiCall {
+    let transaction = match call {
+        Call::Basic => "ChgBasicData",
+        Call::Financial => "ChgFinancial",
+    };
+    filled(MiCall::new("CRS610MI", transaction).with("CUNO", cuno.as_str()), fields)
+}
+
+fn filled(call: MiCall, fields: &[Field]) -> MiCall {
+    fields.iter().fold(call, |call, (field, value)| call.with(field, value))
+}
+
+fn delivery_address(transaction: &str, cuno: &Cuno, adid: &str) -> MiCall {
+    let call = MiCall::new("CRS610MI", transaction).with("CUNO", cuno.as_str());
+    call.with("ADRT", "1").with("ADID", adid)
+}
+
+/// Reads a delivery address of a customer.
+pub fn get_address(cuno: &Cuno, adid: &str) -> MiCall {
+    delivery_address("GetAddress", cuno, adid).columns(&["ADID", "PONO", "CSCD"])
+}
+
+/// Understands it: postal code and country.
+pub fn address_got(
+    answer: Result<Vec<MiRecord>, Failure>,
+) -> Result<Option<(String, String)>, Failure> {
+    let text = |row: &MiRecord, field: &str| row.text(field).trim().to_owned();
+    Ok(one(answer)?.map(|row| (text(&row, "PONO"), text(&row, "CSCD"))))
+}
+
+/// Adds a delivery address to a customer.
+pub fn add_address(cuno: &Cuno, entry: &Entry) -> MiCall {
+    filled(delivery_address("AddAddress", cuno, &entry.adid), &entry.fields)
 }
 
 /// Lists customers from a number on, that one included, with these fields beside the usual ones; only

@@ -288,8 +288,10 @@ pub(super) fn one(answer: Result<Vec<MiRecord>, Failure>) -> Result<Option<MiRec
 
 /// Whether M3 says that the record or order does not exist (reference/m3.md 6).
 pub(super) fn is_absent(failure: &Failure) -> bool {
-    let unknown =
-        matches!(failure.code.as_str(), "WOR0303" | "WCU0203" | "WCU0103" | "WIT0103" | "WPO0403");
+    let unknown = matches!(
+        failure.code.as_str(),
+        "WOR0303" | "WCU0203" | "WCU0103" | "WIT0103" | "WPO0403" | "WAD1003"
+    );
     failure.fate == Fate::Refused && (failure.class == Class::NotFound || unknown)
 }
 

@@ -30,6 +30,7 @@ impl Trial<'_> {
         self.catalogue().await;
         self.export().await;
         self.customer().await;
+        self.vat().await;
         self.orders().await;
         self.balances().await;
         self.deliveries().await;
@@ -103,6 +104,33 @@ impl Trial<'_> {
         }
         let call = crate::connector::m3::customer::search(&email);
         let verdict = match self.read(&call).await {
+            Ok(rows) => {
+                let found = rows.iter().any(|row| row.text("CUNO").trim() == cuno);
+                Verdict::of(found, format!("{} found, ours among them: {found}", rows.len()))
+            }
+            Err(failure) => unexpected(&failure),
+        };
+        self.book.note(search, verdict);
+    }
+
+    /// Its look-up by VAT number, as `match_by_vat` needs it.
+    async fn vat(&mut self) {
+        let search = open("vat", "4.1", "SearchCustomer finds a customer by VRNO");
+        let Some(cuno) = self.given.customer.clone() else {
+            return self.book.note(search, needs("--customer"));
+        };
+        let list = MiCall::new("CRS610MI", "LstByNumber").with("CUNO", &cuno).records_max(1);
+        let read = self.read(&list.columns(&["CUNO", "VRNO"])).await;
+        let row = match read {
+            Ok(rows) => rows.into_iter().next().unwrap_or_default(),
+            Err(failure) => return self.book.note(search, unexpected(&failure)),
+        };
+        let number = row.text("VRNO").trim().to_owned();
+        if number.is_empty() || row.text("CUNO").trim() != cuno {
+            let why = format!("customer {cuno} has no VAT number");
+            return self.book.note(search, Verdict::Untried(why));
+        }
+        let verdict = match self.read(&crate::connector::m3::customer::search_vat(&number)).await {
             Ok(rows) => {
                 let found = rows.iter().any(|row| row.text("CUNO").trim() == cuno);
                 Verdict::of(found, format!("{} found, ours among them: {found}", rows.len()))

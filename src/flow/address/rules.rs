@@ -53,6 +53,8 @@ pub enum Fault {
     Phone,
     /// It is no e-mail address.
     Email,
+    /// It is no VAT number.
+    VatNumber,
 }
 
 /// A fault and where it is; shows no value.
@@ -76,6 +78,7 @@ impl fmt::Display for Finding {
             Fault::Country => write!(f, "{part}: unknown"),
             Fault::Phone => write!(f, "{part}: not a number of the country"),
             Fault::Email => write!(f, "{part}: not an address"),
+            Fault::VatNumber => write!(f, "{part}: not a number of its kind"),
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::{
             script::clean,
         },
         cause::{Cause, CauseKind},
-        customer::MAIL_CHARS_MAX,
+        customer::{MAIL_CHARS_MAX, odd_vat},
         rules::Rules,
     },
     order::Order,
@@ -35,7 +35,10 @@ pub(super) fn of(order: &Order, rules: &Rules) -> Result<Addresses, Cause> {
     let found = [("", ship_to.as_ref()), ("billing ", bill_to.as_ref())];
     let found = found.into_iter().filter_map(|(of, lines)| Some((of, lines?)));
     let found = found.flat_map(|(of, lines)| lines.findings.iter().map(move |found| (of, *found)));
-    let found: Vec<(&str, Finding)> = found.chain(mail.map(|found| ("", found))).collect();
+    let vat = odd_vat(order).map(clean);
+    let odd_vat = vat.as_ref().map(|_| Finding { fault: Fault::VatNumber, part: "VAT number" });
+    let found: Vec<(&str, Finding)> =
+        found.chain(mail.into_iter().chain(odd_vat).map(|found| ("", found))).collect();
     let odd: Vec<String> = found.iter().map(|(of, found)| format!("{of}{found}")).collect();
     if found.iter().any(|(_, found)| rules.address.park.contains(&found.fault)) {
         let text = format!("the address: {}", odd.join("; "));
@@ -50,6 +53,7 @@ pub(super) fn of(order: &Order, rules: &Rules) -> Result<Addresses, Cause> {
     if !email.is_empty() && (shared || mail.is_some()) {
         said.push(("E-MAIL", &email));
     }
+    said.extend(vat.iter().map(|number| ("VAT NUMBER", number)));
     let said: Vec<String> = said.iter().map(|(name, text)| format!("{name}: {text}")).collect();
     Ok(Addresses { ship_to, odd, text: said.join(" ") })
 }

@@ -34,7 +34,8 @@ fn cuno() -> Cuno {
 }
 
 fn planned(order: &Order, rules: &Rules) -> Result<Plan, CauseKind> {
-    plan(order, (&story::key(), &cuno()), &items(), rules, "20260131").map_err(|cause| cause.kind)
+    let found = (&items(), &Booked::OnOrder(None));
+    plan(order, (&story::key(), &cuno()), found, rules, "20260131").map_err(|cause| cause.kind)
 }
 
 fn field<'a>(fields: &'a [Field], name: &str) -> &'a str {
@@ -184,4 +185,33 @@ fn notes_of_any_length_fit_and_what_is_cut_of_an_address_is_written_out() {
     order.notes = String::new();
     let plan = planned(&order, &story::rules()).unwrap();
     assert!(plan.details.iter().any(|d| field(&d.fields, "PARM").contains("DELIVERY ADDRESS")));
+}
+
+#[test]
+fn an_address_of_the_book_is_named_by_the_head_and_one_that_is_not_goes_on_the_order() {
+    let plan = |booked: Booked| {
+        let order = story::order(0);
+        let found = (&items(), &booked);
+        plan(&order, (&story::key(), &cuno()), found, &story::rules(), "20260131").unwrap()
+    };
+    let has_address = |plan: &Plan| plan.details.iter().any(|d| d.transaction == "AddBatchAddress");
+    let named = plan(Booked::Named("ABC234".into()));
+    assert_eq!(field(&named.head, "ADID"), "ABC234");
+    assert!(!has_address(&named));
+    let on_order = plan(Booked::OnOrder(Some("M3 refused it".into())));
+    assert_eq!(field(&on_order.head, "ADID"), "");
+    assert_eq!(has_address(&on_order), has_address(&plan(Booked::OnOrder(None))));
+    assert!(on_order.cut.contains(&"M3 refused it".to_owned()));
+}
+
+#[test]
+fn what_is_no_vat_number_is_noted_and_stands_in_the_text() {
+    let mut order = story::order(0);
+    let address = Address { vat_number: "none 1".into(), ..Address::default() };
+    order.billing = Some(order.billing.unwrap_or(address.clone()));
+    order.billing.as_mut().unwrap().vat_number = address.vat_number;
+    let plan = planned(&order, &story::rules()).unwrap();
+    assert!(plan.cut.iter().any(|odd| odd.starts_with("VAT number")), "{:?}", plan.cut);
+    let texts: Vec<_> = plan.details.iter().map(|detail| field(&detail.fields, "PARM")).collect();
+    assert!(texts.concat().contains("VAT NUMBER: none 1"), "{texts:?}");
 }

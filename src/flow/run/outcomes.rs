@@ -8,6 +8,7 @@ use crate::{
     flow::{
         books::Doing,
         cause::{Cause, CauseKind},
+        customer::book::Booked,
         follow::{Follow, Tell},
         mapping,
         payment::After,
@@ -26,8 +27,8 @@ impl Case {
             Outcome::Failed(failure) => self.not_answered(&failure, context),
             Outcome::Stopped(cause) => self.run.park(cause, now_ms),
             answer @ (Outcome::Order(_)
-            | Outcome::Customer(_)
-            | Outcome::Items(_)
+            | Outcome::Customer { .. }
+            | Outcome::Items { .. }
             | Outcome::Told(_)
             | Outcome::Real(_)
             | Outcome::Progress(_)
@@ -84,12 +85,15 @@ impl Case {
     fn answered(&mut self, answer: Outcome, context: &Context<'_>) {
         match answer {
             Outcome::Order(order) => self.on_order(*order, context),
-            Outcome::Customer(cuno) => {
+            Outcome::Customer { cuno, notes } => {
                 self.run.mark(context.now_ms, format!("customer {cuno}"));
+                for note in notes {
+                    self.run.mark(context.now_ms, format!("customer {cuno}: {note}"));
+                }
                 self.run.is_for(cuno);
                 self.run.stage = Stage::Items;
             }
-            Outcome::Items(items) => self.on_items(items, context),
+            Outcome::Items { itnos, booked } => self.on_items(itnos, &booked, context),
             Outcome::Told(told) if self.run.sweeps() => self.on_swept(told, context),
             Outcome::Told(told) => self.on_told(told, context),
             Outcome::Real(real) => self.on_real(&real, context),
@@ -103,7 +107,12 @@ impl Case {
         }
     }
 
-    fn on_items(&mut self, items: BTreeMap<String, Option<Itno>>, context: &Context<'_>) {
+    fn on_items(
+        &mut self,
+        items: BTreeMap<String, Option<Itno>>,
+        booked: &Booked,
+        context: &Context<'_>,
+    ) {
         let unknown: Vec<&str> =
             items.iter().filter(|(_, itno)| itno.is_none()).map(|(sku, _)| sku.as_str()).collect();
         if !unknown.is_empty() {
@@ -118,7 +127,7 @@ impl Case {
         };
         let today = i64::try_from(context.now_ms / 1_000).ok().and_then(yyyymmdd);
         let today = today.unwrap_or_else(|| "19700101".to_owned());
-        match mapping::plan(order, (key, cuno), &known, context.rules, &today) {
+        match mapping::plan(order, (key, cuno), (&known, booked), context.rules, &today) {
             Ok(plan) => {
                 if !plan.cut.is_empty() {
                     self.run.mark(context.now_ms, format!("address: {}", plan.cut.join("; ")));

@@ -69,9 +69,17 @@ fn order(v: u32, payment: &str) -> Outcome {
     Outcome::Order(Box::new(Order { payment_status, ..story::order(v) }))
 }
 
+fn found_items(itnos: BTreeMap<String, Option<Itno>>) -> Outcome {
+    Outcome::Items { itnos, booked: Booked::OnOrder(None) }
+}
+
+fn customer(cuno: &str) -> Outcome {
+    Outcome::Customer { cuno: cuno.try_into().unwrap(), notes: Vec::new() }
+}
+
 fn items() -> Outcome {
     let itno = |sku: &str| (sku.to_owned(), Some(sku.try_into().unwrap()));
-    Outcome::Items([itno("MUG"), itno("SHIRT")].into())
+    found_items([itno("MUG"), itno("SHIRT")].into())
 }
 
 fn tmp() -> Orno {
@@ -131,8 +139,7 @@ fn progress(tracking: &[&str]) -> Outcome {
 }
 
 fn to_items() -> Script {
-    let customer = Outcome::Customer("W000000007".try_into().unwrap());
-    vec![("order", order(0, "Q")), ("customer", customer)]
+    vec![("order", order(0, "Q")), ("customer", customer("W000000007"))]
 }
 
 fn to_look() -> Script {
@@ -204,7 +211,7 @@ fn deleted() -> (&'static str, Outcome) {
 }
 
 fn unknown() -> Outcome {
-    Outcome::Items([("MUG".to_owned(), None)].into())
+    found_items([("MUG".to_owned(), None)].into())
 }
 
 /// Compares where each case stands: a name, the case, its stage, why it is parked.
@@ -331,7 +338,7 @@ fn orders_that_change_while_they_are_confirmed_or_compared_are_told() {
 #[test]
 fn a_corrected_order_leaves_the_list_of_those_parked() {
     let mut script = to_items();
-    script.push(("items", Outcome::Items([("MUG".to_owned(), None)].into())));
+    script.push(("items", found_items([("MUG".to_owned(), None)].into())));
     let same = woken(script.clone(), vec![("order", order(0, "Q"))]);
     assert_eq!(stands(&same), ("parked", Some(CauseKind::UnknownSku)), "nothing was mended");
     let then = vec![("order", order(1, "Q")), ("order", order(1, "Q"))];

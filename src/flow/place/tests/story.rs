@@ -7,6 +7,7 @@ use crate::{
     flow::{
         books::Books,
         cause::CauseKind,
+        customer::book::Booked,
         follow::{LineProgress, Progress, Tell},
         invoice::{Invoice, Receivable},
         mapping,
@@ -162,7 +163,8 @@ pub(in crate::flow) fn plan() -> Plan {
     let itno = |sku: &str| (sku.to_owned(), sku.try_into().unwrap());
     let items = BTreeMap::from([itno("MUG"), itno("SHIRT")]);
     let cuno: Cuno = "W000000007".try_into().unwrap();
-    mapping::plan(&order(0), (&key(), &cuno), &items, &rules(), "20260101").unwrap()
+    let found = (&items, &Booked::OnOrder(None));
+    mapping::plan(&order(0), (&key(), &cuno), found, &rules(), "20260101").unwrap()
 }
 
 /// Runs a story that a test has prepared.
@@ -438,10 +440,14 @@ impl Story {
     fn read(&mut self, effect: &Effect, fault: Fault) -> Outcome {
         let answer = match effect {
             Effect::ReadOrder(_) => Outcome::Order(Box::new(self.shop.clone())),
-            Effect::EnsureCustomer => Outcome::Customer("W000000007".try_into().unwrap()),
-            Effect::FindItems(skus) => Outcome::Items(
-                skus.iter().map(|s| (s.clone(), Some(s.as_str().try_into().unwrap()))).collect(),
-            ),
+            Effect::EnsureCustomer => {
+                Outcome::Customer { cuno: "W000000007".try_into().unwrap(), notes: Vec::new() }
+            }
+            Effect::FindItems(skus) => {
+                let itno = |s: &String| (s.clone(), Some(s.as_str().try_into().unwrap()));
+                let itnos = skus.iter().map(itno).collect();
+                Outcome::Items { itnos, booked: Booked::OnOrder(None) }
+            }
             Effect::ReadReal(orno) => Outcome::Real(self.real(orno)),
             Effect::ReadProgress(_) => Outcome::Progress(progress()),
             Effect::Tell { tell: Tell::Tracking(_), .. } => Outcome::NotOffered,

@@ -113,7 +113,7 @@ fn a_replay_from_the_start_plans_anew_unless_the_old_rules_are_asked_for() {
             let Next::Do(effect) = case.next(&context) else { panic!("{:?}", case.run) };
             let answer = match name(&effect) {
                 "order" => order(0, "Q"),
-                "customer" => Outcome::Customer("W000000007".try_into().unwrap()),
+                "customer" => customer("W000000007"),
                 "items" => items(),
                 "delete" => Outcome::Told(Told::Deleted),
                 _ => break,
@@ -188,7 +188,7 @@ fn an_attempt_for_another_customer_is_still_looked_for() {
         ("order", order(1, "Q")),
         deleted(),
         ("order", order(1, "Q")),
-        ("customer", Outcome::Customer("W000000008".try_into().unwrap())),
+        ("customer", customer("W000000008")),
     ];
     play(&mut case, now_ms, then);
     assert_eq!(case.run.former, ["W000000007".try_into().unwrap()]);

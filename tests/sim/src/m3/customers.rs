@@ -67,10 +67,17 @@ impl World {
             ("CRS610MI", "ChgBasicData") => self
                 .change_customer(ask)
                 .map(|()| vec![row([("CUNO", ask.text("CUNO").to_owned())])]),
-            ("CRS610MI", "ChgOrderInfo" | "ChgFinancial") => {
-                self.change_customer(ask).map(|()| Vec::new())
+            ("CRS610MI", "ChgFinancial") => {
+                check_vat(ask).and_then(|()| self.change_customer(ask)).map(|()| Vec::new())
             }
-            ("CRS610MI", "GetBasicData" | "GetOrderInfo") => {
+            ("CRS610MI", "ChgOrderInfo") => self.change_customer(ask).map(|()| Vec::new()),
+            ("CRS610MI", "GetBasicData") => self.customer_of(ask).map(|customer| {
+                let mut found = self.customer_row(customer);
+                // The reference does not name it here.
+                found.remove("VRNO");
+                vec![found]
+            }),
+            ("CRS610MI", "GetOrderInfo") => {
                 self.customer_of(ask).map(|customer| vec![self.customer_row(customer)])
             }
             ("CRS610MI", "LstByNumber") => self.list_customers(ask),
@@ -135,7 +142,7 @@ impl World {
             ("PYNO", cuno.clone()),
             ("RGDT", date(ask.now.wall_ms)),
         ]));
-        copy_fields(ask.record, &mut fields);
+        copy_fields(ask, &mut fields);
         let customer = Customer {
             cuno: cuno.clone(),
             stat: stat.to_owned(),
@@ -160,10 +167,14 @@ impl World {
         if !currency.is_empty() && !known {
             return Err(Nok::new("XRE0103", "CUCD", currency));
         }
+        let country = ask.text("CSCD");
+        if !country.is_empty() && !is_country(country) {
+            return Err(Nok::new("XRE0103", "CSCD", country));
+        }
         let index_ms = self.setup.index_ms;
         let customer = self.customers.get_mut(cuno);
         let customer = customer.ok_or_else(|| Nok::new("XRE0103", "CUNO", cuno))?;
-        copy_fields(ask.record, &mut customer.fields);
+        copy_fields(ask, &mut customer.fields);
         if !stat.is_empty() {
             stat.clone_into(&mut customer.stat);
         }
@@ -192,7 +203,8 @@ impl World {
 
     /// The index lags behind the customers.
     fn search_customers(&self, ask: &Ask<'_>) -> Vec<Record> {
-        let indexed = ["CUNO", "MAIL", "ALCU", "CUNM", "VRNO", "YREF"];
+        let all = ["CUNO", "MAIL", "ALCU", "CUNM", "YREF", "VRNO"];
+        let indexed = if ask.switches.vat_indexed { &all[..] } else { &all[..5] };
         let query = ask.text("SQRY");
         let mail = query.strip_prefix("MAIL:").filter(|word| !word.contains(['*', '"', ' ']));
         let some = mail.map(|mail| self.customers_at.get(&mail.to_lowercase()));
@@ -206,7 +218,7 @@ impl World {
                     "CUNO" => customer.cuno.as_str(),
                     _ => customer.text(field),
                 };
-                found_by(query, &value, &indexed)
+                found_by(query, &value, indexed)
             })
             .take(ask.rows_max)
             .map(|customer| self.customer_row(customer))
@@ -241,7 +253,7 @@ impl World {
         let customer = self.customers.get_mut(ask.text("CUNO"));
         let known = customer.and_then(|customer| customer.addresses.get_mut(&key));
         let known = known.ok_or_else(|| Nok::new("XRE0103", "ADID", &key.1))?;
-        copy_fields(ask.record, known);
+        copy_fields(ask, known);
         Ok(Vec::new())
     }
 
@@ -291,13 +303,24 @@ impl World {
     }
 }
 
-/// Takes over what was sent: omitted is unchanged, `?` blanks.
-fn copy_fields(sent: &Record, kept: &mut Record) {
-    for (field, value) in sent {
+/// Whether M3 takes a VAT number: where it looks at it, it must begin with a country.
+fn check_vat(ask: &Ask<'_>) -> Result<(), Nok> {
+    let number = ask.text("VRNO");
+    let begins = number.chars().take(2).filter(char::is_ascii_uppercase).count() == 2;
+    if ask.switches.refuse_odd_vat && !number.is_empty() && !begins {
+        return Err(Nok::new("WVR0101", "VRNO", number));
+    }
+    Ok(())
+}
+
+/// Takes over what was sent: omitted is unchanged, `?` blanks where it does.
+fn copy_fields(ask: &Ask<'_>, kept: &mut Record) {
+    for (field, value) in ask.record {
         if ["CONO", "CUNO", "CUTM", "STAT"].contains(&field.as_str()) || value.is_empty() {
             continue;
         }
-        let value = if value == "?" { String::new() } else { value.clone() };
+        let blanks = value == "?" && ask.switches.question_mark_blanks;
+        let value = if blanks { String::new() } else { value.clone() };
         kept.insert(field.clone(), value);
     }
 }

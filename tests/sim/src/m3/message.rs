@@ -3,7 +3,7 @@
 use super::{call::Nok, options::Language};
 
 /// Id, English, German, Swedish; `&1` is the value.
-const TEXTS: [(&str, &str, &str, &str); 32] = [
+const TEXTS: [(&str, &str, &str, &str); 33] = [
     ("XRE0103", "Record does not exist", "Datensatz ist nicht vorhanden", "Posten finns inte"),
     ("XRE0104", "Record already exists", "Datensatz ist bereits vorhanden", "Posten finns redan"),
     ("WCU0203", "Customer &1 does not exist", "Kunde &1 ist nicht vorhanden", "Kund &1 finns inte"),
@@ -73,6 +73,12 @@ const TEXTS: [(&str, &str, &str, &str); 32] = [
         "Kvantitet måste anges",
     ),
     ("WOR0902", "Order has no lines", "Auftrag hat keine Positionen", "Ordern saknar rader"),
+    (
+        "WVR0101",
+        "VAT registration number &1 is invalid",
+        "USt-IdNr. &1 ist ungültig",
+        "Momsnr &1 är ogiltigt",
+    ),
     ("WCR1001", "Credit limit exceeded", "Kreditlimit überschritten", "Kreditgräns överskriden"),
     ("WTY0101", "Type &1 is invalid", "Typ &1 ist ungültig", "Typ &1 är ogiltig"),
     ("WUS0503", "User &1 does not exist", "Benutzer &1 ist nicht vorhanden", "Användare &1 saknas"),

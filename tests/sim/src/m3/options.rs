@@ -125,6 +125,12 @@ pub struct Switches {
     pub locked_permille: u32,
     /// Per thousand: a bulk request ends after some of its entries.
     pub terminate_permille: u32,
+    /// `SearchCustomer` finds by VRNO; else its index does not have it.
+    pub vat_indexed: bool,
+    /// A VAT number that does not begin with a country is refused.
+    pub refuse_odd_vat: bool,
+    /// `?` empties a field; else it is a value as any other.
+    pub question_mark_blanks: bool,
 }
 
 impl Switches {
@@ -152,6 +158,9 @@ impl Switches {
             default_company: 100,
             locked_permille: 0,
             terminate_permille: 0,
+            vat_indexed: true,
+            refuse_odd_vat: false,
+            question_mark_blanks: true,
         }
     }
 
@@ -185,6 +194,9 @@ impl Switches {
             default_company: 100,
             locked_permille: 5,
             terminate_permille: 10,
+            vat_indexed: dice.permille(700),
+            refuse_odd_vat: dice.permille(300),
+            question_mark_blanks: dice.permille(900),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! From Confirm to the paid invoice; customers, items and stock beside it.
 
 use super::client::{start, until};
+use crate::m3::Switches;
 use rust_decimal::Decimal;
 use serde_json::json;
 
@@ -194,6 +195,42 @@ async fn an_address_is_added_once_and_found_again() {
     assert_eq!(rows[0]["TOWN"], "Berlin");
     let none = [("CUNO", "Y30000"), ("ADRT", "1"), ("ADID", "OTHER")];
     assert_eq!(client.refusal("CRS610MI/GetAddress", &none).await, "XRE0103");
+    client.m3.stop().await;
+}
+
+#[tokio::test]
+async fn a_vat_number_is_kept_listed_and_searched_where_m3_does_so() {
+    let client = start(|options| options.index_ms = 0).await;
+    let change = "CRS610MI/ChgFinancial";
+    client.rows(change, &[("CUNO", "Y30000"), ("VRNO", "DE123456789")]).await;
+    let listed = client.rows("CRS610MI/LstByNumber", &[("CUNO", "Y30000")]).await;
+    assert_eq!(listed[0]["VRNO"], "DE123456789");
+    let basic = client.rows("CRS610MI/GetBasicData", &[("CUNO", "Y30000")]).await;
+    assert!(basic[0].get("VRNO").is_none(), "{basic:?}");
+    let search = [("SQRY", "VRNO:DE123456789")];
+    for (vat_indexed, count) in [(true, 1), (false, 0)] {
+        client.m3.set_switches(Switches { vat_indexed, ..Switches::plain() });
+        let found = client.rows("CRS610MI/SearchCustomer", &search).await;
+        assert_eq!(found.len(), count, "{vat_indexed}");
+    }
+    client.m3.set_switches(Switches { refuse_odd_vat: true, ..Switches::plain() });
+    let odd = [("CUNO", "Y30000"), ("VRNO", "123456789")];
+    assert_eq!(client.refusal(change, &odd).await, "WVR0101");
+    client.m3.stop().await;
+}
+
+#[tokio::test]
+async fn a_question_mark_empties_a_field_or_is_one() {
+    let client = start(|_| {}).await;
+    let basic = "CRS610MI/ChgBasicData";
+    for (question_mark_blanks, want) in [(true, ""), (false, "?")] {
+        client.m3.set_switches(Switches { question_mark_blanks, ..Switches::plain() });
+        client.rows(basic, &[("CUNO", "Y30000"), ("CUA2", "Rear house")]).await;
+        client.rows(basic, &[("CUNO", "Y30000"), ("CUA2", "?")]).await;
+        let customers = client.m3.books().customers;
+        let changed = customers.iter().find(|customer| customer.cuno == "Y30000").unwrap();
+        assert_eq!(changed.text("CUA2"), want);
+    }
     client.m3.stop().await;
 }
 
