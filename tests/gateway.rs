@@ -20,6 +20,8 @@ mod channels;
 mod contract;
 #[path = "gateway/customers.rs"]
 mod customers;
+#[path = "gateway/desk.rs"]
+mod desk;
 #[path = "gateway/dialects.rs"]
 mod dialects;
 #[path = "gateway/durable.rs"]
@@ -52,6 +54,8 @@ mod process;
 mod reconcile;
 #[path = "gateway/refusals.rs"]
 mod refusals;
+#[path = "gateway/returns.rs"]
+mod returns;
 #[path = "gateway/shipments.rs"]
 mod shipments;
 #[path = "gateway/stock.rs"]

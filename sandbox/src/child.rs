@@ -216,7 +216,11 @@ impl Gateway {
                         return Ok(all);
                     }
                 }
-                Reply::Shown(_) | Reply::Payments { .. } | Reply::Unknown | Reply::Done => {
+                Reply::Shown(_)
+                | Reply::Payments { .. }
+                | Reply::Unknown
+                | Reply::Done
+                | Reply::PaidOrder(_) => {
                     return Ok(all);
                 }
             }

@@ -106,9 +106,11 @@ async fn answer(state_dir: &Path, action: &Action) -> Result<String, ControlErro
         Action::Show { key } => {
             match control::ask(state_dir, &Ask::Show { key: key.clone() }).await? {
                 Reply::Shown(shown) => Ok(shown_as_text(&shown)),
-                Reply::Listed(_) | Reply::Payments { .. } | Reply::Unknown | Reply::Done => {
-                    Ok(String::new())
-                }
+                Reply::Listed(_)
+                | Reply::Payments { .. }
+                | Reply::Unknown
+                | Reply::Done
+                | Reply::PaidOrder(_) => Ok(String::new()),
             }
         }
         Action::Replay { keys, cause, all, from_start, with_old_rules } => {
@@ -188,7 +190,11 @@ async fn list(state_dir: &Path) -> Result<Vec<Listed>, ControlError> {
                     return Ok(all);
                 }
             }
-            Reply::Shown(_) | Reply::Payments { .. } | Reply::Unknown | Reply::Done => {
+            Reply::Shown(_)
+            | Reply::Payments { .. }
+            | Reply::Unknown
+            | Reply::Done
+            | Reply::PaidOrder(_) => {
                 return Ok(all);
             }
         }

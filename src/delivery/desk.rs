@@ -15,9 +15,10 @@ use crate::{
     clock::UnixMs,
     flow::{
         cause::{Cause, CauseKind},
-        payment::report::Line,
+        payment::{Posting, report::Line},
         run::{Mark, Need, ReplayFrom, Stage},
     },
+    ids::{Cuno, OrderKey, Orno},
     state::StateError,
 };
 use serde::{Deserialize, Serialize};
@@ -86,6 +87,11 @@ pub enum Ask {
         /// Where it is in M3, or what was done.
         reference: String,
     },
+    /// The payments of one order, each whole.
+    PaymentsOf {
+        /// The order's key.
+        key: String,
+    },
 }
 
 /// What is answered.
@@ -106,6 +112,27 @@ pub enum Reply {
     },
     /// It is done.
     Done,
+    /// The payments of one order.
+    PaidOrder(Box<PaidOrder>),
+}
+
+/// The payments of one order.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PaidOrder {
+    /// Its key.
+    pub key: OrderKey,
+    /// M3's order.
+    pub orno: Option<Orno>,
+    /// M3's customer.
+    pub cuno: Option<Cuno>,
+    /// Each payment.
+    pub postings: Vec<Posting>,
+    /// What is to be credited.
+    pub returned: Option<String>,
+    /// Why calls about payments wait.
+    pub held: Option<String>,
+    /// What happened, oldest first.
+    pub trail: Vec<Mark>,
 }
 
 /// A case that needs a person.
@@ -180,6 +207,11 @@ pub(super) async fn answer(tools: &Tools, request: Request) -> Option<Moved> {
             settled(change_case(cases, &key, now_ms, change).await)
         }
         Ask::Payments { after } => (payments::list(cases, after.as_deref()), None),
+        Ask::PaymentsOf { key } => {
+            let held = known(cases, &key, now_ms);
+            let held = held.and_then(|held| held.ok_or_else(|| unknown(&key)));
+            (held.and_then(payments::of_order), None)
+        }
         Ask::SettlePayment { reference, .. } if reference.trim().is_empty() => {
             (Err("say where it is, or what was done".to_owned()), None)
         }

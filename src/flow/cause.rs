@@ -28,6 +28,9 @@ const PAYMENT: &str =
 /// What to do about a payment of which nobody knows whether it is posted.
 const PAYMENT_SILENT: &str = "look for the payment in M3 by the key given; there: `causeway payments settle`; not there: replay posts it";
 
+/// What to do about a return.
+const RETURN: &str = "enter in M3 what the text names; it is closed by itself when M3 shows the credit note; discard it if nothing is to be credited";
+
 /// What kind of trouble it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum CauseKind {
@@ -83,11 +86,13 @@ pub enum CauseKind {
     PaymentRefused,
     /// Whether M3 has a payment is not known, and M3 cannot be asked.
     PaymentUnknown,
+    /// The shop gave money back, or goods come back, and M3 does not show it.
+    ReturnedInShop,
 }
 
 impl CauseKind {
     /// All of them.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::UnknownSku,
         Self::NoSku,
         Self::NoLines,
@@ -114,6 +119,7 @@ impl CauseKind {
         Self::InvoiceChanged,
         Self::PaymentRefused,
         Self::PaymentUnknown,
+        Self::ReturnedInShop,
     ];
 
     /// Returns the fixed name.
@@ -145,6 +151,7 @@ impl CauseKind {
             Self::InvoiceChanged => "invoice-changed",
             Self::PaymentRefused => "payment-refused",
             Self::PaymentUnknown => "payment-unknown",
+            Self::ReturnedInShop => "returned-in-shop",
         }
     }
 
@@ -205,6 +212,7 @@ impl CauseKind {
             Self::InvoiceChanged => INVOICE,
             Self::PaymentRefused => PAYMENT,
             Self::PaymentUnknown => PAYMENT_SILENT,
+            Self::ReturnedInShop => RETURN,
         }
     }
 }

@@ -1,9 +1,11 @@
 //! What an integrator may set about order-to-cash: the `[order_to_cash]` table. Pure.
 
 mod invoices;
+mod returns;
 mod shipments;
 
 pub use invoices::InvoiceRules;
+pub use returns::{FollowReturns, ReturnRules};
 pub use shipments::{CarrierField, CarrierRule, NumberField, ParcelSource, ShipmentRules};
 
 use super::{address::rules::AddressRules, payment::rules::PaymentRules};
@@ -91,6 +93,9 @@ pub struct Rules {
     /// What is taken over of invoices.
     #[serde(default)]
     pub invoices: InvoiceRules,
+    /// What is done about returns.
+    #[serde(default)]
+    pub returns: ReturnRules,
     /// How payments come into M3; a table of its own, put in here at the start.
     #[serde(skip)]
     pub payments: Option<PaymentRules>,
@@ -316,6 +321,7 @@ impl Rules {
         }
         found.extend(self.shipments.problems());
         found.extend(self.invoices.problems());
+        found.extend(self.returns.problems());
         found.extend(self.address.problems());
         if self.heads_max == 0 {
             found.push("order_to_cash.heads_max must be at least 1".to_owned());

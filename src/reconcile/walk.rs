@@ -152,9 +152,13 @@ impl Walk<'_> {
     async fn known(&self, key: &OrderKey) -> Result<Option<Box<Shown>>, WalkError> {
         match control::ask(self.state_dir, &Ask::Find { key: key.as_str().to_owned() }).await {
             Ok(Reply::Shown(shown)) => Ok(Some(shown)),
-            Ok(Reply::Listed(_) | Reply::Payments { .. } | Reply::Done | Reply::Unknown) => {
-                Ok(None)
-            }
+            Ok(
+                Reply::Listed(_)
+                | Reply::Payments { .. }
+                | Reply::Done
+                | Reply::Unknown
+                | Reply::PaidOrder(_),
+            ) => Ok(None),
             Err(fault) => Err(fault.into()),
         }
     }

@@ -244,7 +244,11 @@ impl Scene {
     pub(crate) async fn listed(&self) -> Vec<Listed> {
         match self.ask(&Ask::List { after: None }).await.unwrap() {
             Reply::Listed(listed) => listed,
-            Reply::Shown(_) | Reply::Payments { .. } | Reply::Unknown | Reply::Done => {
+            Reply::Shown(_)
+            | Reply::Payments { .. }
+            | Reply::Unknown
+            | Reply::Done
+            | Reply::PaidOrder(_) => {
                 panic!("that is no list")
             }
         }
@@ -255,6 +259,7 @@ impl Scene {
         match self.ask(&Ask::Show { key: key(number) }).await {
             Ok(Reply::Shown(shown)) => Some(*shown),
             Ok(Reply::Listed(_) | Reply::Payments { .. } | Reply::Unknown | Reply::Done)
+            | Ok(Reply::PaidOrder(_))
             | Err(_) => None,
         }
     }
