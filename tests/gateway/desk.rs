@@ -88,8 +88,8 @@ async fn an_answer_that_is_lost_at_the_cash_desk_never_books_twice_whenever_m3_b
         for (place, transaction) in calls.into_iter().enumerate() {
             let faults =
                 [Fault::CutAfter, Fault::CutBefore, Fault::StillExecuting { late_ms: 600 }];
-            scene.m3.fault_next("OIS215MI", transaction, faults[place % 3].clone());
-            scene.m3.fault_next("OIS215MI", transaction, faults[(place + 1) % 3].clone());
+            scene.m3.fault_next("OIS215MI", transaction, faults[place % 3]);
+            scene.m3.fault_next("OIS215MI", transaction, faults[(place + 1) % 3]);
             numbers.push(scene.shop.place(order_of(&scene.shop, 1)));
             settled_once(&scene, numbers.last().unwrap()).await;
         }

@@ -258,8 +258,13 @@ impl Scene {
     pub(crate) async fn shown(&self, number: &str) -> Option<Shown> {
         match self.ask(&Ask::Show { key: key(number) }).await {
             Ok(Reply::Shown(shown)) => Some(*shown),
-            Ok(Reply::Listed(_) | Reply::Payments { .. } | Reply::Unknown | Reply::Done)
-            | Ok(Reply::PaidOrder(_))
+            Ok(
+                Reply::Listed(_)
+                | Reply::Payments { .. }
+                | Reply::PaidOrder(_)
+                | Reply::Unknown
+                | Reply::Done,
+            )
             | Err(_) => None,
         }
     }

@@ -50,8 +50,8 @@ fn planned(strategy: &str, way: Way, amount: &str, free: &mut [(Invoice, Amount)
 }
 
 /// Tells a posting something of which the settings matter.
-fn on(posting: &mut Posting, told: Told, known: &[String], rules: &PaymentRules) -> Option<Cause> {
-    posting.on(&told, &Around { key: "K", known, rules, quiet: at(0).pause(QUIET_MS) })
+fn on(posting: &mut Posting, told: &Told, known: &[String], rules: &PaymentRules) -> Option<Cause> {
+    posting.on(told, &Around { key: "K", known, rules, quiet: at(0).pause(QUIET_MS) })
 }
 
 fn fails(posting: &mut Posting, failure: &Failure, rules: &PaymentRules) -> After {
@@ -71,9 +71,9 @@ fn posted(reference: &str) -> At {
 fn a_prepayment_is_looked_for_and_added_once() {
     let mut posting = planned("prepayment", Way::In, "10.50", &mut []);
     assert_eq!(posting.next(at(0)), Some(Step::Look));
-    assert_eq!(on(&mut posting, Told::Found(vec![]), &[], &rules("prepayment")), None);
+    assert_eq!(on(&mut posting, &Told::Found(vec![]), &[], &rules("prepayment")), None);
     assert_eq!(posting.next(at(0)), Some(Step::Add));
-    on(&mut posting, Told::Added("PP1".into()), &[], &rules("prepayment"));
+    on(&mut posting, &Told::Added("PP1".into()), &[], &rules("prepayment"));
     assert_eq!((posting.at.clone(), posting.next(at(9_999))), (posted("PP1"), None));
 }
 
@@ -99,14 +99,14 @@ fn after_a_silence_a_prepayment_is_looked_up_before_anything_is_sent() {
     for (found, want, asked) in table {
         let mut posting = planned("prepayment", Way::In, "10", &mut []);
         posting.next(at(0));
-        on(&mut posting, Told::Found(vec![]), &[], &rules("prepayment"));
+        on(&mut posting, &Told::Found(vec![]), &[], &rules("prepayment"));
         assert_eq!(posting.next(at(0)), Some(Step::Add));
         let failure = lost(Fate::Unknown, Class::TimedOut);
         assert_eq!(fails(&mut posting, &failure, &rules("prepayment")), After::Settled);
         assert_eq!((posting.next(at(999)), posting.due_ms(at(400))), (None, Some(600)));
         assert_eq!(posting.next(at(1_000)), Some(Step::Look));
         let cause =
-            on(&mut posting, Told::Found(found.clone()), &["PP0".into()], &rules("prepayment"));
+            on(&mut posting, &Told::Found(found.clone()), &["PP0".into()], &rules("prepayment"));
         assert_eq!((&posting.at, cause.is_some()), (&want, asked), "{found:?}");
         if asked {
             assert_eq!(cause.unwrap().kind, CauseKind::PaymentUnknown);
@@ -118,7 +118,7 @@ fn after_a_silence_a_prepayment_is_looked_up_before_anything_is_sent() {
 fn an_intent_that_was_cut_off_by_a_restart_counts_as_a_silence() {
     let mut posting = planned("prepayment", Way::In, "10", &mut []);
     posting.next(at(0));
-    on(&mut posting, Told::Found(vec![]), &[], &rules("prepayment"));
+    on(&mut posting, &Told::Found(vec![]), &[], &rules("prepayment"));
     posting.next(at(0));
     posting.recover(at(0).pause(QUIET_MS));
     assert_eq!(posting.next(at(999)), None);
@@ -142,7 +142,7 @@ fn a_batch_is_sent_line_by_line_and_again_under_the_same_numbers() {
         assert_eq!(fails(&mut posting, &exists, &rules("receivable-batch")), After::Settled);
     }
     assert_eq!(posting.next(at(0)), Some(Step::Control));
-    on(&mut posting, Told::Done, &[], &rules("receivable-batch"));
+    on(&mut posting, &Told::Done, &[], &rules("receivable-batch"));
     assert!(!posting.is_open());
 }
 

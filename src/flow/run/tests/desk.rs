@@ -40,26 +40,39 @@ const FAULTS: [Fault; 7] = [
 /// When the cash desk books.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Books {
-    AtValidate,
-    AtEnd,
-    /// Even what was never validated.
-    AtEndAlways,
+    Validate,
+    End,
+    /// At the end, even what was never validated.
+    EndAlways,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Reached {
+    #[default]
+    Begun,
+    Paid,
+    /// Validated, controlled.
+    Checked,
+    Booked,
 }
 
 #[derive(Clone, Debug, Default)]
 struct Number {
     text: Option<String>,
-    paid: bool,
-    validated: bool,
-    booked: bool,
+    reached: Reached,
+}
+
+impl Number {
+    const fn is_validated(&self) -> bool {
+        matches!(self.reached, Reached::Checked | Reached::Booked)
+    }
 }
 
 #[derive(Clone, Debug, Default)]
 struct Batch {
     text: String,
     lines: Vec<u16>,
-    controlled: bool,
-    updated: bool,
+    reached: Reached,
 }
 
 /// An M3 with both, and the person beside it.
@@ -224,7 +237,9 @@ impl World {
             }
             Step::Desk(call, number) => self.desk(id, call, number),
             Step::Ledger(call) => self.ledger(id, call),
-            _ => panic!("not asked for: {step:?}"),
+            Step::Look | Step::Add | Step::Head | Step::Line(_) | Step::Control | Step::Find => {
+                panic!("not asked for: {step:?}")
+            }
         }
     }
 
@@ -235,26 +250,26 @@ impl World {
         match call {
             DeskCall::OnAccount if entry.text.is_some() => return refused(Class::State),
             DeskCall::OnAccount => entry.text = Some(key(&story::key(), &movement(id))),
-            DeskCall::Payment => entry.paid = true,
-            DeskCall::Validate if entry.text.is_none() || !entry.paid || entry.validated => {
+            DeskCall::Payment => entry.reached = entry.reached.max(Reached::Paid),
+            DeskCall::Validate if entry.text.is_none() || entry.reached != Reached::Paid => {
                 return refused(Class::State);
             }
             DeskCall::Validate => {
-                entry.validated = true;
-                books_it = books == Books::AtValidate;
+                entry.reached = Reached::Checked;
+                books_it = books == Books::Validate;
             }
             DeskCall::End | DeskCall::Abandon => {
-                books_it = !entry.booked
+                books_it = entry.reached != Reached::Booked
                     && match books {
-                        Books::AtValidate => false,
-                        Books::AtEnd => entry.validated,
-                        Books::AtEndAlways => entry.text.is_some(),
+                        Books::Validate => false,
+                        Books::End => entry.is_validated(),
+                        Books::EndAlways => entry.text.is_some(),
                     };
             }
             DeskCall::Invoice(_) => panic!("there is no invoice"),
         }
         if books_it {
-            entry.booked = true;
+            entry.reached = Reached::Booked;
             self.vouchers.extend(entry.text.clone());
         }
         if matches!(call, DeskCall::End | DeskCall::Abandon) {
@@ -282,15 +297,15 @@ impl World {
                 _ => batch.lines.push(place),
             },
             LedgerCall::Line(place) => batch.lines.push(place),
-            LedgerCall::Control if batch.lines.is_empty() || batch.updated => {
+            LedgerCall::Control if batch.lines.is_empty() || batch.reached == Reached::Booked => {
                 return refused(Class::State);
             }
-            LedgerCall::Control => batch.controlled = true,
-            LedgerCall::Update if !batch.controlled || batch.updated => {
+            LedgerCall::Control => batch.reached = Reached::Checked,
+            LedgerCall::Update if batch.reached != Reached::Checked => {
                 return refused(Class::State);
             }
             LedgerCall::Update => {
-                batch.updated = true;
+                batch.reached = Reached::Booked;
                 assert_eq!(batch.lines, [0, 1], "the batch is not whole");
                 self.vouchers.push(batch.text.clone());
             }
@@ -306,33 +321,30 @@ impl World {
         let postings = &case.books.money.postings;
         let id = postings.iter().find(|p| under_way(&p.at)).unwrap().movement.id;
         let text = key(&story::key(), &movement(id));
-        match why.kind {
-            CauseKind::PaymentRefused => {
-                if why.text.contains("end payment number") {
-                    self.numbers.clear();
-                }
-            }
-            CauseKind::PaymentUnknown => {
-                assert!(why.text.contains(&text), "it says what to look for: {}", why.text);
-                if self.books == Books::AtEnd {
-                    // Ending a number by hand books what was validated.
-                    let validated = self.numbers.values().filter(|n| n.validated && !n.booked);
-                    self.vouchers.extend(validated.filter_map(|n| n.text.clone()));
-                }
+        if why.kind == CauseKind::PaymentRefused {
+            if why.text.contains("end payment number") {
                 self.numbers.clear();
-                if let Some(batch) = self.batches.get_mut(&id)
-                    && why.text.contains("AddBatchLine")
-                    && batch.lines.len() > usize::from(case_line(case, id))
-                {
-                    // The line is there: the person finishes the batch.
-                    (batch.lines, batch.controlled, batch.updated) = (vec![0, 1], true, true);
-                    self.vouchers.push(batch.text.clone());
-                }
-                if self.vouchers.contains(&text) {
-                    assert!(case.settle_payment(id, "seen in M3", now_ms));
-                }
             }
-            kind => panic!("parked as {kind:?}: {}", why.text),
+        } else {
+            assert_eq!(why.kind, CauseKind::PaymentUnknown, "{}", why.text);
+            assert!(why.text.contains(&text), "it says what to look for: {}", why.text);
+            if self.books == Books::End {
+                // Ending a number by hand books what was validated.
+                let validated = self.numbers.values().filter(|n| n.reached == Reached::Checked);
+                self.vouchers.extend(validated.filter_map(|n| n.text.clone()));
+            }
+            self.numbers.clear();
+            if let Some(batch) = self.batches.get_mut(&id)
+                && why.text.contains("AddBatchLine")
+                && batch.lines.len() > usize::from(case_line(case, id))
+            {
+                // The line is there: the person finishes the batch.
+                (batch.lines, batch.reached) = (vec![0, 1], Reached::Booked);
+                self.vouchers.push(batch.text.clone());
+            }
+            if self.vouchers.contains(&text) {
+                assert!(case.settle_payment(id, "seen in M3", now_ms));
+            }
         }
         assert!(case.run.replay(ReplayFrom::Step, now_ms));
         case.run.reread = false;
@@ -382,7 +394,7 @@ fn every_pair_of_faults(make: impl Fn(Vec<(usize, Fault)>) -> World, doubts: Dou
 
 #[test]
 fn with_the_key_in_its_vouchers_the_cash_desk_books_each_payment_once_and_asks_nobody() {
-    for books in [Books::AtValidate, Books::AtEnd, Books::AtEndAlways] {
+    for books in [Books::Validate, Books::End, Books::EndAlways] {
         let make = |faults| World::new(desk_rules("voucher-text"), books, "", faults);
         every_pair_of_faults(make, Doubts::Never);
     }
@@ -390,7 +402,7 @@ fn with_the_key_in_its_vouchers_the_cash_desk_books_each_payment_once_and_asks_n
 
 #[test]
 fn without_it_a_person_looks_and_nothing_is_booked_twice() {
-    for books in [Books::AtValidate, Books::AtEnd] {
+    for books in [Books::Validate, Books::End] {
         let make = |faults| World::new(desk_rules("person"), books, "", faults);
         every_pair_of_faults(make, Doubts::Sometimes);
     }
@@ -400,9 +412,9 @@ fn without_it_a_person_looks_and_nothing_is_booked_twice() {
 fn the_ledger_books_each_payment_once_however_it_takes_a_second_line() {
     for again in ["refused", "replaces"] {
         let make =
-            |faults| World::new(ledger_rules("voucher-text", again), Books::AtEnd, again, faults);
+            |faults| World::new(ledger_rules("voucher-text", again), Books::End, again, faults);
         every_pair_of_faults(make, Doubts::Never);
     }
-    let make = |faults| World::new(ledger_rules("person", "person"), Books::AtEnd, "", faults);
+    let make = |faults| World::new(ledger_rules("person", "person"), Books::End, "", faults);
     every_pair_of_faults(make, Doubts::Sometimes);
 }
