@@ -8,7 +8,10 @@ use super::{
     invoice::{self, Credit, Invoice},
     rules::ReturnRules,
 };
-use crate::{amount::Amount, order::Order};
+use crate::{
+    amount::{Amount, currency_places},
+    order::Order,
+};
 use serde::{Deserialize, Serialize};
 
 /// What the shop says came back.
@@ -122,10 +125,13 @@ impl Returned {
             (What::Part | What::Goods, None) => !credited.is_zero(),
         };
         if fits && !credited.is_zero() {
-            return Verdict::Settled(format!("M3 has credited the return: {credited} {currency}"));
+            return Verdict::Settled(format!(
+                "M3 has credited the return: {}",
+                money(credited, currency)
+            ));
         }
         let amount = match (self.refunded, self.what) {
-            (Some(refunded), _) => format!("gave {refunded} {currency} back"),
+            (Some(refunded), _) => format!("gave {} back", money(refunded, currency)),
             (None, What::Whole) => "gave the whole payment back".to_owned(),
             (None, What::Part) => "gave a part of the payment back".to_owned(),
             (None, What::Goods) => "says that the goods come back".to_owned(),
@@ -135,7 +141,8 @@ impl Returned {
         let orno = m3.orno;
         let advice = match (documents.as_slice(), m3.delivered.is_zero(), credited.is_zero()) {
             (_, _, false) => format!(
-                "M3 has credited {credited} {currency} of order {orno}; correct whichever is wrong"
+                "M3 has credited {} of order {orno}; correct whichever is wrong",
+                money(credited, currency)
             ),
             ([], true, _) => format!(
                 "M3 has delivered nothing of order {orno}: cancel it, or the lines that are given back, in OIS300"
@@ -150,6 +157,12 @@ impl Returned {
         };
         Verdict::Ask(format!("the shop {amount}; {advice}"))
     }
+}
+
+/// Writes a sum with the decimals of its currency.
+fn money(amount: Amount, currency: &str) -> String {
+    let places = usize::try_from(currency_places(currency)).unwrap_or(2);
+    format!("{:.places$} {currency}", amount.0)
 }
 
 /// How a return is known.

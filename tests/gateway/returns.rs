@@ -42,7 +42,7 @@ async fn a_whole_return_of_a_finished_order_is_shown_until_m3_has_credited_it() 
     scene.shop.refund(&number, total(&scene, &number)).unwrap();
     told(&scene, &number, &format!("credit invoice {}", invoice.ivno)).await;
     scene.m3.credit_invoice(invoice.ivno, amount("1")).unwrap();
-    told(&scene, &number, "M3 has credited 1 EUR").await;
+    told(&scene, &number, "M3 has credited 1.00 EUR").await;
     let rest = total(&scene, &number) - amount("1");
     scene.m3.credit_invoice(invoice.ivno, rest).unwrap();
     scene.m3.settle_credits(invoice.ivno);

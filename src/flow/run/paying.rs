@@ -114,6 +114,9 @@ impl Case {
         let retry = &context.rules.retry;
         if counts == Counts::Yes && retry.wait_after(counted, context.jitter).is_none() {
             self.books.later.hold = None;
+            if self.books.money.doing == Some(Doing::Reading) && self.gives_refunds_up(context) {
+                return;
+            }
             let text = format!("a call about payments failed {counted} times: {failure}");
             return self.run.park(Cause::new(CauseKind::KeepsFailing, text), context.now_ms);
         }

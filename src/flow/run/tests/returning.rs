@@ -152,7 +152,9 @@ fn an_order_that_is_returned_after_it_was_done_is_followed_until_the_credit_is_e
     let (mut site, mut case, now_ms) = done();
     (site.payment, site.refunds) = ("R", vec![(9, 33)]);
     let now_ms = site.tell(&mut case, now_ms);
-    assert!(asked(&case).contains("gave 33 EUR back") && asked(&case).contains("credit invoice 1"));
+    assert!(
+        asked(&case).contains("gave 33.00 EUR back") && asked(&case).contains("credit invoice 1")
+    );
     assert!(!is_done(&case), "M3 is asked for the credit note");
     // Told again: nothing new.
     let before = case.run.attention.clone();
@@ -161,7 +163,7 @@ fn an_order_that_is_returned_after_it_was_done_is_followed_until_the_credit_is_e
     // Credited in part, which is said; then whole.
     site.documents.push(document("2", -30));
     let now_ms = site.lead(&mut case, now_ms);
-    assert!(asked(&case).contains("M3 has credited 30 EUR"), "{}", asked(&case));
+    assert!(asked(&case).contains("M3 has credited 30.00 EUR"), "{}", asked(&case));
     site.documents.push(document("3", -3));
     let now_ms = site.lead(&mut case, now_ms);
     assert_eq!((asked(&case).as_str(), is_done(&case)), ("", true), "{:?}", case.run);
@@ -176,14 +178,14 @@ fn parts_are_returned_one_after_the_other() {
     let (mut site, mut case, now_ms) = done();
     (site.payment, site.refunds) = ("PP", vec![(9, 5)]);
     let now_ms = site.tell(&mut case, now_ms);
-    assert!(asked(&case).contains("gave 5 EUR back"), "{}", asked(&case));
+    assert!(asked(&case).contains("gave 5.00 EUR back"), "{}", asked(&case));
     site.documents.push(document("2", -5));
     let now_ms = site.lead(&mut case, now_ms);
     assert_eq!((asked(&case).as_str(), is_done(&case)), ("", true));
     site.refunds.push((10, 4));
     let now_ms = site.tell(&mut case, now_ms);
-    assert!(asked(&case).contains("gave 9 EUR back"), "{}", asked(&case));
-    assert!(asked(&case).contains("credited 5 EUR"), "{}", asked(&case));
+    assert!(asked(&case).contains("gave 9.00 EUR back"), "{}", asked(&case));
+    assert!(asked(&case).contains("credited 5.00 EUR"), "{}", asked(&case));
     site.documents.push(document("3", -4));
     site.lead(&mut case, now_ms);
     assert_eq!((asked(&case).as_str(), is_done(&case)), ("", true));
