@@ -17,6 +17,7 @@ pub mod parcel;
 pub mod payment;
 pub mod place;
 pub mod plan;
+pub mod returns;
 pub mod rules;
 pub mod run;
 pub mod steady;

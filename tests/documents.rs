@@ -16,7 +16,7 @@ const IONAPI: &str = r#"{"ti":"ACME_TST","cn":"Causeway","dt":"12","ci":"ACME_TS
 "ot":"token.oauth2","or":"revoke_token.oauth2","ev":"E1","v":"1.0","saak":"ACME_TST#c","sask":"d"}"#;
 
 /// Files with settings, and the structures in them that an operator fills.
-const SETTINGS: [&str; 32] = [
+const SETTINGS: [&str; 35] = [
     "src/alert/config.rs",
     "src/buyers/rules.rs",
     "src/alert/hook.rs",
@@ -37,10 +37,13 @@ const SETTINGS: [&str; 32] = [
     "src/connector/xcart.rs",
     "src/connector/m3.rs",
     "src/flow/address/rules.rs",
+    "src/flow/payment/layout.rs",
     "src/flow/payment/rules.rs",
+    "src/flow/payment/rules/cash_desk.rs",
     "src/flow/rules.rs",
     "src/flow/rules/customers.rs",
     "src/flow/rules/invoices.rs",
+    "src/flow/rules/returns.rs",
     "src/flow/rules/shipments.rs",
     "src/goods/rules.rs",
     "src/goods/rules/items.rs",

@@ -22,6 +22,8 @@ mod channels;
 mod contract;
 #[path = "gateway/customers.rs"]
 mod customers;
+#[path = "gateway/desk.rs"]
+mod desk;
 #[path = "gateway/dialects.rs"]
 mod dialects;
 #[path = "gateway/durable.rs"]
@@ -56,6 +58,8 @@ mod process;
 mod reconcile;
 #[path = "gateway/refusals.rs"]
 mod refusals;
+#[path = "gateway/returns.rs"]
+mod returns;
 #[path = "gateway/several.rs"]
 mod several;
 #[path = "gateway/shipments.rs"]

@@ -221,7 +221,8 @@ impl Gateway {
                 | Reply::Payments { .. }
                 | Reply::Customers(_)
                 | Reply::Unknown
-                | Reply::Done => {
+                | Reply::Done
+                | Reply::PaidOrder(_) => {
                     return Ok(all);
                 }
             }

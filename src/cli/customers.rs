@@ -98,6 +98,7 @@ async fn ask(state_dir: &Path, ask: &Ask) -> Result<Page, ControlError> {
         Reply::Listed(_)
         | Reply::Shown(_)
         | Reply::Payments { .. }
+        | Reply::PaidOrder(_)
         | Reply::Unknown
         | Reply::Done => {
             let text = "the gateway answered with something that was not asked for";

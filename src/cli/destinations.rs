@@ -17,7 +17,10 @@ use crate::{
         Class, Failure, Kind, http,
         m3::{
             self, Login, M3,
-            catalogue::{needed, refresh},
+            catalogue::{
+                needed::{self, Wants},
+                refresh,
+            },
             ionapi::IonApi,
             mi::{MiCall, MiRecord},
         },
@@ -27,7 +30,7 @@ use crate::{
             rest::Shop,
         },
     },
-    flow::rules::{OrderEntry, Rules},
+    flow::rules::OrderEntry,
 };
 use rustls::{
     ClientConfig, RootCertStore,
@@ -41,7 +44,7 @@ use url::Url;
 pub(super) async fn m3(
     settings: &m3::Settings,
     credentials: &Credentials,
-    rules: Option<&Rules>,
+    wants: &Wants,
 ) -> Vec<Row> {
     let name = "m3";
     let failed = |layer, seen: String| {
@@ -73,7 +76,7 @@ pub(super) async fn m3(
             .into_iter()
             .map(|layer| (layer, Finding::Skipped("a layer below failed".to_owned())))
             .collect(),
-        Ok(m3) => ask(&m3, settings, rules).await,
+        Ok(m3) => ask(&m3, settings, wants).await,
     };
     let named = |(layer, finding)| Row { connection: name.to_owned(), layer, finding };
     rows.extend(calls.into_iter().map(named));
@@ -155,7 +158,7 @@ pub(super) async fn hook(name: &str, address: &Url, settings: &http::Settings) -
 }
 
 /// Asks M3 what only M3 can say (reference/m3.md 3: `MNS150MI`, `MRS001MI`).
-async fn ask(m3: &M3, settings: &m3::Settings, rules: Option<&Rules>) -> Vec<(Layer, Finding)> {
+async fn ask(m3: &M3, settings: &m3::Settings, wants: &Wants) -> Vec<(Layer, Finding)> {
     let login = m3.log_in().await.map(|()| match &settings.login {
         Login::Ion { .. } => "a token was given".to_owned(),
         Login::Basic { .. } => "goes with every call".to_owned(),
@@ -166,15 +169,14 @@ async fn ask(m3: &M3, settings: &m3::Settings, rules: Option<&Rules>) -> Vec<(La
     let company = user.map(|_| format!("company {company}, division {division:?} answers"));
     let orders = MiCall::new("MRS001MI", "LstTransactions").with("MINM", "OIS100MI");
     let orders = m3.call(&orders.columns(&["TRNM"]).records_max(0), Kind::Read).await;
-    let names = rules.map(|rules| rules.transactions.clone()).unwrap_or_default();
     let orders = match orders {
-        Ok(found) => has_transactions(&found, &names),
+        Ok(found) => has_transactions(&found, &wants.names),
         Err(failure) => judged(Err(failure)),
     };
     vec![
         (Layer::Login, judged(login)),
         (Layer::Permission, orders),
-        (Layer::Catalogue, catalogue(m3, &names).await),
+        (Layer::Catalogue, catalogue(m3, wants).await),
         (Layer::Company, judged(company)),
     ]
 }
@@ -216,13 +218,13 @@ fn has_transactions(found: &[MiRecord], names: &OrderEntry) -> Finding {
 }
 
 /// Reads what M3 says of the programs we call, and compares every field we send or read.
-async fn catalogue(m3: &M3, names: &OrderEntry) -> Finding {
-    let wanted = needed::programs();
+async fn catalogue(m3: &M3, wants: &Wants) -> Finding {
+    let wanted = needed::programs(wants);
     let found = match Box::pin(refresh::read(m3, &wanted, &mut |_| {})).await {
         Ok(found) => found,
         Err(failure) => return judged(Err(failure)),
     };
-    let (missing, count) = (needed::missing(&found, names), needed::needed(names).len());
+    let (missing, count) = (needed::missing(&found, wants), needed::needed(wants).len());
     if missing.is_empty() {
         return Finding::Fine(format!("the {count} transactions we call have every field we use"));
     }
@@ -369,7 +371,7 @@ mod tests {
              base_url = \"http://127.0.0.1:{port}\"\nuser = \"u\"\ncredential = \"pw\"\n"
         );
         let settings: m3::Settings = toml::from_str(&text).unwrap();
-        let rows = m3(&settings, &Credentials::in_folder(folder.path()), None).await;
+        let rows = m3(&settings, &Credentials::in_folder(folder.path()), &Wants::default()).await;
         let told: Vec<_> = rows
             .iter()
             .map(|row| (row.layer, matches!(row.finding, Finding::Skipped(_))))

@@ -34,8 +34,8 @@ fn connections(loaded: &Loaded, report: &mut Report) -> Result<(), Fault> {
         report.extend(runtime.block_on(destinations::xcart(shop, &loaded.credentials)));
     }
     if let Some(m3) = &loaded.config.m3 {
-        let rules = loaded.config.order_to_cash.as_ref();
-        report.extend(runtime.block_on(destinations::m3(m3, &loaded.credentials, rules)));
+        let wants = super::m3::wants(loaded);
+        report.extend(runtime.block_on(destinations::m3(m3, &loaded.credentials, &wants)));
     }
     if let Some(alerts) = &loaded.config.alerts {
         report.extend(runtime.block_on(alert::without_message(alerts, &loaded.credentials)));

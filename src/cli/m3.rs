@@ -13,7 +13,11 @@ use crate::{
         Class, Failure, Fate, Kind,
         m3::{
             self, M3,
-            catalogue::{Catalogue, cache, needed, refresh},
+            catalogue::{
+                Catalogue, cache,
+                needed::{self, Wants},
+                refresh,
+            },
         },
     },
     log,
@@ -100,6 +104,7 @@ pub struct Desk {
     runtime: Runtime,
     catalogue: Catalogue,
     state_dir: PathBuf,
+    wants: Wants,
 }
 
 impl Desk {
@@ -112,13 +117,13 @@ impl Desk {
         if let Some(error) = why {
             aside(&format!("the shipped catalogue is used: {}", log::chain(&error)));
         }
-        Ok(Self { m3, runtime, catalogue, state_dir })
+        Ok(Self { m3, runtime, catalogue, state_dir, wants: wants(loaded) })
     }
 
     /// Reads the catalogue anew: what the gateway needs, what was read before, and one more.
     fn refresh(&mut self, more: Option<&str>) -> Result<(), Fault> {
         let mut wanted: Vec<String> = self.catalogue.known().map(str::to_owned).collect();
-        wanted.extend(needed::programs());
+        wanted.extend(needed::programs(&self.wants));
         self.read(wanted, more)
     }
 
@@ -151,6 +156,12 @@ impl Desk {
     }
 }
 
+/// What the configuration asks of M3.
+pub(super) fn wants(loaded: &Loaded) -> Wants {
+    let config = &loaded.config;
+    Wants::of(config.order_to_cash.as_ref(), config.payments.as_ref(), config.goods().as_ref())
+}
+
 /// What lists the items that changed.
 const CHANGED_ITEMS: (&str, &str) = ("MMS200MI", "LstItmByChgDate");
 
@@ -163,8 +174,7 @@ pub fn standing(loaded: &Loaded) -> Option<String> {
         (None, None) => "shipped; causeway m3 describe --refresh reads M3's own".to_owned(),
         (Some(reading), None) => format!("read {}", crate::dates::rfc3339(reading.at_ms)),
     };
-    let names = loaded.config.order_to_cash.as_ref().map(|rules| rules.transactions.clone());
-    let mut missing = needed::missing(&catalogue, &names.unwrap_or_default());
+    let mut missing = needed::missing(&catalogue, &wants(loaded));
     if let Some(items) = &loaded.config.items {
         for language in items.languages() {
             let fields: Vec<&str> = items.fields(language).into_iter().collect();
@@ -173,7 +183,7 @@ pub fn standing(loaded: &Loaded) -> Option<String> {
     }
     missing.dedup();
     Some(if missing.is_empty() {
-        format!("{from}; it has all that orders need")
+        format!("{from}; it has all that we need")
     } else {
         format!("{from}; it LACKS {}", missing.join(", "))
     })

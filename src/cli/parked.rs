@@ -110,7 +110,8 @@ async fn answer(state_dir: &Path, action: &Action) -> Result<String, ControlErro
                 | Reply::Payments { .. }
                 | Reply::Customers(_)
                 | Reply::Unknown
-                | Reply::Done => Ok(String::new()),
+                | Reply::Done
+                | Reply::PaidOrder(_) => Ok(String::new()),
             }
         }
         Action::Replay { keys, cause, all, from_start, with_old_rules } => {
@@ -194,7 +195,8 @@ async fn list(state_dir: &Path) -> Result<Vec<Listed>, ControlError> {
             | Reply::Payments { .. }
             | Reply::Customers(_)
             | Reply::Unknown
-            | Reply::Done => {
+            | Reply::Done
+            | Reply::PaidOrder(_) => {
                 return Ok(all);
             }
         }

@@ -3,11 +3,13 @@
 //! Guarantees: what the running gateway knows only the running gateway tells; amounts of
 //! different currencies are never added.
 
+mod one;
+
 use super::{ConfigFile, Fault, say, table::quoted};
 use crate::{
     config,
     control::{self, ControlError},
-    delivery::desk::{Ask, Reply},
+    delivery::desk::{Ask, PaidOrder, Reply},
     flow::payment::{
         Way,
         report::{Line, Sum, sums},
@@ -44,6 +46,31 @@ pub enum Action {
         #[arg(long)]
         csv: bool,
     },
+    /// List payments, one a line.
+    List {
+        /// Only those in this state.
+        #[arg(long, value_enum)]
+        state: Option<State>,
+        /// At most so many.
+        #[arg(long, default_value_t = 100, value_name = "COUNT")]
+        limit: usize,
+        /// Go on behind this line of the page before, as it was told there.
+        #[arg(long, default_value_t = 0, value_name = "COUNT")]
+        skip: usize,
+        /// As JSON, one object a line.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show the payments of an order: where each stands, its key, every step, what M3 answered.
+    Show {
+        /// The order's key, as `parked list` prints it.
+        key: String,
+    },
+    /// Show the calls to M3 that the payments of an order take; nothing is sent.
+    Preview {
+        /// The order's key.
+        key: String,
+    },
     /// Say where a payment is that Causeway cannot post or find; it is not sent any more.
     Settle {
         /// The order's key, as `parked list` prints it.
@@ -54,6 +81,33 @@ pub enum Action {
         #[arg(long)]
         reference: String,
     },
+}
+
+/// Where a payment stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum State {
+    /// M3 has it.
+    Posted,
+    /// M3 has no invoice for it yet.
+    Waits,
+    /// It is next.
+    UnderWay,
+    /// Nobody knows yet whether M3 has it.
+    Unknown,
+    /// It is not for us to post.
+    Left,
+}
+
+impl State {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Posted => "posted",
+            Self::Waits => "waits",
+            Self::UnderWay => "under-way",
+            Self::Unknown => "unknown",
+            Self::Left => "left",
+        }
+    }
 }
 
 /// Does one of them.
@@ -78,6 +132,26 @@ pub fn run(payments: &Payments) -> Result<(), Fault> {
             }
             say(&printed)
         }
+        Action::List { state, limit, skip, json } => {
+            let mut lines = runtime.block_on(read(state_dir))?;
+            lines.retain(|line| state.is_none_or(|state| line.state == state.name()));
+            let page = lines.get(*skip..).unwrap_or_default();
+            let left = page.len().saturating_sub(*limit);
+            let page: Vec<&Line> = page.iter().take(*limit).collect();
+            if *json {
+                let lines = page.iter().map(serde_json::to_string);
+                let lines = lines.collect::<serde_json::Result<Vec<_>>>();
+                return say(&lines.map_err(ControlError::Unreadable)?.join("\n"));
+            }
+            say(&listed(&page))?;
+            let next = skip.saturating_add(*limit);
+            if left == 0 { Ok(()) } else { say(&format!("{left} more: --skip {next}\n")) }
+        }
+        Action::Show { key } => say(&one::shown(&runtime.block_on(read_one(state_dir, key))?)),
+        Action::Preview { key } => {
+            let paid = runtime.block_on(read_one(state_dir, key))?;
+            say(&one::previewed(&paid, &loaded.config))
+        }
         Action::Settle { key, payment, reference } => {
             let (key, id, reference) = (key.clone(), *payment, reference.clone());
             let told = format!("order {key}: payment {id} is settled\n");
@@ -100,16 +174,42 @@ async fn read(state_dir: &Path) -> Result<Vec<Line>, ControlError> {
                 }
                 after = next;
             }
-            Reply::Listed(_)
-            | Reply::Shown(_)
-            | Reply::Customers(_)
-            | Reply::Unknown
-            | Reply::Done => {
-                let text = "the gateway answered with something that was not asked for";
-                return Err(ControlError::Refused(text.to_owned()));
+            Reply::Listed(_) | Reply::Shown(_) | Reply::Unknown | Reply::Done => {
+                return Err(not_asked_for());
             }
+            Reply::Customers(_) | Reply::PaidOrder(_) => return Err(not_asked_for()),
         }
     }
+}
+
+async fn read_one(state_dir: &Path, key: &str) -> Result<PaidOrder, ControlError> {
+    match control::ask(state_dir, &Ask::PaymentsOf { key: key.to_owned() }).await? {
+        Reply::PaidOrder(paid) => Ok(*paid),
+        Reply::Listed(_) | Reply::Shown(_) | Reply::Unknown => Err(not_asked_for()),
+        Reply::Payments { .. } | Reply::Customers(_) | Reply::Done => Err(not_asked_for()),
+    }
+}
+
+fn not_asked_for() -> ControlError {
+    let text = "the gateway answered with something that was not asked for";
+    ControlError::Refused(text.to_owned())
+}
+
+/// One line for each payment.
+fn listed(lines: &[&Line]) -> String {
+    let mut text = format!(
+        "{:<12}{:<22}{:>12}  {:<10}{:>14} {:<4}{:<11}{}\n",
+        "day", "order", "payment", "way", "amount", "", "state", "note"
+    );
+    for line in lines {
+        let Line { day, order, payment, amount, currency, state, note, .. } = line;
+        let (way, amount) = (way(line), amount.to_string());
+        let _ = writeln!(
+            text,
+            "{day:<12}{order:<22}{payment:>12}  {way:<10}{amount:>14} {currency:<4}{state:<11}{note}"
+        );
+    }
+    text
 }
 
 const fn way(line: &Line) -> &'static str {

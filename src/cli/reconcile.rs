@@ -242,7 +242,7 @@ async fn take(loaded: &Loaded, ids: &[u64]) -> Result<usize, Fault> {
         match control::ask(&loaded.config.state_dir, &Ask::Take { id: *id }).await? {
             Reply::Done => taken = taken.saturating_add(1),
             Reply::Listed(_) | Reply::Shown(_) | Reply::Payments { .. } => {}
-            Reply::Customers(_) | Reply::Unknown => {}
+            Reply::Customers(_) | Reply::PaidOrder(_) | Reply::Unknown => {}
         }
     }
     Ok(taken)

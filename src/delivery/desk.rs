@@ -17,9 +17,10 @@ use crate::{
     flow::{
         cause::{Cause, CauseKind},
         customer::card::Follows,
-        payment::report::Line,
+        payment::{Posting, report::Line},
         run::{Mark, Need, ReplayFrom, Stage},
     },
+    ids::{Cuno, OrderKey, Orno},
     state::StateError,
 };
 use serde::{Deserialize, Serialize};
@@ -112,6 +113,11 @@ pub enum Ask {
         /// Profile id or e-mail address.
         buyer: String,
     },
+    /// The payments of one order, each whole.
+    PaymentsOf {
+        /// The order's key.
+        key: String,
+    },
 }
 
 /// What is answered.
@@ -134,6 +140,27 @@ pub enum Reply {
     Customers(Box<customers::Page>),
     /// It is done.
     Done,
+    /// The payments of one order.
+    PaidOrder(Box<PaidOrder>),
+}
+
+/// The payments of one order.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PaidOrder {
+    /// Its key.
+    pub key: OrderKey,
+    /// M3's order.
+    pub orno: Option<Orno>,
+    /// M3's customer.
+    pub cuno: Option<Cuno>,
+    /// Each payment.
+    pub postings: Vec<Posting>,
+    /// What is to be credited.
+    pub returned: Option<String>,
+    /// Why calls about payments wait.
+    pub held: Option<String>,
+    /// What happened, oldest first.
+    pub trail: Vec<Mark>,
 }
 
 /// A case that needs a person.
@@ -215,6 +242,11 @@ async fn answered(tools: &Tools, ask: Ask) -> Answered {
             settled(change_case(cases, &key, now_ms, change).await)
         }
         Ask::Payments { after } => payments::list(cases, after.as_deref()).map(only),
+        Ask::PaymentsOf { key } => {
+            let held = known(cases, &key, now_ms);
+            let held = held.and_then(|held| held.ok_or_else(|| unknown(&key)));
+            held.and_then(payments::of_order).map(only)
+        }
         Ask::SettlePayment { reference, .. } if reference.trim().is_empty() => {
             Err("say where it is, or what was done".to_owned())
         }

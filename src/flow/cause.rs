@@ -31,6 +31,9 @@ const PAYMENT: &str =
 /// What to do about a payment of which nobody knows whether it is posted.
 const PAYMENT_SILENT: &str = "look for the payment in M3 by the key given; there: `causeway payments settle`; not there: replay posts it";
 
+/// What to do about a return.
+const RETURN: &str = "enter in M3 what the text names; it is closed by itself when M3 shows the credit note; discard it if nothing is to be credited";
+
 /// What kind of trouble it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum CauseKind {
@@ -88,11 +91,13 @@ pub enum CauseKind {
     PaymentUnknown,
     /// Two customers of M3 fit the buyer equally well.
     CustomerAmbiguous,
+    /// The shop gave money back, or goods come back, and M3 does not show it.
+    ReturnedInShop,
 }
 
 impl CauseKind {
     /// All of them.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::UnknownSku,
         Self::NoSku,
         Self::NoLines,
@@ -120,6 +125,7 @@ impl CauseKind {
         Self::PaymentRefused,
         Self::PaymentUnknown,
         Self::CustomerAmbiguous,
+        Self::ReturnedInShop,
     ];
 
     /// Returns the fixed name.
@@ -152,6 +158,7 @@ impl CauseKind {
             Self::PaymentRefused => "payment-refused",
             Self::PaymentUnknown => "payment-unknown",
             Self::CustomerAmbiguous => "customer-ambiguous",
+            Self::ReturnedInShop => "returned-in-shop",
         }
     }
 
@@ -213,6 +220,7 @@ impl CauseKind {
             Self::PaymentRefused => PAYMENT,
             Self::PaymentUnknown => PAYMENT_SILENT,
             Self::CustomerAmbiguous => AMBIGUOUS,
+            Self::ReturnedInShop => RETURN,
         }
     }
 }

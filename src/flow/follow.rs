@@ -94,6 +94,11 @@ impl Follow {
         follow
     }
 
+    /// Goes on with an order that was complete and of which the shop was told all.
+    pub fn resumed(rules: &StatusRules) -> Self {
+        Self { shipping: rules.shipped.clone(), ..Self::default() }
+    }
+
     /// Whether deliveries are worth asking for: after a change, once more after it, and
     /// now and then, because a tracking number may be entered later.
     pub fn has_news(&self, now: &Progress) -> bool {

@@ -4,15 +4,22 @@
 //! Guarantees:
 //! 1. An intent is durable before its call, and every call carries the key of its payment.
 //! 2. After a lost answer nothing is sent before the quiescence time has passed. Then a prepayment is
-//!    looked up; a batch head or line is sent again under the same number, which M3 keeps once.
+//!    looked up; a batch head or line is sent again under the same number, which M3 keeps once; what
+//!    the cash desk or the general ledger may have booked is looked for among the vouchers.
 //! 3. What a look-up cannot decide goes to a person, never to M3 a second time.
 //! 4. Amounts are decimals in one currency, and the lines of a batch add up to their payment.
 
+pub mod layout;
 mod plan;
+pub mod preview;
 pub mod report;
 pub mod rules;
+mod step;
+mod voucher;
 
 pub use plan::Expected;
+pub use step::{DeskCall, LedgerCall, Step};
+pub use voucher::{VoucherLine, Vouchers, Whole};
 
 use self::rules::{PaymentRules, Refunds};
 use super::{
@@ -70,21 +77,6 @@ pub struct Part {
     pub amount: Amount,
 }
 
-/// One call to M3.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Step {
-    /// Looks for the prepayment.
-    Look,
-    /// Adds it.
-    Add,
-    /// Opens the batch.
-    Head,
-    /// Adds the line of this part.
-    Line(u16),
-    /// Has the batch checked.
-    Control,
-}
-
 /// Where a payment stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum At {
@@ -127,7 +119,7 @@ pub struct Posting {
     pub parts: Vec<Part>,
     /// Where it stands.
     pub at: At,
-    /// The last call that was sent again after a silence.
+    /// The last call that was sent again after a silence, or that a person was asked about.
     pub again: Option<Step>,
 }
 
@@ -149,8 +141,25 @@ pub enum Told {
     Found(Vec<Prepaid>),
     /// The number of the new one.
     Added(String),
+    /// The vouchers with our key.
+    Vouchers(Vouchers),
+    /// The payment number that was drawn.
+    Number(u32),
     /// It did what was asked.
     Done,
+}
+
+/// What a payment is told of its surroundings.
+#[derive(Clone, Copy, Debug)]
+pub struct Around<'a> {
+    /// Its key in M3.
+    pub key: &'a str,
+    /// References of the order's other payments.
+    pub known: &'a [String],
+    /// The settings.
+    pub rules: &'a PaymentRules,
+    /// How long a call that is lost now may still run.
+    pub quiet: Pause,
 }
 
 /// Names a payment in M3: at most 30 characters, the same for the same payment.
@@ -163,16 +172,6 @@ pub fn key(order: &OrderKey, movement: &Movement) -> String {
 pub fn batch_number(prefix: u8, movement: &Movement) -> Option<u64> {
     let first = u64::from(prefix).checked_mul(BATCH_ID_MAX)?;
     (movement.id < BATCH_ID_MAX).then(|| first.saturating_add(movement.id))
-}
-
-impl Step {
-    /// Whether it changes M3.
-    pub const fn is_write(self) -> bool {
-        match self {
-            Self::Look => false,
-            Self::Add | Self::Head | Self::Line(_) | Self::Control => true,
-        }
-    }
 }
 
 impl Posting {
@@ -213,13 +212,17 @@ impl Posting {
         let step = match &self.at {
             At::Step { step, .. } => *step,
             At::Silent { step, quiet } if quiet.left_ms(now) == 0 => {
-                let step = step.after_silence();
-                self.again = Some(step);
-                step
+                if step.is_remembered() {
+                    self.again = Some(*step);
+                }
+                step.after_silence()
             }
             // A person has looked, and M3 does not have it.
-            At::Doubt if self.parts.is_empty() => Step::Add,
-            At::Doubt => Step::Head,
+            At::Doubt => match self.again {
+                Some(step @ (Step::Draw | Step::Ledger(_))) => step,
+                Some(_) | None if self.parts.is_empty() => Step::Add,
+                Some(_) | None => Step::Head,
+            },
             At::Waits | At::Silent { .. } | At::Posted { .. } | At::Left { .. } => return None,
         };
         self.at = At::Step { step, sent: true };
@@ -243,20 +246,27 @@ impl Posting {
     }
 
     /// Takes in an answer; `Some` when a person is needed.
-    pub fn on(&mut self, told: &Told, key: &str, known: &[String]) -> Option<Cause> {
+    pub fn on(&mut self, told: &Told, around: &Around<'_>) -> Option<Cause> {
         let At::Step { step, .. } = &self.at else { return None };
-        let step = *step;
-        match (step, told) {
-            (Step::Look, Told::Found(found)) => return self.on_found(found, key, known),
-            (Step::Add, Told::Added(number)) if number.is_empty() => self.at = At::Doubt,
+        match (*step, told) {
+            (Step::Look, Told::Found(found)) => return self.on_found(found, around),
+            (Step::Find, Told::Vouchers(found)) => return self.on_vouchers(found, around),
+            (Step::Add, Told::Added(number)) if number.is_empty() => {
+                self.at = At::Doubt;
+                return Some(self.doubt("M3 took it and gave no number"));
+            }
             (Step::Add, Told::Added(number)) => {
                 self.at = At::Posted { reference: number.clone() };
             }
-            (Step::Head | Step::Line(_) | Step::Control, Told::Done) => self.advance(step),
-            (Step::Look | Step::Add, Told::Done | Told::Added(_) | Told::Found(_)) => {}
-            (Step::Head | Step::Line(_) | Step::Control, Told::Added(_) | Told::Found(_)) => {}
+            (Step::Draw, Told::Number(number)) => self.on_number(*number, around),
+            (step @ (Step::Head | Step::Line(_) | Step::Control), Told::Done) => self.advance(step),
+            (Step::Desk(call, number), Told::Done) => self.on_desk(call, number, around),
+            (Step::Ledger(call), Told::Done) => self.on_ledger(call, around),
+            // An answer to another question.
+            (_, Told::Found(_) | Told::Added(_) | Told::Vouchers(_) | Told::Number(_)) => {}
+            (_, Told::Done) => {}
         }
-        (self.at == At::Doubt).then(|| self.doubt("M3 took it and gave no number"))
+        None
     }
 
     fn advance(&mut self, step: Step) {
@@ -264,7 +274,8 @@ impl Posting {
         let next = match step {
             Step::Head => Some(0),
             Step::Line(place) => Some(place.saturating_add(1)),
-            Step::Look | Step::Add | Step::Control => None,
+            Step::Look | Step::Add | Step::Control | Step::Find => None,
+            Step::Draw | Step::Desk(_, _) | Step::Ledger(_) => None,
         };
         self.at = match next {
             Some(place) if place < count => At::Step { step: Step::Line(place), sent: false },
@@ -274,7 +285,8 @@ impl Posting {
     }
 
     /// By our key where the list gives it; else by the amount, if that is certain.
-    fn on_found(&mut self, found: &[Prepaid], key: &str, known: &[String]) -> Option<Cause> {
+    fn on_found(&mut self, found: &[Prepaid], around: &Around<'_>) -> Option<Cause> {
+        let Around { key, known, .. } = *around;
         let ours: Vec<&Prepaid> =
             found.iter().filter(|one| one.text.as_deref() == Some(key)).collect();
         let amount = self.signed();
@@ -309,51 +321,48 @@ impl Posting {
     }
 
     /// Takes in that there was no answer; says whether that is all, or the failure is to be judged.
-    pub fn on_failure(&mut self, failure: &Failure, quiet: Pause) -> After {
+    pub fn on_failure(&mut self, failure: &Failure, around: &Around<'_>) -> After {
         let At::Step { step, .. } = &self.at else { return After::Judge };
         let step = *step;
         match failure.fate {
             Fate::Unknown => {
-                self.at = At::Silent { step, quiet };
+                self.at = At::Silent { step, quiet: around.quiet };
                 After::Settled
             }
             // Of a number that was never sent before it says that somebody else uses it.
             Fate::Refused if failure.class == Class::Exists && self.was_there_before(step) => {
-                self.advance(step);
+                if let Step::Ledger(call) = step {
+                    self.on_ledger(call, around);
+                } else {
+                    self.advance(step);
+                }
                 After::Settled
             }
-            Fate::Refused | Fate::NotDone => {
-                self.at = At::Step { step, sent: false };
-                After::Judge
-            }
+            Fate::Refused if is_final(failure.class) => self.on_final_refusal(failure, around),
+            Fate::Refused | Fate::NotDone => self.same_again(step),
         }
+    }
+}
+
+/// Whether the same call would be refused again.
+const fn is_final(class: Class) -> bool {
+    match class {
+        Class::Forbidden | Class::NotFound | Class::Exists | Class::Data | Class::Config => true,
+        Class::State | Class::Unclassified => true,
+        Class::Unreachable | Class::TimedOut | Class::RateLimited | Class::Unavailable => false,
+        Class::Held | Class::Broken | Class::Unauthorized | Class::Locked => false,
     }
 }
 
 /// What is to be done about a failure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum After {
     /// Nothing more.
     Settled,
+    /// A person is asked.
+    Park(Cause),
     /// It is judged as every other one.
     Judge,
-}
-
-impl Step {
-    /// A batch head and a line have a number of ours, which M3 keeps once.
-    const fn is_kept_once(self) -> bool {
-        match self {
-            Self::Head | Self::Line(_) => true,
-            Self::Look | Self::Add | Self::Control => false,
-        }
-    }
-
-    const fn after_silence(self) -> Self {
-        match self {
-            Self::Add => Self::Look,
-            Self::Look | Self::Head | Self::Line(_) | Self::Control => self,
-        }
-    }
 }
 
 #[cfg(test)]

@@ -2,10 +2,12 @@
 
 mod customers;
 mod invoices;
+mod returns;
 mod shipments;
 
 pub use customers::{Ambiguous, CustomerRules, KeptIn, SharedFor, Update, VatOf};
 pub use invoices::InvoiceRules;
+pub use returns::{FollowReturns, ReturnRules};
 pub use shipments::{CarrierField, CarrierRule, NumberField, ParcelSource, ShipmentRules};
 
 use super::{address::rules::AddressRules, payment::rules::PaymentRules};
@@ -92,6 +94,9 @@ pub struct Rules {
     /// What is taken over of invoices.
     #[serde(default)]
     pub invoices: InvoiceRules,
+    /// What is done about returns.
+    #[serde(default)]
+    pub returns: ReturnRules,
     /// How payments come into M3; a table of its own, put in here at the start.
     #[serde(skip)]
     pub payments: Option<PaymentRules>,
@@ -271,6 +276,7 @@ impl Rules {
         found.extend(self.customer.problems());
         found.extend(self.shipments.problems());
         found.extend(self.invoices.problems());
+        found.extend(self.returns.problems());
         found.extend(self.address.problems());
         if self.heads_max == 0 {
             found.push("order_to_cash.heads_max must be at least 1".to_owned());

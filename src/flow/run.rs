@@ -15,6 +15,7 @@ mod outcomes;
 mod paying;
 mod record;
 mod reread;
+mod returning;
 mod sweep;
 
 pub use needs::Need;

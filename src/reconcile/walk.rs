@@ -138,7 +138,8 @@ impl Walk<'_> {
                 | Reply::Payments { .. }
                 | Reply::Customers(_)
                 | Reply::Done
-                | Reply::Unknown,
+                | Reply::Unknown
+                | Reply::PaidOrder(_),
             ) => Ok(None),
             Err(fault) => Err(fault.into()),
         }

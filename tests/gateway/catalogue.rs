@@ -4,7 +4,7 @@ use crate::{
     harness::{Plot, eventually, order_of},
     tools::{causeway, result},
 };
-use causeway::{connector::m3::catalogue::needed::needed, flow::rules::OrderEntry};
+use causeway::connector::m3::catalogue::needed::{Wants, needed};
 use causeway_sim::m3::{Auth, Switches, Trouble};
 use std::{collections::BTreeSet, fs};
 
@@ -17,7 +17,7 @@ async fn everything_that_a_story_sends_is_in_the_list_of_what_is_needed() {
     for number in &numbers {
         scene.stage(number, "done").await;
     }
-    let known: BTreeSet<(String, String, String)> = needed(&OrderEntry::default())
+    let known: BTreeSet<(String, String, String)> = needed(&Wants::default())
         .into_iter()
         .flat_map(|needed| {
             let input = needed.input.into_iter();
@@ -59,7 +59,7 @@ async fn describe_shows_what_was_shipped_until_m3_was_read() {
     let first: serde_json::Value = serde_json::from_str(json.out.lines().next().unwrap()).unwrap();
     assert_eq!((&first["field"], &first["mandatory"]), (&"ORNO".into(), &true.into()));
     let check = causeway(&scene, &["check"]).await;
-    assert!(check.out.contains("it has all that orders need"), "{}", check.out);
+    assert!(check.out.contains("it has all that we need"), "{}", check.out);
     for (name, near) in [("OIS100M", "OIS100MI"), ("OIS100MI/confirm", "Confirm")] {
         let unknown = causeway(&scene, &["m3", "describe", name]).await;
         assert_eq!(unknown.status, 1, "{unknown:?}");

@@ -248,7 +248,8 @@ impl Scene {
             | Reply::Payments { .. }
             | Reply::Customers(_)
             | Reply::Unknown
-            | Reply::Done => {
+            | Reply::Done
+            | Reply::PaidOrder(_) => {
                 panic!("that is no list")
             }
         }
@@ -262,6 +263,7 @@ impl Scene {
                 Reply::Listed(_)
                 | Reply::Payments { .. }
                 | Reply::Customers(_)
+                | Reply::PaidOrder(_)
                 | Reply::Unknown
                 | Reply::Done,
             )

@@ -28,12 +28,12 @@ fn posting(table: &str, refunds: &str) -> Plot {
     Plot::calm().edit(HEAD, &format!("{table}\n{HEAD}"))
 }
 
-fn amount(text: &str) -> Decimal {
+pub(crate) fn amount(text: &str) -> Decimal {
     text.parse().unwrap()
 }
 
 /// Waits until M3 has so many whole payments of an order.
-async fn paid(scene: &Scene, number: &str, count: usize) -> Vec<BookedPayment> {
+pub(crate) async fn paid(scene: &Scene, number: &str, count: usize) -> Vec<BookedPayment> {
     let own = format!("{}-", key(number));
     let look = async || {
         let all = scene.m3.books().payments.into_iter();
@@ -46,7 +46,7 @@ async fn paid(scene: &Scene, number: &str, count: usize) -> Vec<BookedPayment> {
 }
 
 /// Waits until the gateway has no payment of an order under way.
-async fn at_rest(scene: &Scene, number: &str, count: usize) -> Vec<Line> {
+pub(crate) async fn at_rest(scene: &Scene, number: &str, count: usize) -> Vec<Line> {
     let look = async || {
         let own: Vec<_> =
             listed(scene).await.into_iter().filter(|line| line.order == key(number)).collect();
@@ -56,7 +56,7 @@ async fn at_rest(scene: &Scene, number: &str, count: usize) -> Vec<Line> {
     eventually(&format!("{count} payments of {number} at rest"), look).await
 }
 
-async fn listed(scene: &Scene) -> Vec<Line> {
+pub(crate) async fn listed(scene: &Scene) -> Vec<Line> {
     match scene.ask(&Ask::Payments { after: None }).await.unwrap() {
         Reply::Payments { lines, after: None } => lines,
         Reply::Payments { .. }
@@ -64,6 +64,7 @@ async fn listed(scene: &Scene) -> Vec<Line> {
         | Reply::Shown(_)
         | Reply::Customers(_)
         | Reply::Unknown
+        | Reply::PaidOrder(_)
         | Reply::Done => {
             panic!("that is no whole list of payments")
         }

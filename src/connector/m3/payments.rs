@@ -1,7 +1,9 @@
-//! Payments in M3's words: prepayments and receivable batches. Pure.
+//! Payments in M3's words: prepayments and receivable batches; `desk` has the others. Pure.
 //!
 //! Source: reference/m3.md 4.6. Every call carries the key of its payment: TX30 of a prepayment,
 //! PBID, TRNO and IRNO of a batch.
+
+mod desk;
 
 use super::{
     mi::{MiCall, MiRecord},
@@ -28,6 +30,10 @@ pub struct Account<'a> {
     pub cuno: &'a Cuno,
     /// The key of the payment.
     pub key: &'a str,
+    /// CONO.
+    pub company: u16,
+    /// Now, in seconds since 1970.
+    pub today_s: i64,
 }
 
 /// Writes the call of a step; none where the settings do not have it.
@@ -50,6 +56,14 @@ pub fn call(
         }
         (Step::Add, None, _) => None,
         (Step::Head | Step::Line(_) | Step::Control, _, None) => None,
+        (Step::Find, _, _) => Some(desk::find(posting, account)),
+        (Step::Draw, _, _) => Some(desk::draw(rules.cash_desk.as_ref()?)),
+        (Step::Desk(call, number), _, _) => {
+            desk::about(call, number, (posting, account, rules.cash_desk.as_ref()?))
+        }
+        (Step::Ledger(call), _, _) => {
+            desk::ledger(call, (posting, account), (rules.ledger.as_ref()?, rules))
+        }
     }
 }
 
@@ -102,8 +116,18 @@ fn day(posting: &Posting) -> String {
 }
 
 /// Understands the answer to a step.
-pub fn told(step: Step, answer: Result<Vec<MiRecord>, Failure>) -> Result<Told, Failure> {
+pub fn told(
+    step: Step,
+    answer: Result<Vec<MiRecord>, Failure>,
+    key: &str,
+) -> Result<Told, Failure> {
     match step {
+        Step::Find => desk::vouchers(&rows(answer)?, key).map(Told::Vouchers),
+        Step::Draw => {
+            let number = answer?.first().and_then(|record| record.text("PMNB").trim().parse().ok());
+            number.map(Told::Number).ok_or_else(|| unreadable("no PMNB in the answer"))
+        }
+        Step::Desk(_, _) | Step::Ledger(_) => answer.map(|_| Told::Done),
         Step::Look => rows(answer)?.iter().map(prepaid).collect::<Result<_, _>>().map(Told::Found),
         Step::Add => {
             let number = answer?.first().map(|record| record.text("PPYN").trim().to_owned());
@@ -156,7 +180,14 @@ mod tests {
         )
         .unwrap();
         let (orno, cuno) = ("1000001".try_into().unwrap(), "W1".try_into().unwrap());
-        let account = Account { division: "AAA", orno: &orno, cuno: &cuno, key: "X11-17" };
+        let account = Account {
+            division: "AAA",
+            orno: &orno,
+            cuno: &cuno,
+            key: "X11-17",
+            company: 100,
+            today_s: 1_795_392_000,
+        };
         let table = [
             (Step::Look, "DIVI=AAA COIV=1000001"),
             (Step::Add, "DIVI=AAA COIV=1000001 STAT=20 IVAM=10 RQDT=20261123 TX30=X11-17"),
@@ -182,8 +213,10 @@ mod tests {
             row(&[("PPYN", "PP1"), ("IVAM", "10.00")]),
             row(&[("PPYN", "PP2"), ("IVAM", "10"), ("TX30", "")]),
         ];
-        let Told::Found(found) = told(Step::Look, Ok(rows)).unwrap() else { panic!("no list") };
+        let Told::Found(found) = told(Step::Look, Ok(rows), "K").unwrap() else {
+            panic!("no list")
+        };
         assert_eq!((found[0].text.clone(), found[1].text.as_deref()), (None, Some("")));
-        assert!(told(Step::Add, Ok(vec![])).is_err());
+        assert!(told(Step::Add, Ok(vec![]), "K").is_err());
     }
 }

@@ -6,7 +6,11 @@ use crate::{
     connector::{
         Class, Failure, Fate,
         m3::{
-            catalogue::{Catalogue, Field, needed, refresh},
+            catalogue::{
+                Catalogue, Field,
+                needed::{self, Wants},
+                refresh,
+            },
             mi::{MiCall, MiRecord},
         },
     },
@@ -41,7 +45,9 @@ impl Trial<'_> {
         let lengths = open("lengths", "3.2", "the lengths we were shipped with are M3's own");
         let other =
             open("add-order-head", "0, 13.4", "OIS100MI has no AddOrderHead and AddOrderLine");
-        let read = refresh::read(self.m3, &needed::programs(), &mut |_| {}).await;
+        let wants =
+            Wants::of(self.rules, self.rules.and_then(|rules| rules.payments.as_ref()), None);
+        let read = refresh::read(self.m3, &needed::programs(&wants), &mut |_| {}).await;
         let found = match read {
             Ok(found) => found,
             Err(failure) => {
@@ -51,10 +57,9 @@ impl Trial<'_> {
                 return;
             }
         };
-        let names = self.rules.map(|rules| rules.transactions.clone()).unwrap_or_default();
-        let missing = needed::missing(&found, &names);
+        let missing = needed::missing(&found, &wants);
         let seen = match missing.as_slice() {
-            [] => format!("{} transactions with their fields", needed::needed(&names).len()),
+            [] => format!("{} transactions with their fields", needed::needed(&wants).len()),
             missing => format!("lacks {}", missing.join(", ")),
         };
         self.book.note(here, Verdict::of(missing.is_empty(), seen));
@@ -260,7 +265,7 @@ fn listed(seen: &BTreeSet<String>) -> String {
 /// Compares the inputs of what both know.
 fn compared(shipped: &Catalogue, read: &Catalogue) -> Verdict {
     let (mut same, mut other) = (0_usize, Vec::new());
-    for needed in needed::needed(&crate::flow::rules::OrderEntry::default()) {
+    for needed in needed::needed(&Wants::default()) {
         let (program, name) = (needed.program, &needed.transaction);
         let both = shipped.transaction(program, name).zip(read.transaction(program, name));
         let Some((ours, theirs)) = both else { continue };

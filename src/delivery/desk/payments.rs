@@ -3,14 +3,16 @@
 //! Guarantees: a list comes in parts of bounded size; what a person says of a payment is kept
 //! with the order.
 
-use super::Reply;
+use super::{PaidOrder, Reply};
 use crate::{
     clock::UnixMs,
     delivery::{
         cases::{Cases, Held},
         rows::{self, CaseKey},
     },
-    flow::{books::Books, cause::CauseKind, payment::report::Line, run::ReplayFrom},
+    flow::{
+        books::Books, cause::CauseKind, payment::report::Line, returns::Standing, run::ReplayFrom,
+    },
 };
 
 /// Orders in one part of the list.
@@ -34,6 +36,28 @@ pub(super) fn list(cases: &Cases, after: Option<&str>) -> Result<Reply, String> 
     }
     let after = last.filter(|_| found.len() == ORDERS_MAX);
     Ok(Reply::Payments { lines, after })
+}
+
+/// Shows the payments of one order.
+pub(super) fn of_order(held: Held) -> Result<Reply, String> {
+    let Held { case, .. } = held;
+    let (run, books) = (case.run, case.books);
+    let key = run.key.ok_or_else(|| "its number is not known yet".to_owned())?;
+    let returned = books.later.returned.map(|returned| match returned.standing {
+        Standing::Open if returned.shown.is_empty() => "looked for in M3".to_owned(),
+        Standing::Open => returned.shown,
+        Standing::Settled => "credited".to_owned(),
+        Standing::Dismissed => "dealt with by a person".to_owned(),
+    });
+    Ok(Reply::PaidOrder(Box::new(PaidOrder {
+        key,
+        orno: run.orno,
+        cuno: run.cuno,
+        postings: books.money.postings,
+        returned,
+        held: books.later.hold.map(|hold| hold.reason),
+        trail: run.trail,
+    })))
 }
 
 /// Notes where a payment is, and lets the order go on if it waits for that.

@@ -1,13 +1,14 @@
 //! How the shop's payments come into M3: the `[payments]` table. Pure.
 
+mod cash_desk;
+
+pub use super::layout::{Ledger, LineAgain};
+pub use cash_desk::{CashDesk, FindBy, Pays};
+
+use super::Movement;
 use crate::{amount::currency_places, dates};
 use serde::Deserialize;
 use time::{Date, macros::format_description};
-
-/// Why there is no cash desk.
-const CASH_DESK: &str = "payments.strategy cash-desk is not offered: OIS215MI draws the payment number itself and has no list to find it again when an answer is lost, so a payment could be posted twice; use prepayment or receivable-batch";
-/// Why there is no general ledger.
-const LEDGER: &str = "payments.strategy ledger is not offered: whether GLS840MI has updated a batch can be found out only where the site's own line layout carries our key into the voucher, so a payment could be posted twice; use prepayment or receivable-batch";
 
 /// Settings of the payments.
 #[derive(Clone, Debug, Deserialize)]
@@ -28,6 +29,10 @@ pub struct PaymentRules {
     pub prepayment: Option<Prepayment>,
     /// Settings of `receivable-batch`.
     pub receivable_batch: Option<ReceivableBatch>,
+    /// Settings of `cash-desk`.
+    pub cash_desk: Option<CashDesk>,
+    /// Settings of `ledger`.
+    pub ledger: Option<Ledger>,
 }
 
 /// Which program of M3 takes payments (reference/m3.md 4.6).
@@ -41,9 +46,9 @@ pub enum Strategy {
     Prepayment,
     /// `ARS040MI`: a payment batch for invoices, which a clerk updates.
     ReceivableBatch,
-    /// `OIS215MI`: the cash desk. Refused.
+    /// `OIS215MI`: the cash desk.
     CashDesk,
-    /// `GLS840MI`: the general ledger's interface. Refused.
+    /// `GLS840MI`: the general ledger's interface.
     Ledger,
 }
 
@@ -85,8 +90,30 @@ impl PaymentRules {
     pub fn posts(&self) -> bool {
         match self.strategy {
             Strategy::Prepayment | Strategy::ReceivableBatch => true,
-            Strategy::None | Strategy::CashDesk | Strategy::Ledger => false,
+            Strategy::CashDesk | Strategy::Ledger => true,
+            Strategy::None => false,
         }
+    }
+
+    /// Whether the vouchers of M3 carry our key, so that a payment is found again by it.
+    pub fn vouchers_carry_the_key(&self) -> bool {
+        let find_by = match self.strategy {
+            Strategy::CashDesk => self.cash_desk.as_ref().map(|desk| desk.find_by),
+            Strategy::Ledger => self.ledger.as_ref().map(|ledger| ledger.find_by),
+            Strategy::None | Strategy::Prepayment | Strategy::ReceivableBatch => None,
+        };
+        find_by == Some(FindBy::VoucherText)
+    }
+
+    /// Returns the name of the cash desk; empty where there is none.
+    pub fn desk(&self) -> &str {
+        self.cash_desk.as_ref().map_or("", |desk| desk.desk.as_str())
+    }
+
+    /// Returns KEY1 of a payment in the general ledger.
+    pub fn ledger_key(&self, movement: &Movement) -> Option<String> {
+        let ledger = self.ledger.as_ref().filter(|_| self.strategy == Strategy::Ledger)?;
+        super::layout::key1(&ledger.key_prefix, movement.id)
     }
 
     /// Returns the first second whose payments are posted.
@@ -100,8 +127,8 @@ impl PaymentRules {
         let mut found = Vec::new();
         match self.strategy {
             Strategy::None => return found,
-            Strategy::CashDesk => found.push(CASH_DESK.to_owned()),
-            Strategy::Ledger => found.push(LEDGER.to_owned()),
+            Strategy::CashDesk => self.check_desk(&mut found),
+            Strategy::Ledger => self.check_ledger(division, &mut found),
             Strategy::Prepayment => self.check_prepayment(division, &mut found),
             Strategy::ReceivableBatch => self.check_batch(&mut found),
         }
@@ -133,6 +160,27 @@ impl PaymentRules {
         }
         if division.is_some_and(str::is_empty) {
             found.push("m3.division is blank, and OIS125MI needs one".to_owned());
+        }
+    }
+
+    fn check_desk(&self, found: &mut Vec<String>) {
+        match &self.cash_desk {
+            Some(desk) => desk.check(self.refunds, found),
+            None => {
+                found.push("payments.cash_desk is missing, and its strategy needs it".to_owned());
+            }
+        }
+    }
+
+    fn check_ledger(&self, division: Option<&str>, found: &mut Vec<String>) {
+        match &self.ledger {
+            Some(ledger) => ledger.check(found),
+            None => {
+                found.push("payments.ledger is missing, and its strategy needs it".to_owned());
+            }
+        }
+        if division.is_some_and(str::is_empty) {
+            found.push("m3.division is blank, and GLS840MI needs one".to_owned());
         }
     }
 
@@ -183,12 +231,17 @@ mod tests {
     fn what_cannot_be_posted_once_is_refused_with_its_reason() {
         let prepayment = "strategy = \"prepayment\"\nsince = \"2026-12-01\"\n[prepayment]\nstatus = \"20\"\ncurrency = \"EUR\"";
         let batch = "strategy = \"receivable-batch\"\nsince = \"2026-12-01\"\n[receivable_batch]\nbatch_type = \"WEB\"\nbatch_prefix = 71";
+        let desk = "strategy = \"cash-desk\"\nsince = \"2026-12-01\"\n[cash_desk]\ndesk = \"WEB01\"\npayment_method = \"CRD\"";
         let table = [
             ("", ""),
             (prepayment, ""),
             (batch, ""),
-            ("strategy = \"cash-desk\"\nsince = \"2026-12-01\"", "no list to find it again"),
-            ("strategy = \"ledger\"\nsince = \"2026-12-01\"", "line layout"),
+            ("strategy = \"cash-desk\"\nsince = \"2026-12-01\"", "payments.cash_desk is missing"),
+            ("strategy = \"ledger\"\nsince = \"2026-12-01\"", "payments.ledger is missing"),
+            (desk, ""),
+            (&desk.replace("WEB01", "WEBSHOP"), "cash_desk.desk must have 1 to 5"),
+            (&desk.replace("\"CRD\"", "\"\""), "cash_desk.payment_method must have 1 to 3"),
+            (&format!("refunds = \"post\"\n{desk}\npays = \"invoices\""), "refunds"),
             ("strategy = \"prepayment\"\nsince = \"2026-12-01\"", "payments.prepayment is missing"),
             (&prepayment.replace("\"2026-12-01\"", "\"soon\""), "payments.since"),
             (&prepayment.replace("since = \"2026-12-01\"\n", ""), "payments.since is missing"),

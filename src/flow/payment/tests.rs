@@ -49,6 +49,16 @@ fn planned(strategy: &str, way: Way, amount: &str, free: &mut [(Invoice, Amount)
     posting
 }
 
+/// Tells a posting something of which the settings matter.
+fn on(posting: &mut Posting, told: &Told, known: &[String], rules: &PaymentRules) -> Option<Cause> {
+    posting.on(told, &Around { key: "K", known, rules, quiet: at(0).pause(QUIET_MS) })
+}
+
+fn fails(posting: &mut Posting, failure: &Failure, rules: &PaymentRules) -> After {
+    let quiet = at(0).pause(QUIET_MS);
+    posting.on_failure(failure, &Around { key: "K", known: &[], rules, quiet })
+}
+
 fn lost(fate: Fate, class: Class) -> Failure {
     Failure::new(fate, class, "no")
 }
@@ -61,9 +71,9 @@ fn posted(reference: &str) -> At {
 fn a_prepayment_is_looked_for_and_added_once() {
     let mut posting = planned("prepayment", Way::In, "10.50", &mut []);
     assert_eq!(posting.next(at(0)), Some(Step::Look));
-    assert_eq!(posting.on(&Told::Found(vec![]), "K", &[]), None);
+    assert_eq!(on(&mut posting, &Told::Found(vec![]), &[], &rules("prepayment")), None);
     assert_eq!(posting.next(at(0)), Some(Step::Add));
-    posting.on(&Told::Added("PP1".into()), "K", &[]);
+    on(&mut posting, &Told::Added("PP1".into()), &[], &rules("prepayment"));
     assert_eq!((posting.at.clone(), posting.next(at(9_999))), (posted("PP1"), None));
 }
 
@@ -89,13 +99,14 @@ fn after_a_silence_a_prepayment_is_looked_up_before_anything_is_sent() {
     for (found, want, asked) in table {
         let mut posting = planned("prepayment", Way::In, "10", &mut []);
         posting.next(at(0));
-        posting.on(&Told::Found(vec![]), "K", &[]);
+        on(&mut posting, &Told::Found(vec![]), &[], &rules("prepayment"));
         assert_eq!(posting.next(at(0)), Some(Step::Add));
         let failure = lost(Fate::Unknown, Class::TimedOut);
-        assert_eq!(posting.on_failure(&failure, at(0).pause(QUIET_MS)), After::Settled);
+        assert_eq!(fails(&mut posting, &failure, &rules("prepayment")), After::Settled);
         assert_eq!((posting.next(at(999)), posting.due_ms(at(400))), (None, Some(600)));
         assert_eq!(posting.next(at(1_000)), Some(Step::Look));
-        let cause = posting.on(&Told::Found(found.clone()), "K", &["PP0".into()]);
+        let cause =
+            on(&mut posting, &Told::Found(found.clone()), &["PP0".into()], &rules("prepayment"));
         assert_eq!((&posting.at, cause.is_some()), (&want, asked), "{found:?}");
         if asked {
             assert_eq!(cause.unwrap().kind, CauseKind::PaymentUnknown);
@@ -107,7 +118,7 @@ fn after_a_silence_a_prepayment_is_looked_up_before_anything_is_sent() {
 fn an_intent_that_was_cut_off_by_a_restart_counts_as_a_silence() {
     let mut posting = planned("prepayment", Way::In, "10", &mut []);
     posting.next(at(0));
-    posting.on(&Told::Found(vec![]), "K", &[]);
+    on(&mut posting, &Told::Found(vec![]), &[], &rules("prepayment"));
     posting.next(at(0));
     posting.recover(at(0).pause(QUIET_MS));
     assert_eq!(posting.next(at(999)), None);
@@ -126,12 +137,12 @@ fn a_batch_is_sent_line_by_line_and_again_under_the_same_numbers() {
     let silence = lost(Fate::Unknown, Class::Unreachable);
     for step in [Step::Head, Step::Line(0), Step::Line(1)] {
         assert_eq!(posting.next(at(0)), Some(step));
-        posting.on_failure(&silence, at(0).pause(QUIET_MS));
+        fails(&mut posting, &silence, &rules("receivable-batch"));
         assert_eq!(posting.next(at(1_000)), Some(step), "the same again");
-        assert_eq!(posting.on_failure(&exists, at(0).pause(QUIET_MS)), After::Settled);
+        assert_eq!(fails(&mut posting, &exists, &rules("receivable-batch")), After::Settled);
     }
     assert_eq!(posting.next(at(0)), Some(Step::Control));
-    posting.on(&Told::Done, "K", &[]);
+    on(&mut posting, &Told::Done, &[], &rules("receivable-batch"));
     assert!(!posting.is_open());
 }
 
@@ -142,16 +153,16 @@ fn a_batch_number_that_somebody_else_has_is_not_taken_for_ours() {
     let exists = lost(Fate::Refused, Class::Exists);
     for _ in 0..2 {
         assert_eq!(posting.next(at(0)), Some(Step::Head));
-        assert_eq!(posting.on_failure(&exists, at(0).pause(QUIET_MS)), After::Judge);
+        assert_eq!(fails(&mut posting, &exists, &rules("receivable-batch")), After::Judge);
         assert_eq!(posting.at, At::Step { step: Step::Head, sent: false });
     }
     // A silence that was before the refusal does not come to be forgotten by a pause.
     posting.next(at(0));
-    posting.on_failure(&lost(Fate::Unknown, Class::TimedOut), at(0).pause(QUIET_MS));
+    fails(&mut posting, &lost(Fate::Unknown, Class::TimedOut), &rules("receivable-batch"));
     posting.next(at(1_000));
-    posting.on_failure(&lost(Fate::NotDone, Class::RateLimited), at(0).pause(QUIET_MS));
+    fails(&mut posting, &lost(Fate::NotDone, Class::RateLimited), &rules("receivable-batch"));
     assert_eq!(posting.next(at(1_000)), Some(Step::Head));
-    assert_eq!(posting.on_failure(&exists, at(0).pause(QUIET_MS)), After::Settled);
+    assert_eq!(fails(&mut posting, &exists, &rules("receivable-batch")), After::Settled);
 }
 
 #[test]

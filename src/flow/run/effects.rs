@@ -8,6 +8,7 @@ use crate::flow::{
     follow::Follow,
     invoice::sums,
     place::{Place, Then},
+    returns::Returned,
 };
 
 impl Case {
@@ -29,6 +30,9 @@ impl Case {
             said.extend(follow_effects(follow));
         }
         said.extend(self.books.money.postings.iter().map(paying::effect));
+        if self.books.later.returned.as_ref().is_some_and(Returned::is_open) {
+            said.push("next: the credit note of a return, which a person enters".to_owned());
+        }
         for (currency, sum) in sums(&self.books.invoices) {
             let count = self.books.invoices.iter().filter(|i| i.currency == currency).count();
             said.push(format!("done: M3 invoiced {sum} {currency} in {count} documents"));

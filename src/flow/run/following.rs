@@ -23,7 +23,8 @@ impl Case {
             };
             return Next::Do(Effect::Tell { order_id: order.id, tell: tell.clone() });
         }
-        if let Some(effect) = self.pay(context) {
+        let money = self.ask_refunds(context).or_else(|| self.pay(context));
+        if let Some(effect) = money {
             return Next::Do(effect);
         }
         let Stage::Follow { follow, look_ms } = &self.run.stage else { return Next::Rest };
@@ -34,15 +35,16 @@ impl Case {
         let doubt_ms = doubt_left_ms.map(|left_ms| context.now_ms.saturating_add(left_ms));
         let pay_ms = self.pay_due_ms(context);
         if let (true, Some(until_ms)) = (follow.complete, pay_ms) {
-            let reason = "complete; an answer about a payment was lost and it is looked for";
-            return Next::Wait(Wait { until_ms, reason: reason.to_owned() });
+            let reason = format!("complete; {}", self.pay_reason());
+            return Next::Wait(Wait { until_ms, reason });
         }
         let watch_ms = self
             .books
             .complete_ms
             .filter(|_| follow.complete)
             .map(|complete_ms| complete_ms.saturating_add(context.rules.invoices.watch_ms()));
-        let watches = watch_ms.is_some_and(|until_ms| context.now_ms < until_ms);
+        let awaits = self.awaits_credit(context);
+        let watches = awaits || watch_ms.is_some_and(|until_ms| context.now_ms < until_ms);
         if follow.complete
             && !watches
             && let Some(until_ms) = doubt_ms
@@ -59,7 +61,9 @@ impl Case {
         if context.now_ms < look_ms {
             let due = [self.run.sweep.due_ms(), doubt_ms, pay_ms].into_iter().flatten();
             let until_ms = due.fold(look_ms, u64::min);
-            let reason = if watches {
+            let reason = if awaits {
+                "the credit note of a return is looked for in M3".to_owned()
+            } else if watches {
                 "complete; credit notes are still looked for".to_owned()
             } else {
                 format!("M3 delivers and invoices it (status {})", follow.seen)
@@ -81,10 +85,7 @@ impl Case {
         match (self.pay_due_ms(context), next) {
             (None, next) => next,
             (Some(due_ms), Next::Wait(wait)) if wait.until_ms <= due_ms => Next::Wait(wait),
-            (Some(until_ms), _) => {
-                let reason = "an answer about a payment was lost and it is looked for".to_owned();
-                Next::Wait(Wait { until_ms, reason })
-            }
+            (Some(until_ms), _) => Next::Wait(Wait { until_ms, reason: self.pay_reason() }),
         }
     }
 
@@ -112,8 +113,10 @@ impl Case {
         if seen != before {
             self.run.mark(context.now_ms, format!("M3 status {seen}"));
         }
-        if let Some(cause) = cause {
-            self.run.park(cause, context.now_ms);
+        match cause {
+            Some(_) if self.is_cancelled_as_wanted() => self.end_as_wanted(context),
+            Some(cause) => self.run.park(cause, context.now_ms),
+            None => self.judge_return(context),
         }
     }
 

@@ -1,6 +1,6 @@
 //! What a case makes of the outcomes of its effects. Pure.
 
-use super::{Case, Context, Outcome, Real, Run, Stage, Wait, around};
+use super::{Case, Context, Outcome, Real, Run, Stage, Wait, around, paying::Counts};
 use crate::{
     clock,
     connector::{Class, Failure, Fate},
@@ -39,6 +39,9 @@ impl Case {
             | Outcome::NotOffered) => {
                 (self.run.failed, self.run.counted) = (0, 0);
                 self.run.wait = None;
+                if self.books.money.doing.is_some() {
+                    self.books.later.hold = None;
+                }
                 self.answered(answer, context);
             }
         }
@@ -46,9 +49,14 @@ impl Case {
     }
 
     fn not_answered(&mut self, failure: &Failure, context: &Context<'_>) {
+        let reads = self.books.money.doing == Some(Doing::Reading);
+        if reads && is_final(failure) && self.gives_refunds_up(context) {
+            return;
+        }
         if self.books.money.doing.is_some() {
             return match self.payment_unanswered(failure, context) {
                 After::Settled => {}
+                After::Park(cause) => self.run.park(cause, context.now_ms),
                 After::Judge => self.failed(failure, context),
             };
         }
@@ -220,12 +228,27 @@ impl Case {
             }
             return self.pause(failure, context);
         }
+        let pays = self.books.money.doing.is_some();
         match failure.class {
+            Class::Unreachable | Class::TimedOut | Class::RateLimited | Class::Unavailable
+                if pays =>
+            {
+                self.hold_payments(failure, Counts::No, context);
+            }
+            Class::Held | Class::Unauthorized if pays => {
+                self.hold_payments(failure, Counts::No, context);
+            }
             Class::Unreachable | Class::TimedOut | Class::RateLimited => {
                 self.pause(failure, context);
             }
             Class::Unavailable | Class::Held | Class::Unauthorized => self.pause(failure, context),
+            Class::Broken | Class::Locked if pays => {
+                self.hold_payments(failure, Counts::Yes, context);
+            }
             Class::Broken | Class::Locked => self.count(failure, context),
+            Class::Unclassified if pays && failure.fate != Fate::Refused => {
+                self.hold_payments(failure, Counts::Yes, context);
+            }
             Class::Unclassified if failure.fate != Fate::Refused => self.count(failure, context),
             Class::Config | Class::Forbidden | Class::NotFound | Class::Exists => {
                 self.stop(failure, context);

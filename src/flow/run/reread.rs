@@ -83,7 +83,9 @@ impl Case {
         let is_cancelled = context.rules.is_cancelled(&order);
         self.run.seen = if is_cancelled { Standing::Cancelled } else { Standing::Wanted };
         if self.run.is_late() {
-            return self.on_late_order(order, context);
+            let before = self.order.as_ref().and_then(|order| order.payment_status.clone());
+            self.on_late_order(order, context);
+            return self.notice_return(before.as_deref(), context);
         }
         self.on_early_order(order, context);
     }
@@ -93,7 +95,8 @@ impl Case {
         let hash = order.content_hash();
         let first = self.run.content.is_none();
         let changed = self.run.content.as_ref().is_some_and(|known| *known != hash);
-        let cancelled = context.rules.is_cancelled(&order);
+        let returned = context.rules.returns.is_whole(&order);
+        let cancelled = context.rules.is_cancelled(&order) || returned;
         self.run.content = Some(hash);
         if changed {
             self.run.replan = Replan::Anew;
@@ -175,6 +178,6 @@ impl Rules {
     pub fn wants(&self, order: &Order) -> bool {
         let payment = order.payment_status.as_ref();
         let importable = payment.is_some_and(|code| self.import_payment_statuses.contains(code));
-        importable && !self.is_cancelled(order)
+        importable && !self.is_cancelled(order) && !self.returns.is_whole(order)
     }
 }

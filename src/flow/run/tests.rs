@@ -495,5 +495,7 @@ fn a_total_that_differs_is_told_while_the_order_goes_on() {
     assert_eq!(case.run.attention.map(|cause| cause.kind), Some(CauseKind::Unequal));
 }
 
+mod desk;
 mod late;
 mod paying;
+mod returning;

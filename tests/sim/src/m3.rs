@@ -34,6 +34,7 @@ mod render;
 mod route;
 mod state;
 mod token;
+mod vouchers;
 mod warehouse;
 mod work;
 mod world;
@@ -43,7 +44,8 @@ pub use books::{BookedDelivery, BookedInvoice, Books, Customer, RealLine, RealOr
 pub use faults::Trouble;
 pub use inbound::Published;
 pub use options::{
-    Auth, Codes, DateFormat, EmptyRecords, Language, Options, OrderEntryNames, Switches,
+    Auth, Codes, DateFormat, DeskBooks, EmptyRecords, Language, LineAgain, Options,
+    OrderEntryNames, Switches,
 };
 pub use prices::{ListedPrice, PriceKey};
 pub use state::SEEN_MAX;

@@ -1,12 +1,20 @@
 //! What the gateway itself asks of M3: each transaction with the fields it sends and reads. Pure.
 //!
 //! Guarantees: a story of the whole gateway that sends a field which is not listed here fails
-//! (`tests/gateway/catalogue.rs`). Fields that are read only where they are there are not listed.
+//! (`tests/gateway/catalogue.rs`); what only some settings need is asked for with those settings only.
+//! Fields that are read only where they are there are not listed.
 
 use super::{Catalogue, Source};
-use crate::flow::rules::OrderEntry;
+use crate::{
+    flow::{
+        payment::rules::{PaymentRules, Pays, Strategy},
+        rules::{OrderEntry, ParcelSource, Rules},
+    },
+    goods::rules::{AskFor, Rules as GoodsRules},
+};
 
-/// `PGM/TRX INPUT… > OUTPUT…`; the two names that can be set stand in braces.
+/// `PGM/TRX INPUT… > OUTPUT…`; the two names that can be set stand in braces, what only some settings
+/// need begins with their name in brackets.
 const TABLE: &str = include_str!("needed.txt");
 
 /// One transaction that is needed.
@@ -22,9 +30,72 @@ pub struct Needed {
     pub output: Vec<&'static str>,
 }
 
+/// What is asked of M3 with some settings.
+#[derive(Clone, Debug, Default)]
+pub struct Wants {
+    /// The names that can be set.
+    pub names: OrderEntry,
+    /// What is on beside the orders, as the table names it.
+    pub on: Vec<&'static str>,
+}
+
+impl Wants {
+    /// What these settings need.
+    pub fn of(
+        rules: Option<&Rules>,
+        payments: Option<&PaymentRules>,
+        goods: Option<&GoodsRules>,
+    ) -> Self {
+        let mut on = Vec::new();
+        match rules.map(|rules| rules.shipments.source) {
+            Some(ParcelSource::Packages) => on.push("packages"),
+            Some(ParcelSource::DispatchPackages) => on.push("dispatch-packages"),
+            Some(ParcelSource::Delivery) | None => {}
+        }
+        if let Some(payments) = payments {
+            on.extend(of_payments(payments));
+        }
+        if let Some(goods) = goods {
+            on.push("goods");
+            on.extend(goods.stock.as_ref().map(|_| "stock"));
+            on.extend(goods.items.as_ref().map(|_| "items"));
+            on.extend(goods.prices.as_ref().map(|prices| match prices.ask {
+                AskFor::Changes => "price-changes",
+                AskFor::List => "price-list",
+            }));
+        }
+        Self { names: rules.map(|rules| rules.transactions.clone()).unwrap_or_default(), on }
+    }
+}
+
+fn of_payments(payments: &PaymentRules) -> Vec<&'static str> {
+    let mut on = match payments.strategy {
+        Strategy::None => Vec::new(),
+        Strategy::Prepayment => vec!["prepayment"],
+        Strategy::ReceivableBatch => vec!["receivable-batch"],
+        Strategy::CashDesk => match payments.cash_desk.as_ref().map(|desk| desk.pays) {
+            Some(Pays::Invoices) => vec!["cash-desk", "invoices"],
+            Some(Pays::OnAccount) | None => vec!["cash-desk", "on-account"],
+        },
+        Strategy::Ledger => vec!["ledger"],
+    };
+    if payments.vouchers_carry_the_key() {
+        on.push("vouchers");
+    }
+    on
+}
+
 /// Returns all that is needed, under the names that are set.
-pub fn needed(names: &OrderEntry) -> Vec<Needed> {
+pub fn needed(wants: &Wants) -> Vec<Needed> {
+    let names = &wants.names;
     let line = |line: &'static str| {
+        let line = match line.strip_prefix('[') {
+            None => line,
+            Some(rest) => {
+                let (only, line) = rest.split_once("] ")?;
+                wants.on.contains(&only).then_some(line)?
+            }
+        };
         let (input, output) = line.split_once('>')?;
         let mut input = input.split_whitespace();
         let (program, name) = input.next()?.split_once('/')?;
@@ -40,17 +111,18 @@ pub fn needed(names: &OrderEntry) -> Vec<Needed> {
 }
 
 /// Names the programs of it.
-pub fn programs() -> Vec<String> {
+pub fn programs(wants: &Wants) -> Vec<String> {
     let mut names: Vec<String> =
-        needed(&OrderEntry::default()).iter().map(|needed| needed.program.to_owned()).collect();
+        needed(wants).iter().map(|needed| needed.program.to_owned()).collect();
+    names.sort();
     names.dedup();
     names
 }
 
 /// Says what M3 does not have of it, and what is mandatory there that is not sent; empty if
 /// nothing that the catalogue knows of.
-pub fn missing(catalogue: &Catalogue, names: &OrderEntry) -> Vec<String> {
-    needed(names).iter().flat_map(|needed| lacking(catalogue, needed)).collect()
+pub fn missing(catalogue: &Catalogue, wants: &Wants) -> Vec<String> {
+    needed(wants).iter().flat_map(|needed| lacking(catalogue, needed)).collect()
 }
 
 /// Says which of these fields M3 certainly does not give; empty while its fields were not read.

@@ -1,6 +1,10 @@
 //! The catalogue as it is shipped, what is put over it, and what it says of calls.
 
-use super::{check::Problem, needed, *};
+use super::{
+    check::Problem,
+    needed::{self, Wants},
+    *,
+};
 use crate::{connector::m3::mi::MiCall, flow::rules::OrderEntry};
 
 #[test]
@@ -126,10 +130,30 @@ fn what_was_read_goes_over_what_was_shipped() {
 
 #[test]
 fn what_the_gateway_needs_is_in_the_shipped_catalogue_and_what_is_not_is_named() {
-    let names = OrderEntry::default();
+    let names = Wants::default();
     let mut catalogue = Catalogue::shipped();
-    assert_eq!(needed::missing(&catalogue, &names), Vec::<String>::new());
+    let on = [
+        "prepayment",
+        "receivable-batch",
+        "cash-desk",
+        "invoices",
+        "on-account",
+        "ledger",
+        "vouchers",
+        "packages",
+        "dispatch-packages",
+        "goods",
+        "stock",
+        "price-changes",
+        "price-list",
+        "items",
+    ];
+    let all = Wants { on: on.to_vec(), ..Wants::default() };
+    assert_eq!(needed::missing(&catalogue, &all), Vec::<String>::new());
+    let count = |wants: &Wants| needed::needed(wants).len();
+    assert_eq!(count(&all) - count(&names), 24, "each of them is in the list");
     let other = OrderEntry { head: "AddHead".to_owned(), line: "AddLine".to_owned() };
+    let other = Wants { names: other, ..Wants::default() };
     assert_eq!(needed::missing(&catalogue, &other), ["OIS100MI/AddHead", "OIS100MI/AddLine"]);
     catalogue.programs.remove("MMS025MI");
     let orders = catalogue.programs.get_mut("OIS100MI").unwrap();

@@ -72,15 +72,15 @@ impl World {
 pub struct BookedPayment {
     /// The program that took it.
     pub program: &'static str,
-    /// PPYN of a prepayment, PBID of a batch.
+    /// PPYN of a prepayment, PBID of a batch, VONO of a voucher.
     pub number: String,
-    /// COIV of a prepayment; the invoices of a batch's lines.
+    /// COIV of a prepayment; the invoices of a batch's lines or of the cash desk, else the payer; accounts.
     pub of: Vec<String>,
-    /// The sender's key: TX30, or IRNO of the first line.
+    /// The sender's key: TX30, IRNO, VTXT, or the text of the ledger's line.
     pub key: String,
     /// What it comes to.
     pub amount: Decimal,
-    /// BOPE of a batch, STAT of a prepayment.
+    /// BOPE of a batch, STAT of a prepayment, CSHD, KEY1.
     pub kind: String,
     /// Whether it is whole: a batch that was controlled, a prepayment always.
     pub whole: bool,
@@ -109,6 +109,6 @@ impl World {
             kind: text(&batch.head, "BOPE"),
             whole: batch.controlled,
         });
-        prepayments.chain(batches).collect()
+        prepayments.chain(batches).chain(self.booked_vouchers()).collect()
     }
 }

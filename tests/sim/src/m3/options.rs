@@ -80,6 +80,28 @@ impl DateFormat {
     }
 }
 
+/// When the cash desk books what was entered under a payment number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeskBooks {
+    /// `Validate` books.
+    AtValidate,
+    /// `EndProgram` books what was validated.
+    AtEnd,
+    /// `EndProgram` books whatever was entered.
+    AtEndAlways,
+}
+
+/// What a second line of the same number in a batch of the ledger becomes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LineAgain {
+    /// Refused.
+    Refused,
+    /// It takes the place of the first.
+    Replaces,
+    /// One more line.
+    Added,
+}
+
 /// Where M3s differ, or where the reference does not know (its sections 1.4 to 1.6 and 13).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Switches {
@@ -121,6 +143,16 @@ pub struct Switches {
     pub price_decimals: u32,
     /// The company of calls that name none. Company 100 holds the data, 200 is empty.
     pub default_company: u16,
+    /// When the cash desk books.
+    pub desk_books: DeskBooks,
+    /// A voucher shows the text that the interface was given.
+    pub voucher_text: bool,
+    /// How long after it was booked a voucher is listed.
+    pub voucher_ms: u64,
+    /// What a second line of the same number in a batch of the ledger becomes.
+    pub ledger_line_again: LineAgain,
+    /// A batch of the ledger is gone when it was updated.
+    pub ledger_forgets: bool,
     /// Per thousand: a write is refused because another user holds the record (XUP0001).
     pub locked_permille: u32,
     /// Per thousand: a bulk request ends after some of its entries.
@@ -156,6 +188,11 @@ impl Switches {
             date_format: DateFormat::Ymd8,
             price_decimals: 4,
             default_company: 100,
+            desk_books: DeskBooks::AtValidate,
+            voucher_text: true,
+            voucher_ms: 0,
+            ledger_line_again: LineAgain::Refused,
+            ledger_forgets: false,
             locked_permille: 0,
             terminate_permille: 0,
             vat_indexed: true,
@@ -192,6 +229,11 @@ impl Switches {
             date_format: *dice.pick(&formats),
             price_decimals: 4,
             default_company: 100,
+            desk_books: *dice.pick(&[DeskBooks::AtValidate, DeskBooks::AtEnd]),
+            voucher_text: true,
+            voucher_ms: 0,
+            ledger_line_again: LineAgain::Refused,
+            ledger_forgets: dice.permille(500),
             locked_permille: 5,
             terminate_permille: 10,
             vat_indexed: dice.permille(700),

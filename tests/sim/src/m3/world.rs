@@ -88,6 +88,7 @@ pub(crate) struct World {
     pub(crate) invoices: BTreeMap<u64, Invoice>,
     pub(crate) requests: Vec<Record>,
     pub(crate) payment_batches: BTreeMap<u64, super::batches::Batch>,
+    pub(crate) finance: super::vouchers::Finance,
     pub(crate) violations: Vec<String>,
     pub(crate) warehouse_held: bool,
     /// In how many packages each delivery leaves; by the dice when none.
@@ -119,6 +120,7 @@ impl World {
             invoices: BTreeMap::new(),
             requests: Vec::new(),
             payment_batches: BTreeMap::new(),
+            finance: super::vouchers::Finance::default(),
             violations: Vec::new(),
             warehouse_held: false,
             packages: None,
@@ -149,6 +151,7 @@ impl World {
             "MWS410MI" | "MWS411MI" | "MWS423MI" => self.delivery_programs(ask),
             "OIS350MI" | "ARS200MI" | "OIS125MI" => self.invoice_programs(ask),
             "ARS040MI" => self.batch_programs(ask),
+            "OIS215MI" | "GLS840MI" | "GLS200MI" => self.finance_programs(ask),
             "MRS001MI" | "MNS150MI" => self.metadata_programs(ask),
             _ => None,
         };
