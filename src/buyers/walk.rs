@@ -4,7 +4,9 @@
 //! 1. A walk goes on where it was when the gateway stopped; a page is on disk before the next is read.
 //! 2. A profile is forgotten only when a whole walk did not meet it and the shop itself says that it is
 //!    not there.
-//! 3. Other settings, and other memberships of the shop, have every profile compared once more.
+//! 3. What a page shows of a profile that is known only has that profile read once more: the page may be
+//!    older than what was written to it.
+//! 4. Other settings, and other memberships of the shop, have every profile compared once more.
 
 use super::{
     Shared, Wanted,
@@ -247,9 +249,10 @@ impl Walker {
         let before = stored.as_deref().map(rows::read::<Buyer>).transpose()?;
         let (mut buyer, mut due) = match &before {
             Some(before) => {
-                let mut buyer = before.clone();
-                let differs = buyer.seen(shown);
-                (buyer, differs)
+                // A page may be older than our own last write: the profile itself is asked then.
+                let differs = before.clone().seen(shown);
+                let (login, unsure) = (shown.login.clone(), before.unsure || differs);
+                (Buyer { login, unsure, ..before.clone() }, differs)
             }
             None => (Buyer::new(shown, walk), true),
         };
