@@ -96,7 +96,7 @@ fn on_m3(runtime: &Runtime, loaded: &Loaded, asked: &OnM3) -> Result<Book, Fault
     let m3 = super::m3::connect(loaded)?;
     let given = given(asked);
     let mut told = aside;
-    let trial = m3::Trial::new(&m3, &given, loaded.config.order_to_cash.as_ref(), &mut told);
+    let trial = m3::Trial::new(&m3, &given, &loaded.config, &mut told);
     let book = runtime.block_on(Box::pin(trial.run()));
     book.map_err(|failure| failed(&failure, Kind::Read))
 }

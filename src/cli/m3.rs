@@ -158,8 +158,7 @@ impl Desk {
 
 /// What the configuration asks of M3.
 pub(super) fn wants(loaded: &Loaded) -> Wants {
-    let config = &loaded.config;
-    Wants::of(config.order_to_cash.as_ref(), config.payments.as_ref(), config.goods().as_ref())
+    Wants::of(&loaded.config)
 }
 
 /// What lists the items that changed.

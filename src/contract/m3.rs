@@ -12,10 +12,12 @@ mod wire;
 use super::{Book, Depth, Verdict, open, relied};
 use crate::{
     clock,
+    config::Config,
     connector::{
         Failure, Fate, Kind,
         m3::{
             M3,
+            catalogue::needed::Wants,
             mi::{MiCall, MiRecord},
         },
     },
@@ -43,6 +45,7 @@ pub struct Trial<'a> {
     m3: &'a M3,
     given: &'a Given,
     rules: Option<&'a Rules>,
+    wants: Wants,
     told: &'a mut (dyn FnMut(&str) + Send),
     book: Book,
     /// Calls that were refused by 429.
@@ -54,10 +57,11 @@ impl<'a> Trial<'a> {
     pub fn new(
         m3: &'a M3,
         given: &'a Given,
-        rules: Option<&'a Rules>,
+        config: &'a Config,
         told: &'a mut (dyn FnMut(&str) + Send),
     ) -> Self {
-        Self { m3, given, rules, told, book: Book::default(), throttled: 0 }
+        let (rules, wants) = (config.order_to_cash.as_ref(), Wants::of(config));
+        Self { m3, given, rules, wants, told, book: Book::default(), throttled: 0 }
     }
 
     /// Tries everything; the error is given when M3 cannot be reached at all.

@@ -45,8 +45,7 @@ impl Trial<'_> {
         let lengths = open("lengths", "3.2", "the lengths we were shipped with are M3's own");
         let other =
             open("add-order-head", "0, 13.4", "OIS100MI has no AddOrderHead and AddOrderLine");
-        let wants =
-            Wants::of(self.rules, self.rules.and_then(|rules| rules.payments.as_ref()), None);
+        let wants = self.wants.clone();
         let read = refresh::read(self.m3, &needed::programs(&wants), &mut |_| {}).await;
         let found = match read {
             Ok(found) => found,

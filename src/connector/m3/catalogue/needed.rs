@@ -6,11 +6,12 @@
 
 use super::{Catalogue, Source};
 use crate::{
+    config::Config,
     flow::{
         payment::rules::{PaymentRules, Pays, Strategy},
-        rules::{OrderEntry, ParcelSource, Rules},
+        rules::{KeptIn, OrderEntry, ParcelSource, Rules, VatOf},
     },
-    goods::rules::{AskFor, Rules as GoodsRules},
+    goods::rules::AskFor,
 };
 
 /// `PGM/TRX INPUT… > OUTPUT…`; the two names that can be set stand in braces, what only some settings
@@ -40,22 +41,15 @@ pub struct Wants {
 }
 
 impl Wants {
-    /// What these settings need.
-    pub fn of(
-        rules: Option<&Rules>,
-        payments: Option<&PaymentRules>,
-        goods: Option<&GoodsRules>,
-    ) -> Self {
-        let mut on = Vec::new();
-        match rules.map(|rules| rules.shipments.source) {
-            Some(ParcelSource::Packages) => on.push("packages"),
-            Some(ParcelSource::DispatchPackages) => on.push("dispatch-packages"),
-            Some(ParcelSource::Delivery) | None => {}
-        }
-        if let Some(payments) = payments {
+    /// What a configuration needs.
+    pub fn of(config: &Config) -> Self {
+        let rules = config.order_to_cash.as_ref();
+        let mut on: Vec<_> = rules.map(of_orders).unwrap_or_default();
+        if let Some(payments) = &config.payments {
             on.extend(of_payments(payments));
         }
-        if let Some(goods) = goods {
+        on.extend(config.buyers.as_ref().map(|_| "buyers"));
+        if let Some(goods) = config.goods() {
             on.push("goods");
             on.extend(goods.stock.as_ref().map(|_| "stock"));
             on.extend(goods.items.as_ref().map(|_| "items"));
@@ -66,6 +60,23 @@ impl Wants {
         }
         Self { names: rules.map(|rules| rules.transactions.clone()).unwrap_or_default(), on }
     }
+}
+
+fn of_orders(rules: &Rules) -> Vec<&'static str> {
+    let parcels = match rules.shipments.source {
+        ParcelSource::Packages => Some("packages"),
+        ParcelSource::DispatchPackages => Some("dispatch-packages"),
+        ParcelSource::Delivery => None,
+    };
+    let book = match rules.customer.addresses {
+        KeptIn::Book => Some("address-book"),
+        KeptIn::Order => None,
+    };
+    let vat = match rules.customer.match_by_vat {
+        VatOf::Nobody => None,
+        VatOf::Accounts | VatOf::All => Some("match-by-vat"),
+    };
+    [parcels, book, vat].into_iter().flatten().collect()
 }
 
 fn of_payments(payments: &PaymentRules) -> Vec<&'static str> {

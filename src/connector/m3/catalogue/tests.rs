@@ -147,11 +147,14 @@ fn what_the_gateway_needs_is_in_the_shipped_catalogue_and_what_is_not_is_named()
         "price-changes",
         "price-list",
         "items",
+        "address-book",
+        "match-by-vat",
+        "buyers",
     ];
     let all = Wants { on: on.to_vec(), ..Wants::default() };
     assert_eq!(needed::missing(&catalogue, &all), Vec::<String>::new());
     let count = |wants: &Wants| needed::needed(wants).len();
-    assert_eq!(count(&all) - count(&names), 24, "each of them is in the list");
+    assert_eq!(count(&all) - count(&names), 28, "each of them is in the list");
     let other = OrderEntry { head: "AddHead".to_owned(), line: "AddLine".to_owned() };
     let other = Wants { names: other, ..Wants::default() };
     assert_eq!(needed::missing(&catalogue, &other), ["OIS100MI/AddHead", "OIS100MI/AddLine"]);
