@@ -10,6 +10,7 @@ mod child;
 mod day;
 mod incidents;
 mod market;
+mod money;
 mod people;
 mod play;
 mod progress;

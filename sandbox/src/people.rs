@@ -20,12 +20,17 @@ use std::collections::HashMap;
 /// when M3 has the order.
 const EDITS_PERMILLE: u32 = 40;
 const CANCELS_PERMILLE: u32 = 30;
+/// So many send all of it or a part back when they have it, and get their money.
+const RETURNS_PERMILLE: u32 = 30;
+/// Currencies without cents.
+const WHOLE: [&str; 1] = ["JPY"];
 
 /// What a buyer has in mind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Will {
     Edit,
     Cancel,
+    Return,
 }
 
 /// When.
@@ -34,6 +39,8 @@ enum When {
     AtOnce,
     /// When M3 has the order.
     InM3,
+    /// When the shop knows that it was shipped and paid.
+    Shipped,
 }
 
 /// An order whose buyer will change it.
@@ -50,6 +57,10 @@ pub(crate) struct Deeds {
     pub edited: usize,
     /// Orders that they cancelled.
     pub cancelled: usize,
+    /// Orders for which money was given back.
+    pub returned: usize,
+    /// Orders that the clerk credited in M3.
+    pub clerk_credited: usize,
     /// Orders that the clerk changed in M3, or back in the shop.
     pub clerk_changed: usize,
     /// Orders that the clerk deleted in M3.
@@ -78,8 +89,12 @@ impl People {
             let will = match self.dice.u32(0..1_000) {
                 0..EDITS_PERMILLE => Will::Edit,
                 throw if throw < EDITS_PERMILLE + CANCELS_PERMILLE => Will::Cancel,
+                throw if throw < EDITS_PERMILLE + CANCELS_PERMILLE + RETURNS_PERMILLE => {
+                    Will::Return
+                }
                 _ => continue,
             };
+            let when = if will == Will::Return { When::Shipped } else { when };
             self.intents.push(Intent { number, will, when });
         }
     }
@@ -101,7 +116,12 @@ impl People {
             if order.defect.is_some() || is_cancelled(order) {
                 continue;
             }
-            if intent.when == When::InM3 && !m3.contains_key(&key_of(&order.number)) {
+            let is_time = match intent.when {
+                When::AtOnce => true,
+                When::InM3 => m3.contains_key(&key_of(&order.number)),
+                When::Shipped => order.shipping_status == "S" && order.payment_status == "P",
+            };
+            if !is_time {
                 self.intents.push(intent);
                 continue;
             }
@@ -114,6 +134,15 @@ impl People {
             Will::Cancel => {
                 setting.shop.cancel(&order.number);
                 self.deeds.cancelled += 1;
+            }
+            Will::Return => {
+                let part = self.dice.bool().then(|| order.captured / Decimal::from(3));
+                let digits = if WHOLE.contains(&order.currency.as_str()) { 0 } else { 2 };
+                let amount = part.map_or(order.captured, |part| part.round_dp(digits));
+                if amount > Decimal::ZERO {
+                    setting.shop.refund(&order.number, amount);
+                    self.deeds.returned += 1;
+                }
             }
             Will::Edit => {
                 let Some(line) = order.lines.get(self.dice.usize(0..order.lines.len().max(1)))
@@ -136,7 +165,7 @@ impl People {
         parked: &[Listed],
         (shop, m3): (&[BookedOrder], &Books),
     ) {
-        let late = parked.iter().filter(|row| row.stands_still && is_late(row));
+        let late = parked.iter().filter(|row| is_for_clerk(row));
         let late: HashMap<&str, &Listed> = late.map(|row| (row.key.as_str(), row)).collect();
         if late.is_empty() {
             return;
@@ -145,10 +174,31 @@ impl People {
         for order in shop {
             let key = key_of(&order.number);
             let (Some(row), Some(real)) = (late.get(key.as_str()), m3.get(&key)) else { continue };
+            if is_return(row) {
+                self.credit(setting, order, real);
+                continue;
+            }
             let ask = self.deal(setting, row, order, real);
             // One who is told that the order is in hand comes back.
             gateway.tell(ask).await;
         }
+    }
+
+    /// Credits what the shop gave back, once; Causeway finds it by itself.
+    fn credit(&mut self, setting: &Setting, order: &BookedOrder, real: &RealOrder) {
+        let invoices = || real.invoices.iter();
+        let credited: Decimal =
+            invoices().map(|invoice| -invoice.amount).filter(Decimal::is_sign_positive).sum();
+        let mut left = order.refunded - credited;
+        for invoice in invoices().filter(|_| credited.is_zero()) {
+            let amount = left.min(invoice.amount);
+            if amount > Decimal::ZERO {
+                setting.m3.credit_invoice(invoice.ivno, amount);
+                setting.m3.settle_credits(invoice.ivno);
+                left -= amount;
+            }
+        }
+        self.deeds.clerk_credited += usize::from(credited.is_zero());
     }
 
     fn deal(
@@ -187,8 +237,18 @@ impl People {
     }
 }
 
+/// Whether the clerk has to do something.
+pub(crate) fn is_for_clerk(row: &Listed) -> bool {
+    is_return(row) || row.stands_still && is_late(row)
+}
+
+/// Whether money that the shop gave back is to be credited.
+fn is_return(row: &Listed) -> bool {
+    row.cause.kind == CauseKind::ReturnedInShop
+}
+
 /// Whether a person is asked to make M3 and the shop agree again.
-pub(crate) fn is_late(row: &Listed) -> bool {
+fn is_late(row: &Listed) -> bool {
     matches!(row.cause.kind, CauseKind::ChangedAfterConfirm | CauseKind::CancelledAfterConfirm)
 }
 

@@ -6,6 +6,7 @@ use crate::{
     day::Day,
     incidents::Incidents,
     market::{Goods, Market},
+    money::Money,
     people::People,
     progress::{Progress, Screen},
     proof::Proof,
@@ -167,7 +168,9 @@ impl Beside {
     }
 
     /// Adds what it knows to the proof.
-    fn tell(&self, setting: &Setting, proof: &mut Proof) {
+    fn tell(&self, setting: &Setting, look: &mut Look) {
+        let Look { shop, m3, proof, .. } = look;
+        proof.money = self.market.as_ref().map(|_| Money::of(proof, shop, m3));
         proof.goods = self.market.as_ref().map(|market| market.compare(setting, proof));
         proof.deeds = self.people.as_ref().map(|people| people.deeds);
     }
@@ -212,9 +215,10 @@ async fn orders_flow(
         let late = passed > Duration::from_secs(args.patience_s);
         let done = taken == args.orders() && look.proof.settled() == taken && beside.is_over();
         if done || late {
-            beside.tell(setting, &mut look.proof);
+            beside.tell(setting, &mut look);
         }
-        let goods = look.proof.goods.as_ref().is_none_or(Goods::are_equal);
+        let goods = look.proof.goods.as_ref().is_none_or(Goods::are_equal)
+            && look.proof.money.as_ref().is_none_or(Money::is_equal);
         if kills.due(look.proof.done()) {
             gateway.kill_and_restart().await?;
         } else if (done && goods) || late {

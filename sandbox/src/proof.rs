@@ -5,7 +5,8 @@
 
 use crate::{
     market::Goods,
-    people::{Deeds, is_cancelled, is_late},
+    money::Money,
+    people::{Deeds, is_cancelled, is_for_clerk},
 };
 use causeway::{
     delivery::desk::Listed,
@@ -50,6 +51,8 @@ pub(crate) struct Proof {
     pub causes: BTreeMap<String, usize>,
     /// By currency: the sum of the shop's orders and of M3's.
     pub totals: BTreeMap<String, Totals>,
+    /// How the money compares; none where only orders flow.
+    pub money: Option<Money>,
     /// How the goods compare; none where only orders flow.
     pub goods: Option<Goods>,
     /// What buyers and the clerk did.
@@ -101,6 +104,11 @@ pub(crate) struct Row {
 }
 
 impl Row {
+    /// Whether M3 has it and is to keep it.
+    pub(crate) fn is_in_m3(&self) -> bool {
+        self.orno != "-"
+    }
+
     /// Whether its goods are not for sale though M3 does not know of it.
     pub(crate) fn holds(&self) -> bool {
         self.orno == "-" && self.state != CANCELLED
@@ -146,7 +154,8 @@ impl Proof {
         let goods = self.goods.as_ref().is_none_or(Goods::are_equal);
         let people = self.at_clerk == 0;
         let orders = self.lost == 0 && self.duplicates == 0 && self.unequal == 0;
-        equal && goods && people && orders && self.is_agreed()
+        let money = self.money.as_ref().is_none_or(Money::is_equal);
+        equal && goods && money && people && orders && self.is_agreed()
     }
 
     /// Whether `causeway reconcile` found nothing else than the orders that are set aside.
@@ -226,7 +235,7 @@ impl Proof {
 }
 
 fn find<'a>(order: &BookedOrder, real: &[&'a RealOrder], parked: Option<&'a Listed>) -> Found<'a> {
-    let is_at_clerk = parked.is_some_and(|listed| listed.stands_still && is_late(listed));
+    let is_at_clerk = parked.is_some_and(is_for_clerk);
     match (real, parked) {
         ([], Some(listed)) if listed.stands_still => Found::Parked(listed),
         ([], Some(_) | None) if is_cancelled(order) => Found::Cancelled,
@@ -270,7 +279,7 @@ fn difference(order: &BookedOrder, real: &RealOrder) -> Option<String> {
 /// Whether the shop knows that it was shipped and paid.
 fn is_told(order: &BookedOrder, real: &RealOrder) -> bool {
     let settled = !real.invoices.is_empty() && real.invoices.iter().all(|i| i.reco == 9);
-    let paid = order.payment_status == "P" || order.payment_status == "R";
+    let paid = ["P", "R", "PP"].contains(&order.payment_status.as_str());
     real.orsl == "77" && order.shipping_status == "S" && paid && settled
 }
 

@@ -1,6 +1,7 @@
 //! Writes the table of orders and the proof for a person.
 
 use crate::{
+    money::Money,
     people::Deeds,
     proof::{Proof, Row},
 };
@@ -104,6 +105,12 @@ fn verdict(proof: &Proof) -> String {
 
 /// What happened beside the orders, and what the product says of both sides.
 fn beside(text: &mut String, proof: &Proof) {
+    if let Some(Money { posted, other, doubled }) = proof.money {
+        let _ = writeln!(
+            text,
+            "  paid orders whose money M3 has {posted}, with another sum {other}, payments doubled {doubled}"
+        );
+    }
     if let Some(goods) = &proof.goods {
         let same = if goods.are_equal() { "equal" } else { "UNEQUAL" };
         let _ = writeln!(
@@ -120,11 +127,15 @@ fn beside(text: &mut String, proof: &Proof) {
         let _ = writeln!(text, "    {example}");
     }
     if let Some(deeds) = &proof.deeds {
-        let Deeds { edited, cancelled, clerk_changed, clerk_deleted, clerk_reopened } = deeds;
+        let Deeds { edited, cancelled, returned, .. } = deeds;
         let _ = writeln!(
             text,
-            "  buyers changed {edited} and cancelled {cancelled}; for Causeway a clerk changed {clerk_changed}, deleted {clerk_deleted} in M3, \
-             reopened {clerk_reopened}"
+            "  buyers changed {edited}, cancelled {cancelled}, got money back for {returned}"
+        );
+        let Deeds { clerk_changed, clerk_deleted, clerk_reopened, clerk_credited, .. } = deeds;
+        let _ = writeln!(
+            text,
+            "  for Causeway a clerk changed {clerk_changed}, deleted {clerk_deleted}, credited {clerk_credited} in M3, reopened {clerk_reopened}"
         );
     }
     if !proof.reconciled.is_empty() {

@@ -245,7 +245,7 @@ template = "WEBTMPL"
     )
 }
 
-/// The tables of stock, prices and products. All is in fast motion here, too.
+/// The tables of payments, stock, prices and products. All is in fast motion here, too.
 fn goods(flows: Flows) -> String {
     if flows == Flows::Orders {
         return String::new();
@@ -264,6 +264,11 @@ currency = "EUR"
 mode = "write"
 poll_s = 1
 overlap_s = 20
+
+[payments]
+strategy = "receivable-batch"
+since = "2020-01-01"
+receivable_batch = {{ batch_type = "WEB", batch_prefix = 71 }}
 
 [items]
 name = ["FUDS", "ITDS"]

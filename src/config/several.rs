@@ -5,7 +5,6 @@
 
 use super::{Config, Problems};
 use crate::{connector::m3::Login, ids::KeyPrefix};
-use std::net::SocketAddr;
 
 /// Adds everything in which a configuration gets into another one's way; the other has a name.
 pub(super) fn check(own: &Config, (name, other): (&str, &Config), problems: &mut Problems) {
@@ -17,9 +16,9 @@ pub(super) fn check(own: &Config, (name, other): (&str, &Config), problems: &mut
     if mine.starts_with(its) || its.starts_with(mine) {
         add("state_dir", "both would write one folder; give each its own");
     }
-    for (key, listens) in addresses(own) {
-        if addresses(other).iter().any(|(_, also)| is_taken(listens, *also)) {
-            add(key, "both would listen at one port; give one another port");
+    for door in doors(own) {
+        if doors(other).iter().any(|its| is_taken(&door, its)) {
+            add(door.key, "both would listen at one port; give one another port");
         }
     }
     if let (Some(mine), Some(its)) = (&own.xcart, &other.xcart)
@@ -81,15 +80,30 @@ fn may_be_one_company(own: &Config, other: &Config) -> bool {
     mine.company == its.company && !elsewhere
 }
 
-fn addresses(config: &Config) -> Vec<(&'static str, SocketAddr)> {
-    let intake = config.intake.iter().map(|intake| ("intake.listen", intake.listen));
-    let page = config.metrics.iter().map(|metrics| ("metrics.listen", metrics.listen));
-    intake.chain(page).collect()
+/// Where something listens.
+struct Door {
+    key: &'static str,
+    /// None: at every address of the box.
+    host: Option<String>,
+    port: u16,
 }
 
-fn is_taken(mine: SocketAddr, its: SocketAddr) -> bool {
-    let everywhere = mine.ip().is_unspecified() || its.ip().is_unspecified();
-    mine.port() != 0 && mine.port() == its.port() && (everywhere || mine.ip() == its.ip())
+fn doors(config: &Config) -> Vec<Door> {
+    let intake = config.intake.iter().map(|intake| ("intake.listen", intake.listen));
+    let page = config.metrics.iter().map(|metrics| ("metrics.listen", metrics.listen));
+    intake
+        .chain(page)
+        .map(|(key, at)| {
+            let host = (!at.ip().is_unspecified()).then(|| at.ip().to_string());
+            Door { key, host, port: at.port() }
+        })
+        .collect()
+}
+
+/// Whether both cannot be opened; the system chooses where no port is given.
+fn is_taken(mine: &Door, its: &Door) -> bool {
+    let meets = mine.host.is_none() || its.host.is_none() || mine.host == its.host;
+    mine.port != 0 && mine.port == its.port && meets
 }
 
 #[cfg(test)]

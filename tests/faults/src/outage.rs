@@ -341,6 +341,8 @@ mod tests {
             customer_id: None,
             payment_status: String::new(),
             shipping_status: String::new(),
+            captured: Decimal::ZERO,
+            refunded: Decimal::ZERO,
             tracking: Vec::new(),
             carriers: Vec::new(),
             admin_notes: String::new(),

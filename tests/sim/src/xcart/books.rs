@@ -1,6 +1,7 @@
 //! The shop's books: what is true, for a test to compare with what a gateway made of it. Pure.
 
 use super::{
+    money::{BACK, IN, moved},
     options::Quirks,
     order::{Defect, Order, SurchargeKind},
     place::unreadable,
@@ -34,6 +35,10 @@ pub struct BookedOrder {
     pub payment_status: String,
     /// Code, empty when there is none.
     pub shipping_status: String,
+    /// What payment services have taken in for it.
+    pub captured: Decimal,
+    /// What they have given back.
+    pub refunded: Decimal,
     /// Tracking numbers.
     pub tracking: Vec<String>,
     /// Who carries each of them, as far as the shop was told.
@@ -110,6 +115,8 @@ impl BookedOrder {
             customer_id: order.customer_id,
             payment_status: code(Table::Payment),
             shipping_status: code(Table::Shipping),
+            captured: moved(&order.payment.backend, &IN),
+            refunded: moved(&order.payment.backend, &BACK),
             tracking: order.tracking.iter().map(|it| it.value.clone()).collect(),
             carriers: order.tracking.iter().map(|it| it.carrier.clone()).collect(),
             admin_notes: order.admin_notes.clone(),

@@ -82,14 +82,18 @@ impl World {
     }
 
     fn moved(&self, order_id: u64, kinds: &[&str]) -> Decimal {
-        let order = self.orders.get(&order_id);
-        let all = order.into_iter().flat_map(|order| &order.payment.backend);
-        all.filter(|it| it.status == "S" && kinds.contains(&it.kind)).map(|it| it.value).sum()
+        self.orders.get(&order_id).map_or(Decimal::ZERO, |it| moved(&it.payment.backend, kinds))
     }
 }
 
-const IN: [&str; 3] = ["sale", "capture", "capturePart"];
-const BACK: [&str; 2] = ["refund", "refundPart"];
+/// What payment services have moved.
+pub(crate) fn moved(backend: &[Backend], kinds: &[&str]) -> Decimal {
+    let done = backend.iter().filter(|it| it.status == "S" && kinds.contains(&it.kind));
+    done.map(|it| it.value).sum()
+}
+
+pub(crate) const IN: [&str; 3] = ["sale", "capture", "capturePart"];
+pub(crate) const BACK: [&str; 2] = ["refund", "refundPart"];
 
 impl Shop {
     /// Captures a part of an order's payment, or all of it; gives the payment's id.
