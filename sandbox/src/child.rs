@@ -236,6 +236,12 @@ impl Gateway {
         let _ = control::ask(&self.state, &ask).await;
     }
 
+    /// Has it read the goods of both sides whole, as it does each night.
+    pub(crate) async fn read_goods(&self) {
+        // A gateway that was killed meanwhile is asked again.
+        let _ = control::ask_goods(&self.state, &causeway::goods::report::Ask::Refresh).await;
+    }
+
     /// What `causeway reconcile` says of the orders: how many by verdict.
     pub(crate) async fn reconcile(&self) -> io::Result<BTreeMap<String, usize>> {
         let command = ["reconcile", "--days", "1", "--list", "all", "--as", "json"];

@@ -49,6 +49,8 @@ pub(crate) struct Goods {
     pub other_name: usize,
     /// New items that have no product, or several.
     pub without_product: usize,
+    /// Those that only the whole reading at night made equal.
+    pub found_at_night: usize,
     /// Some of those that differ, with what the shop has and should have.
     pub examples: Vec<String>,
 }

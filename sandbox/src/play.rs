@@ -26,6 +26,8 @@ use tokio::time::{Instant, MissedTickBehavior};
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// The same where the gateway is expected to die soon.
 const LOOK_OFTEN: Duration = Duration::from_millis(50);
+/// After so many looks at goods that differ it is night, and the gateway reads them whole.
+const LOOKS_UNTIL_NIGHT: u32 = 30;
 /// How often `causeway reconcile` is asked in the end until both sides are equal.
 const RECONCILIATIONS_MAX: usize = 5;
 /// Rest before the idle memory is read.
@@ -136,6 +138,8 @@ struct Beside {
     incidents: Incidents,
     market: Option<Market>,
     people: Option<People>,
+    /// Looks since all was settled but the goods, and goods that differed when night fell.
+    evening: (u32, usize),
 }
 
 impl Beside {
@@ -145,6 +149,7 @@ impl Beside {
             incidents: Incidents::drawn(&args.weather, args.seed, orders),
             market: all.then(|| Market::drawn(args.seed, orders)),
             people: all.then(|| People::drawn(args.seed)),
+            evening: (0, 0),
         }
     }
 
@@ -161,6 +166,17 @@ impl Beside {
         }
     }
 
+    /// Goods that differ when all else is settled are found by the reading at night.
+    async fn fall_asleep(&mut self, gateway: &Gateway, goods: &mut Goods) {
+        let (looks, found) = &mut self.evening;
+        *looks += 1;
+        if *looks % LOOKS_UNTIL_NIGHT == 0 && !goods.are_equal() {
+            *found = (*found).max(goods.other_stock + goods.other_price + goods.other_name);
+            gateway.read_goods().await;
+        }
+        goods.found_at_night = *found;
+    }
+
     fn is_over(&self) -> bool {
         let market = self.market.as_ref().is_none_or(Market::is_over);
         let people = self.people.as_ref().is_none_or(People::are_content);
@@ -168,11 +184,14 @@ impl Beside {
     }
 
     /// Adds what it knows to the proof.
-    fn tell(&self, setting: &Setting, look: &mut Look) {
+    async fn tell(&mut self, setting: &Setting, gateway: &Gateway, look: &mut Look) {
         let Look { shop, m3, proof, .. } = look;
         proof.money = self.market.as_ref().map(|_| Money::of(proof, shop, m3));
         proof.goods = self.market.as_ref().map(|market| market.compare(setting, proof));
         proof.deeds = self.people.as_ref().map(|people| people.deeds);
+        if let Some(goods) = &mut proof.goods {
+            self.fall_asleep(gateway, goods).await;
+        }
     }
 }
 
@@ -215,7 +234,7 @@ async fn orders_flow(
         let late = passed > Duration::from_secs(args.patience_s);
         let done = taken == args.orders() && look.proof.settled() == taken && beside.is_over();
         if done || late {
-            beside.tell(setting, &mut look);
+            beside.tell(setting, gateway, &mut look).await;
         }
         let goods = look.proof.goods.as_ref().is_none_or(Goods::are_equal)
             && look.proof.money.as_ref().is_none_or(Money::is_equal);

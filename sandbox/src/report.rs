@@ -115,12 +115,13 @@ fn beside(text: &mut String, proof: &Proof) {
         let same = if goods.are_equal() { "equal" } else { "UNEQUAL" };
         let _ = writeln!(
             text,
-            "  goods in the shop {}, other stock than M3 {}, other price {}, other name {}, new without a product {}  {same}",
+            "  goods in the shop {}, other stock than M3 {}, other price {}, other name {}, new without a product {}, found at night {}  {same}",
             goods.compared,
             goods.other_stock,
             goods.other_price,
             goods.other_name,
-            goods.without_product
+            goods.without_product,
+            goods.found_at_night
         );
     }
     for example in proof.goods.iter().flat_map(|goods| &goods.examples) {

@@ -37,8 +37,8 @@ pub type Held = BTreeMap<String, Hold>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Counts {
     Nothing,
-    /// The shop has moved its own numbers since M3 has it.
-    Marks,
+    /// The shop has moved its own numbers, at this time.
+    Marks(u64),
     /// Its pieces still lack in M3's balances.
     Holds,
 }
@@ -60,14 +60,21 @@ fn counts(run: &Run, look: Look) -> Counts {
     let is_news = |at_ms: u64| is_fresh(at_ms) || at_ms >= before_ms;
     let withdrawn = run.seen == Standing::Cancelled && run.orno.is_none();
     match (&run.stage, &run.orno) {
+        // It may have been placed and cancelled before it was read.
+        (Stage::Done(Ending::Cancelled | Ending::NotWanted), None)
+            if run.seen == Standing::Cancelled && is_news(run.last_ms()) =>
+        {
+            Counts::Marks(run.last_ms())
+        }
         (Stage::Done(Ending::Cancelled | Ending::NotWanted | Ending::Discarded), None) => {
             Counts::Nothing
         }
         _ if withdrawn => Counts::Nothing,
         (_, None) => Counts::Holds,
         (_, Some(_)) if is_fresh(run.sweep.begun_ms()) => Counts::Holds,
-        (_, Some(_)) if run.late_ms().is_some_and(is_news) => Counts::Marks,
-        (_, Some(_)) => Counts::Nothing,
+        (_, Some(_)) => {
+            run.late_ms().filter(|at_ms| is_news(*at_ms)).map_or(Counts::Nothing, Counts::Marks)
+        }
     }
 }
 
@@ -80,10 +87,12 @@ pub async fn now(state: &State, look: Look) -> Result<Held, CaseError> {
             let row: RunRow = rows::read(value)?;
             let counts = counts(&row.run, look);
             let case = CaseKey::from_row(key).filter(|_| counts != Counts::Nothing);
-            let late = row.run.late_ms().filter(|_| counts == Counts::Marks);
             let of = case.as_ref().map_or(0, |case| mark_of(case.as_str()));
             // Another one for each change.
-            let of = of.wrapping_add(late.unwrap_or_default());
+            let of = match counts {
+                Counts::Marks(at_ms) => of.wrapping_add(at_ms),
+                Counts::Nothing | Counts::Holds => of,
+            };
             let order = case.map(|case| state.get(&case.order())).transpose()?.flatten();
             let order = order.as_deref().map(rows::read::<Order>).transpose()?;
             for line in order.iter().flat_map(|order| &order.lines) {
@@ -176,9 +185,16 @@ mod tests {
         run.park(told, 2_000);
         assert_eq!(counts(&run, 2_000, 1_990), Counts::Nothing, "the shop did nothing");
         run.park(Cause::new(CauseKind::CancelledAfterConfirm, ""), 3_000);
-        assert_eq!(counts(&run, 3_099, 3_090), Counts::Marks);
+        assert_eq!(counts(&run, 3_099, 3_090), Counts::Marks(3_000));
         assert_eq!(counts(&run, 3_100, 3_090), Counts::Nothing);
-        assert_eq!(counts(&run, 9_000, 2_990), Counts::Marks, "the look before came too early");
+        let late = counts(&run, 9_000, 2_990);
+        assert_eq!(late, Counts::Marks(3_000), "the look before came too early");
+        let mut gone = Run::new(OrderRef::Id(2), None, 500);
+        (gone.stage, gone.seen) = (Stage::Done(Ending::NotWanted), Standing::Wanted);
+        assert_eq!(counts(&gone, 501, 0), Counts::Nothing, "not paid yet");
+        gone.seen = Standing::Cancelled;
+        assert_eq!(counts(&gone, 501, 0), Counts::Marks(500), "cancelled before it was read");
+        assert_eq!(counts(&gone, 601, 590), Counts::Nothing);
     }
 
     #[test]
