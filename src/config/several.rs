@@ -30,6 +30,9 @@ pub(super) fn check(own: &Config, (name, other): (&str, &Config), problems: &mut
         if own.goods().is_some() && other.goods().is_some() {
             add("xcart.base_url", "both would write the goods of this shop; let one do it");
         }
+        if own.buyers.is_some() && other.buyers.is_some() {
+            add("xcart.base_url", "both would write the profiles of this shop; let one do it");
+        }
     }
     if may_be_one_company(own, other) {
         in_one_company(own, other, &mut add);
@@ -61,6 +64,16 @@ fn in_one_company(own: &Config, other: &Config, add: &mut impl FnMut(&str, &str)
     if batches(own).is_some() && batches(own) == batches(other) {
         let why = "two payments could have the same batch number (PBID); choose another";
         add("payments.receivable_batch.batch_prefix", why);
+    }
+    let ledger = |config: &Config| {
+        let payments = config.payments.as_ref().and_then(|rules| rules.ledger.as_ref());
+        payments.map(|ledger| ledger.key_prefix.clone())
+    };
+    if let (Some(mine), Some(its)) = (ledger(own), ledger(other))
+        && (mine.starts_with(&its) || its.starts_with(&mine))
+    {
+        let why = "two payments could have the same batch key (KEY1); choose prefixes of which none begins the other";
+        add("payments.ledger.key_prefix", why);
     }
 }
 
