@@ -101,7 +101,8 @@ impl People {
 
     /// Whether nobody has anything in mind any more.
     pub(crate) fn are_content(&self) -> bool {
-        self.intents.is_empty()
+        // Money that went back is to be credited, and the gateway may not have heard of it yet.
+        self.intents.is_empty() && self.deeds.returned == self.deeds.clerk_credited
     }
 
     /// Lets the buyers do what is due.
