@@ -82,6 +82,13 @@ pub enum ControlError {
     Refused(String),
 }
 
+impl ControlError {
+    /// The gateway answered another question.
+    pub fn not_asked_for() -> Self {
+        Self::Refused("the gateway answered with something that was not asked for".to_owned())
+    }
+}
+
 /// Whom a question is for, as it goes through the socket.
 #[derive(Debug, Serialize, Deserialize)]
 enum Question<A, B, C, D, E> {

@@ -12,6 +12,12 @@ pub struct RetryPolicy {
     attempts: u32,
 }
 
+/// Whether the log should hear of a failure of what is tried for ever: of the first in a row, and of each
+/// twentieth.
+pub const fn is_told(failed: u32) -> bool {
+    failed == 1 || failed.is_multiple_of(20)
+}
+
 /// A share of the delay, 0 to 255 in 255ths; drawn by the shell, passed to the core.
 #[derive(Clone, Copy, Debug)]
 pub struct Jitter(pub u8);

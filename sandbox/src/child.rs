@@ -209,22 +209,11 @@ impl Gateway {
         loop {
             let after = all.last().map(|row| row.key.clone());
             let reply = control::ask(&self.state, &Ask::List { after }).await;
-            match reply.map_err(io::Error::other)? {
-                Reply::Listed(page) => {
-                    let last = page.len() < LISTED_MAX;
-                    all.extend(page);
-                    if last {
-                        return Ok(all);
-                    }
-                }
-                Reply::Shown(_)
-                | Reply::Payments { .. }
-                | Reply::Customers(_)
-                | Reply::Unknown
-                | Reply::Done
-                | Reply::PaidOrder(_) => {
-                    return Ok(all);
-                }
+            let Reply::Listed(page) = reply.map_err(io::Error::other)? else { return Ok(all) };
+            let last = page.len() < LISTED_MAX;
+            all.extend(page);
+            if last {
+                return Ok(all);
             }
         }
     }

@@ -107,6 +107,9 @@ impl People {
 
     /// Lets the buyers do what is due.
     pub(crate) fn buy(&mut self, setting: &Setting, shop: &[BookedOrder], m3: &Books) {
+        if self.intents.is_empty() {
+            return;
+        }
         let shop: HashMap<&str, &BookedOrder> =
             shop.iter().map(|order| (order.number.as_str(), order)).collect();
         let m3 = by_key(m3);

@@ -44,9 +44,6 @@ pub struct Wants {
     pub unclear: Option<String>,
 }
 
-/// The customer may be used.
-pub const ACTIVE: &str = "20";
-
 impl Customer {
     /// Reads a row of M3's list; none if it names no customer.
     pub fn read(row: &MiRecord, fields: &[String]) -> Option<(Cuno, Self)> {

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     delivery::{links::LinkRow, rows},
+    flow::customer::{account, number_of},
     goods::{Trouble, row},
     ids::{Cuno, KeyPrefix},
     state::{Batch, State},
@@ -21,20 +22,11 @@ use std::collections::BTreeSet;
 pub(super) const OWNERS_MAX: usize = 10;
 /// Profiles of one customer that are marked at a change of it.
 const PROFILES_MAX: usize = 5_000;
-/// Characters of CUNO.
-const CUNO_CHARS_MAX: usize = 10;
-
-/// The number that the order flow gives the customer of a profile (`flow::customer`).
-fn number_of(prefix: &KeyPrefix, id: u64) -> Option<Cuno> {
-    let prefix = prefix.as_str();
-    let digits = CUNO_CHARS_MAX.checked_sub(prefix.len())?;
-    Cuno::try_from(format!("{prefix}{id:0digits$}")).ok()
-}
 
 /// The profile whose customer would get this number.
 fn numbered(prefix: &KeyPrefix, cuno: &Cuno) -> Option<u64> {
     let id = cuno.as_str().strip_prefix(prefix.as_str())?.parse().ok()?;
-    (number_of(prefix, id).as_ref() == Some(cuno)).then_some(id)
+    (number_of(prefix, id).as_ref() == Ok(cuno)).then_some(id)
 }
 
 /// Reads what M3 lists of a customer.
@@ -44,7 +36,7 @@ pub(super) fn customer(state: &State, cuno: &Cuno) -> Result<Option<Customer>, T
 
 /// The customer that an order, or a person, has joined a profile with.
 fn joined(state: &State, id: u64) -> Result<Option<Cuno>, Trouble> {
-    let link: Option<LinkRow> = row(state, &rows::link(&format!("c:{id}")))?;
+    let link: Option<LinkRow> = row(state, &rows::link(&account(id)))?;
     Ok(link.map(|link| link.cuno))
 }
 
@@ -61,7 +53,7 @@ pub(super) fn tie(
         let listed = customer(state, &cuno)?;
         facts.linked = Some((cuno, listed));
     }
-    let number = rules.account_prefix.as_ref().and_then(|prefix| number_of(prefix, id));
+    let number = rules.account_prefix.as_ref().and_then(|prefix| number_of(prefix, id).ok());
     if let Some(cuno) = number {
         facts.numbered = customer(state, &cuno)?.map(|customer| (cuno, customer));
     }
@@ -136,6 +128,6 @@ mod tests {
         for other in ["W42", "Y30000", "WHOLESALE", "G000000042"] {
             assert_eq!(numbered(&prefix, &Cuno::try_from(other).unwrap()), None, "{other}");
         }
-        assert_eq!(number_of(&prefix, u64::MAX), None);
+        assert!(number_of(&prefix, u64::MAX).is_err());
     }
 }

@@ -3,8 +3,8 @@
 //! Guarantees: a profile of the shop's staff is nobody's; what was joined by an order counts before a
 //! number, a number before an e-mail address; where an address has several owners nobody is guessed.
 
-use super::customer::{ACTIVE, Customer};
-use crate::{connector::xcart::profiles::Rank, ids::Cuno};
+use super::customer::Customer;
+use crate::{connector::xcart::profiles::Rank, flow::customer::STATUS_ACTIVE, ids::Cuno};
 use serde::{Deserialize, Serialize};
 
 /// Whose a profile is.
@@ -60,7 +60,8 @@ impl Tie {
             return if same { Self::Numbered(cuno.clone()) } else { Self::Conflict(cuno.clone()) };
         }
         let living = || facts.same_mail.iter().filter(|(_, customer)| !customer.gone);
-        let active: Vec<_> = living().filter(|(_, customer)| customer.status == ACTIVE).collect();
+        let active: Vec<_> =
+            living().filter(|(_, customer)| customer.status == STATUS_ACTIVE).collect();
         let found = if active.is_empty() { living().collect() } else { active };
         match found.as_slice() {
             [] => Self::Unknown,

@@ -24,7 +24,7 @@ use crate::{
     delivery::rows,
     goods::{Committed, Trouble, commit, commit_or_not, row, walk::patiently, watch::IDLE},
     ids::short_hash,
-    retry::{Jitter, RetryPolicy},
+    retry::{Jitter, RetryPolicy, is_told},
     state::{Batch, State},
 };
 use std::time::Duration;
@@ -81,7 +81,7 @@ impl Walker {
                 }
                 Some(Err(trouble)) => {
                     failed = failed.saturating_add(1);
-                    if failed == 1 || failed.is_multiple_of(20) {
+                    if is_told(failed) {
                         tracing::warn!(failed, why = %trouble, "could not read the shop's profiles");
                     }
                     RetryPolicy::ORDERS.wait_however_long(failed, Jitter(fastrand::u8(..)))

@@ -22,7 +22,7 @@ use crate::{
         table::Cursor,
     },
     ids::{Cuno, short_hash},
-    retry::{Jitter, RetryPolicy},
+    retry::{Jitter, RetryPolicy, is_told},
     state::{Batch, State},
 };
 use std::{collections::BTreeSet, time::Duration};
@@ -78,7 +78,7 @@ impl Watcher {
                 }
                 Some(Err(trouble)) => {
                     failed = failed.saturating_add(1);
-                    if failed == 1 || failed.is_multiple_of(20) {
+                    if is_told(failed) {
                         tracing::warn!(failed, why = %trouble, "could not look at M3's customers");
                     }
                     RetryPolicy::ORDERS.wait_however_long(failed, Jitter(fastrand::u8(..)))

@@ -6,7 +6,7 @@
 
 use super::{
     ConfigFile, Fault, say,
-    table::{Form, quoted},
+    table::{Form, printable, quoted},
 };
 use crate::{
     buyers::report::{Ask, Line, Only, Reply, Shown, Told},
@@ -89,12 +89,8 @@ pub fn run(buyers: &Buyers) -> Result<(), Fault> {
         (Reply::Begun, _) => {
             say("M3's list and the shop's profiles are being read; see causeway buyers\n")
         }
-        (Reply::Listed { .. }, _) => Err(unexpected().into()),
+        (Reply::Listed { .. }, _) => Err(ControlError::not_asked_for().into()),
     }
-}
-
-fn unexpected() -> ControlError {
-    ControlError::Refused("the gateway answered something that was not asked for".to_owned())
 }
 
 async fn list(state_dir: &Path, only: Which, form: Form) -> Result<(), Fault> {
@@ -113,18 +109,16 @@ async fn list(state_dir: &Path, only: Which, form: Form) -> Result<(), Fault> {
     }
     let mut after = None;
     loop {
-        match control::ask_buyers(state_dir, &Ask::List { only, after }).await? {
-            Reply::Listed { buyers, after: next } => {
-                let text = buyers.iter().map(|line| printed(line, form));
-                let text = text.collect::<Result<String, _>>();
-                say(&text.map_err(ControlError::Unreadable)?)?;
-                if next.is_none() {
-                    return Ok(());
-                }
-                after = next;
-            }
-            Reply::Standing(_) | Reply::Shown(_) | Reply::Begun => return Err(unexpected().into()),
+        let reply = control::ask_buyers(state_dir, &Ask::List { only, after }).await?;
+        let Reply::Listed { buyers, after: next } = reply else {
+            return Err(ControlError::not_asked_for().into());
+        };
+        let text = buyers.iter().map(|line| printed(line, form)).collect::<Result<String, _>>();
+        say(&text.map_err(ControlError::Unreadable)?)?;
+        if next.is_none() {
+            return Ok(());
         }
+        after = next;
     }
 }
 
@@ -158,15 +152,10 @@ fn printed(line: &Line, form: Form) -> serde_json::Result<String> {
                 format!("{} {}", line.status, line.membership),
                 format!("{} {}", line.wants_status, wants_membership.unwrap_or_default()),
             );
-            let login = plain(&line.login);
-            row([&profile, cuno, &line.tie, &has, &wants, &login, &plain(&told.join("; "))])
+            let login = printable(&line.login);
+            row([&profile, cuno, &line.tie, &has, &wants, &login, &printable(&told.join("; "))])
         }
     })
-}
-
-/// What another system wrote, as far as it can be printed.
-fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 fn row([profile, cuno, by, has, wants, login, note]: [&str; 7]) -> String {
@@ -215,7 +204,7 @@ fn one(shown: &Shown) -> String {
                 text,
                 "profile {}  {}  CUNO {cuno} ({tie})",
                 line.profile,
-                plain(&line.login)
+                printable(&line.login)
             );
             let keeps = |wants: &str| if wants.is_empty() { "its own" } else { wants }.to_owned();
             let membership = line.wants_membership.as_deref().map(|name| match name {
@@ -235,14 +224,14 @@ fn one(shown: &Shown) -> String {
         }
     }
     for (field, value) in &shown.customer {
-        let _ = writeln!(text, "  M3 {field:<11} {}", plain(value));
+        let _ = writeln!(text, "  M3 {field:<11} {}", printable(value));
     }
     if shown.is_due {
         text.push_str("  it waits to be compared or written\n");
     }
     let told = shown.line.iter().flat_map(|line| [&line.changes, &line.note]);
     for told in told.filter(|told| !told.is_empty()) {
-        let _ = writeln!(text, "  {}", plain(told));
+        let _ = writeln!(text, "  {}", printable(told));
     }
     text
 }

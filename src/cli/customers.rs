@@ -5,7 +5,7 @@
 
 use super::{
     ConfigFile, Fault, say,
-    table::{Form, quoted},
+    table::{Form, printable, quoted},
 };
 use crate::{
     config,
@@ -93,18 +93,9 @@ pub fn run(customers: &Customers) -> Result<(), Fault> {
 }
 
 async fn ask(state_dir: &Path, ask: &Ask) -> Result<Page, ControlError> {
-    match control::ask(state_dir, ask).await? {
-        Reply::Customers(page) => Ok(*page),
-        Reply::Listed(_)
-        | Reply::Shown(_)
-        | Reply::Payments { .. }
-        | Reply::PaidOrder(_)
-        | Reply::Unknown
-        | Reply::Done => {
-            let text = "the gateway answered with something that was not asked for";
-            Err(ControlError::Refused(text.to_owned()))
-        }
-    }
+    let reply = control::ask(state_dir, ask).await?;
+    let Reply::Customers(page) = reply else { return Err(ControlError::not_asked_for()) };
+    Ok(*page)
 }
 
 async fn list(state_dir: &Path, form: Form) -> Result<(), Fault> {
@@ -138,7 +129,7 @@ fn printed(line: &Line, form: Form) -> serde_json::Result<String> {
     let Line { name, customer, by, since_ms, follows, written_ms, notes } = line;
     let (since, written) = (time(*since_ms), time(*written_ms));
     Ok(match form {
-        Form::Text => row([&plain(name), customer, by, &since, &written]),
+        Form::Text => row([&printable(name), customer, by, &since, &written]),
         Form::Csv => {
             let (follows, notes) = (follows.to_string(), notes.join("; "));
             let cells = [name, customer, by, &since, &follows, &written, &notes];
@@ -149,14 +140,9 @@ fn printed(line: &Line, form: Form) -> serde_json::Result<String> {
     })
 }
 
-/// What the shop wrote must not reach the terminal as a command.
-fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
-}
-
 fn shown(line: &Line) -> String {
     let Line { name, customer, by, since_ms, follows, written_ms, notes } = line;
-    let mut text = format!("buyer     {}\ncustomer  {customer}\n", plain(name));
+    let mut text = format!("buyer     {}\ncustomer  {customer}\n", printable(name));
     let said = match by.as_str() {
         "made" => "it was made for the shop",
         "person" => "a person said so",

@@ -9,7 +9,7 @@ use super::{
     ConfigFile, Fault, aside,
     goods::unexpected,
     say,
-    table::{Form, quoted},
+    table::{Form, printable, quoted},
 };
 use crate::{
     config::{self, Loaded},
@@ -280,8 +280,7 @@ fn printed(planned: &Planned, form: Form) -> serde_json::Result<String> {
             let told = [what.as_str(), why.as_str()];
             let told: Vec<&str> = told.into_iter().filter(|text| !text.is_empty()).collect();
             let text = format!("{:<10} {sku:<32} {itno:<15} {}", kind.name(), told.join("; "));
-            let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-            format!("{}\n", text.trim_end())
+            format!("{}\n", printable(&text).trim_end())
         }
     })
 }

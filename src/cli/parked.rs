@@ -104,15 +104,9 @@ async fn answer(state_dir: &Path, action: &Action) -> Result<String, ControlErro
             }
         }
         Action::Show { key } => {
-            match control::ask(state_dir, &Ask::Show { key: key.clone() }).await? {
-                Reply::Shown(shown) => Ok(shown_as_text(&shown)),
-                Reply::Listed(_)
-                | Reply::Payments { .. }
-                | Reply::Customers(_)
-                | Reply::Unknown
-                | Reply::Done
-                | Reply::PaidOrder(_) => Ok(String::new()),
-            }
+            let reply = control::ask(state_dir, &Ask::Show { key: key.clone() }).await?;
+            let Reply::Shown(shown) = reply else { return Ok(String::new()) };
+            Ok(shown_as_text(&shown))
         }
         Action::Replay { keys, cause, all, from_start, with_old_rules } => {
             let from = match (from_start, with_old_rules) {
@@ -183,22 +177,12 @@ async fn list(state_dir: &Path) -> Result<Vec<Listed>, ControlError> {
     let mut all: Vec<Listed> = Vec::new();
     loop {
         let after = all.last().map(|row| row.key.clone());
-        match control::ask(state_dir, &Ask::List { after }).await? {
-            Reply::Listed(page) => {
-                let last = page.len() < LISTED_MAX;
-                all.extend(page);
-                if last {
-                    return Ok(all);
-                }
-            }
-            Reply::Shown(_)
-            | Reply::Payments { .. }
-            | Reply::Customers(_)
-            | Reply::Unknown
-            | Reply::Done
-            | Reply::PaidOrder(_) => {
-                return Ok(all);
-            }
+        let reply = control::ask(state_dir, &Ask::List { after }).await?;
+        let Reply::Listed(page) = reply else { return Ok(all) };
+        let last = page.len() < LISTED_MAX;
+        all.extend(page);
+        if last {
+            return Ok(all);
         }
     }
 }

@@ -165,34 +165,23 @@ pub fn run(payments: &Payments) -> Result<(), Fault> {
 async fn read(state_dir: &Path) -> Result<Vec<Line>, ControlError> {
     let (mut all, mut after) = (Vec::new(), None);
     loop {
-        match control::ask(state_dir, &Ask::Payments { after }).await? {
-            Reply::Payments { lines, after: next } => {
-                all.extend(lines);
-                if next.is_none() {
-                    all.sort_by(|a: &Line, b| (&a.day, a.payment).cmp(&(&b.day, b.payment)));
-                    return Ok(all);
-                }
-                after = next;
-            }
-            Reply::Listed(_) | Reply::Shown(_) | Reply::Unknown | Reply::Done => {
-                return Err(not_asked_for());
-            }
-            Reply::Customers(_) | Reply::PaidOrder(_) => return Err(not_asked_for()),
+        let reply = control::ask(state_dir, &Ask::Payments { after }).await?;
+        let Reply::Payments { lines, after: next } = reply else {
+            return Err(ControlError::not_asked_for());
+        };
+        all.extend(lines);
+        if next.is_none() {
+            all.sort_by(|a: &Line, b| (&a.day, a.payment).cmp(&(&b.day, b.payment)));
+            return Ok(all);
         }
+        after = next;
     }
 }
 
 async fn read_one(state_dir: &Path, key: &str) -> Result<PaidOrder, ControlError> {
-    match control::ask(state_dir, &Ask::PaymentsOf { key: key.to_owned() }).await? {
-        Reply::PaidOrder(paid) => Ok(*paid),
-        Reply::Listed(_) | Reply::Shown(_) | Reply::Unknown => Err(not_asked_for()),
-        Reply::Payments { .. } | Reply::Customers(_) | Reply::Done => Err(not_asked_for()),
-    }
-}
-
-fn not_asked_for() -> ControlError {
-    let text = "the gateway answered with something that was not asked for";
-    ControlError::Refused(text.to_owned())
+    let reply = control::ask(state_dir, &Ask::PaymentsOf { key: key.to_owned() }).await?;
+    let Reply::PaidOrder(paid) = reply else { return Err(ControlError::not_asked_for()) };
+    Ok(*paid)
 }
 
 /// One line for each payment.

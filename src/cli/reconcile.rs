@@ -163,12 +163,8 @@ fn last(runtime: &Runtime, loaded: &Loaded, form: Form) -> Result<(), Fault> {
     match form {
         Form::Text => {
             let rows = summary.rows().into_iter();
-            let lines = rows.map(|(name, told)| format!("{name:<24}{told}"));
-            say(&(lines.collect::<Vec<_>>().join(
-                "
-",
-            ) + "
-"))?;
+            let lines: Vec<_> = rows.map(|(name, told)| format!("{name:<24}{told}\n")).collect();
+            say(&lines.concat())?;
         }
         Form::Csv => {
             let counts = summary.counts.iter();
@@ -239,11 +235,8 @@ impl Told {
 async fn take(loaded: &Loaded, ids: &[u64]) -> Result<usize, Fault> {
     let mut taken: usize = 0;
     for id in ids {
-        match control::ask(&loaded.config.state_dir, &Ask::Take { id: *id }).await? {
-            Reply::Done => taken = taken.saturating_add(1),
-            Reply::Listed(_) | Reply::Shown(_) | Reply::Payments { .. } => {}
-            Reply::Customers(_) | Reply::PaidOrder(_) | Reply::Unknown => {}
-        }
+        let reply = control::ask(&loaded.config.state_dir, &Ask::Take { id: *id }).await?;
+        taken = taken.saturating_add(usize::from(matches!(reply, Reply::Done)));
     }
     Ok(taken)
 }

@@ -66,7 +66,8 @@ pub fn quoted(cell: &str) -> String {
     }
 }
 
-fn printable(cell: &str) -> String {
+/// What another system wrote, as far as it can be printed: it must not reach the terminal as a command.
+pub fn printable(cell: &str) -> String {
     cell.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 

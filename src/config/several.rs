@@ -16,8 +16,9 @@ pub(super) fn check(own: &Config, (name, other): (&str, &Config), problems: &mut
     if mine.starts_with(its) || its.starts_with(mine) {
         add("state_dir", "both would write one folder; give each its own");
     }
+    let taken = doors(other);
     for door in doors(own) {
-        if doors(other).iter().any(|its| is_taken(&door, its)) {
+        if taken.iter().any(|its| is_taken(&door, its)) {
             add(door.key, "both would listen at one port; give one another port");
         }
     }

@@ -9,7 +9,7 @@ pub mod card;
 mod ensure;
 pub mod vat;
 
-pub use ensure::{Ask, By, Ensuring, How, Record, Told, usable};
+pub use ensure::{Ask, By, Ensuring, How, Record, STATUS_ACTIVE, Told, usable};
 
 use super::{
     address::{Lines, phone::is_email, script::clean},
@@ -18,7 +18,7 @@ use super::{
     rules::{CustomerRules, Rules, VatOf},
 };
 use crate::{
-    ids::{Cuno, short_hash},
+    ids::{BadCode, Cuno, KeyPrefix, short_hash},
     order::{Address, Order},
 };
 use card::Part;
@@ -63,22 +63,18 @@ impl Person {
         }
         let unfit = |text: &str| Cause::new(CauseKind::UnfitValue, text);
         let (identity, cuno) = match order.customer_id {
-            Some(id) => {
-                let prefix = rules.account_prefix.as_str();
-                let digits = CUNO_CHARS_MAX - prefix.len();
-                (account(id), format!("{prefix}{id:0digits$}"))
-            }
+            Some(id) => (account(id), number_of(&rules.account_prefix, id)),
             None if email.is_empty() => {
                 return Err(unfit("a guest's order without an e-mail address"));
             }
             None => {
                 let prefix = rules.guest_prefix.as_str();
                 let hash = short_hash(&[email.as_bytes()], CUNO_CHARS_MAX - prefix.len());
-                (mailbox(&email), format!("{prefix}{hash}"))
+                (mailbox(&email), Cuno::try_from(format!("{prefix}{hash}")))
             }
         };
-        let cuno = Cuno::try_from(cuno)
-            .map_err(|fault| unfit(&format!("customer number from the profile id: {fault}")))?;
+        let cuno =
+            cuno.map_err(|fault| unfit(&format!("customer number from the profile id: {fault}")))?;
         let bill_to = order.billing.as_ref().or(order.shipping.as_ref());
         let lines = bill_to.map(|address| Lines::from_shop(address, &all.address));
         let lines = lines.unwrap_or_default();
@@ -146,6 +142,13 @@ impl Person {
         fields.retain(|(_, value)| !value.is_empty());
         fields
     }
+}
+
+/// The number of a registered customer's own customer of M3: the prefix and the profile's id.
+pub fn number_of(prefix: &KeyPrefix, id: u64) -> Result<Cuno, BadCode> {
+    let prefix = prefix.as_str();
+    let digits = CUNO_CHARS_MAX - prefix.len();
+    Cuno::try_from(format!("{prefix}{id:0digits$}"))
 }
 
 /// The name of a registered customer.

@@ -30,7 +30,7 @@ use crate::{
     delivery::rows,
     flow::rules::ItemRules,
     ids::Itno,
-    retry::{Jitter, RetryPolicy},
+    retry::{Jitter, RetryPolicy, is_told},
     state::{Batch, State},
 };
 use std::collections::BTreeMap;
@@ -97,7 +97,7 @@ impl Walker {
                 }
                 Err(trouble) => {
                     failed = failed.saturating_add(1);
-                    if failed == 1 || failed.is_multiple_of(20) {
+                    if is_told(failed) {
                         tracing::warn!(failed, why = %trouble, "could not read the shop's goods");
                     }
                     RetryPolicy::ORDERS.wait_however_long(failed, Jitter(fastrand::u8(..)))

@@ -21,7 +21,7 @@ use crate::{
     connector::m3::M3,
     delivery::{cases::CaseError, rows},
     ids::Itno,
-    retry::{Jitter, RetryPolicy},
+    retry::{Jitter, RetryPolicy, is_told},
     state::{Batch, State, StateError},
 };
 use std::time::Duration;
@@ -75,7 +75,7 @@ impl<S: Source> Watcher<S> {
                 }
                 Err(trouble) => {
                     failed = failed.saturating_add(1);
-                    if failed == 1 || failed.is_multiple_of(20) {
+                    if is_told(failed) {
                         tracing::warn!(what = S::NAME, failed, why = %trouble, "could not look at M3");
                     }
                     RetryPolicy::ORDERS.wait_however_long(failed, Jitter(fastrand::u8(..)))

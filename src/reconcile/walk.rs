@@ -131,18 +131,9 @@ impl Walk<'_> {
 
     /// Asks the gateway; none when it has not heard of the order.
     async fn known(&self, key: &OrderKey) -> Result<Option<Box<Shown>>, WalkError> {
-        match control::ask(self.state_dir, &Ask::Find { key: key.as_str().to_owned() }).await {
-            Ok(Reply::Shown(shown)) => Ok(Some(shown)),
-            Ok(
-                Reply::Listed(_)
-                | Reply::Payments { .. }
-                | Reply::Customers(_)
-                | Reply::Done
-                | Reply::Unknown
-                | Reply::PaidOrder(_),
-            ) => Ok(None),
-            Err(fault) => Err(fault.into()),
-        }
+        let ask = Ask::Find { key: key.as_str().to_owned() };
+        let reply = control::ask(self.state_dir, &ask).await?;
+        Ok(if let Reply::Shown(shown) = reply { Some(shown) } else { None })
     }
 
     /// Asks M3 for those whose number is known.

@@ -3,7 +3,7 @@
 
 use crate::{
     harness::{Plot, Scene, eventually, key, order_of},
-    payments::{amount, at_rest, listed, paid},
+    payments::{amount, at_rest, listed, paid, pays_both},
     tools::causeway,
 };
 use ::causeway::{delivery::desk::Ask, flow::run::ReplayFrom};
@@ -11,7 +11,6 @@ use causeway_sim::{
     m3::{DeskBooks, LineAgain, Trouble},
     weather::Fault,
 };
-use rust_decimal::Decimal;
 
 const HEAD: &str = "[order_to_cash.customer]";
 
@@ -150,17 +149,7 @@ async fn the_cash_desk_pays_the_invoices_of_an_order_when_they_are_there() {
     let number = scene.shop.place(order_of(&scene.shop, 4));
     let real = scene.confirmed(&number).await;
     scene.m3.deliver_partially(&real.orno);
-    let both = async || {
-        let invoices = scene.real(&number).pop()?.invoices;
-        if invoices.len() < 2 {
-            scene.m3.advance();
-        }
-        (invoices.len() == 2).then_some(invoices)
-    };
-    let invoices = eventually("both invoices", both).await;
-    let payment = paid(&scene, &number, 1).await.remove(0);
-    assert_eq!(payment.of, invoices.iter().map(|i| i.ivno.to_string()).collect::<Vec<_>>());
-    assert_eq!(payment.amount, invoices.iter().map(|i| i.amount).sum::<Decimal>());
+    pays_both(&scene, &number).await;
     assert!(scene.real(&number)[0].invoices.iter().all(|invoice| invoice.reco == 9));
     scene.close().await;
 }

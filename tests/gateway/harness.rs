@@ -242,33 +242,15 @@ impl Scene {
 
     /// What is set aside for a person.
     pub(crate) async fn listed(&self) -> Vec<Listed> {
-        match self.ask(&Ask::List { after: None }).await.unwrap() {
-            Reply::Listed(listed) => listed,
-            Reply::Shown(_)
-            | Reply::Payments { .. }
-            | Reply::Customers(_)
-            | Reply::Unknown
-            | Reply::Done
-            | Reply::PaidOrder(_) => {
-                panic!("that is no list")
-            }
-        }
+        let reply = self.ask(&Ask::List { after: None }).await.unwrap();
+        let Reply::Listed(listed) = reply else { panic!("that is no list") };
+        listed
     }
 
     /// How the gateway shows an order; none while it does not know it.
     pub(crate) async fn shown(&self, number: &str) -> Option<Shown> {
-        match self.ask(&Ask::Show { key: key(number) }).await {
-            Ok(Reply::Shown(shown)) => Some(*shown),
-            Ok(
-                Reply::Listed(_)
-                | Reply::Payments { .. }
-                | Reply::Customers(_)
-                | Reply::PaidOrder(_)
-                | Reply::Unknown
-                | Reply::Done,
-            )
-            | Err(_) => None,
-        }
+        let reply = self.ask(&Ask::Show { key: key(number) }).await;
+        if let Ok(Reply::Shown(shown)) = reply { Some(*shown) } else { None }
     }
 
     /// Waits until an order has come to this stage.

@@ -56,19 +56,28 @@ pub(crate) async fn at_rest(scene: &Scene, number: &str, count: usize) -> Vec<Li
     eventually(&format!("{count} payments of {number} at rest"), look).await
 }
 
-pub(crate) async fn listed(scene: &Scene) -> Vec<Line> {
-    match scene.ask(&Ask::Payments { after: None }).await.unwrap() {
-        Reply::Payments { lines, after: None } => lines,
-        Reply::Payments { .. }
-        | Reply::Listed(_)
-        | Reply::Shown(_)
-        | Reply::Customers(_)
-        | Reply::Unknown
-        | Reply::PaidOrder(_)
-        | Reply::Done => {
-            panic!("that is no whole list of payments")
+/// Lets M3 invoice an order in two parts, and waits for the one payment that pays both.
+pub(crate) async fn pays_both(scene: &Scene, number: &str) -> BookedPayment {
+    let both = async || {
+        let invoices = scene.real(number).pop()?.invoices;
+        if invoices.len() < 2 {
+            scene.m3.advance();
         }
-    }
+        (invoices.len() == 2).then_some(invoices)
+    };
+    let invoices = eventually("both invoices", both).await;
+    let payment = paid(scene, number, 1).await.remove(0);
+    assert_eq!(payment.of, invoices.iter().map(|i| i.ivno.to_string()).collect::<Vec<_>>());
+    assert_eq!(payment.amount, invoices.iter().map(|i| i.amount).sum::<Decimal>());
+    payment
+}
+
+pub(crate) async fn listed(scene: &Scene) -> Vec<Line> {
+    let reply = scene.ask(&Ask::Payments { after: None }).await.unwrap();
+    let Reply::Payments { lines, after: None } = reply else {
+        panic!("that is no whole list of payments")
+    };
+    lines
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -202,17 +211,7 @@ async fn a_batch_pays_the_invoices_of_an_order_when_they_are_there() {
     };
     eventually("the payment to wait for its invoices", waits).await;
     assert!(scene.m3.books().payments.is_empty());
-    let both = async || {
-        let invoices = scene.real(&number).pop()?.invoices;
-        if invoices.len() < 2 {
-            scene.m3.advance();
-        }
-        (invoices.len() == 2).then_some(invoices)
-    };
-    let invoices = eventually("both invoices", both).await;
-    let payment = paid(&scene, &number, 1).await.remove(0);
-    assert_eq!(payment.of, invoices.iter().map(|i| i.ivno.to_string()).collect::<Vec<_>>());
-    assert_eq!(payment.amount, invoices.iter().map(|i| i.amount).sum::<Decimal>());
+    let payment = pays_both(&scene, &number).await;
     assert!(payment.number.starts_with("71") && payment.kind == "WEB", "{payment:?}");
     scene.close().await;
 }

@@ -131,11 +131,6 @@ fn is_open(order: &Order, rules: &Rules) -> bool {
 /// Whether the gateway has heard of an order.
 async fn is_known(loaded: &Loaded, key: &OrderKey) -> Result<bool, Fault> {
     let ask = Ask::Find { key: key.as_str().to_owned() };
-    Ok(match control::ask(&loaded.config.state_dir, &ask).await? {
-        Reply::Shown(_) => true,
-        Reply::Listed(_) | Reply::Payments { .. } | Reply::Customers(_) | Reply::PaidOrder(_) => {
-            false
-        }
-        Reply::Unknown | Reply::Done => false,
-    })
+    let reply = control::ask(&loaded.config.state_dir, &ask).await?;
+    Ok(matches!(reply, Reply::Shown(_)))
 }

@@ -19,8 +19,8 @@ use crate::{
 const CANDIDATES_MAX: usize = 10;
 /// How often M3 may say that it has a customer that it does not show.
 const HIDDEN_MAX: u8 = 3;
-/// Customer may be used.
-const STATUS_ACTIVE: &str = "20";
+/// STAT of a customer that may be used (reference/m3.md 4.1).
+pub const STATUS_ACTIVE: &str = "20";
 
 /// A customer being found or made.
 #[derive(Clone, Debug, PartialEq, Eq)]
