@@ -57,6 +57,8 @@ pub struct Bells {
     pub send: Notify,
     /// The shop's goods are to be read.
     pub walk: Notify,
+    /// A list of M3's was read whole for the first time.
+    pub read: Notify,
     /// Something has changed in M3.
     pub look: Notify,
     /// M3's lists are to be read whole.

@@ -85,14 +85,15 @@ impl Walker {
 
     /// Walks once a day, and when asked, until stopped.
     pub async fn run(&self, stop: CancellationToken) {
-        let (mut failed, mut asked) = (0_u32, Asked::ByNobody);
+        let (mut failed, mut asked, mut has_walked) = (0_u32, Asked::ByNobody, false);
         loop {
             let Some(walked) = stop.run_until_cancelled(self.walk_if_due(asked)).await else {
                 return;
             };
             let pause = match walked {
-                Ok(()) => {
+                Ok(whole) => {
                     (failed, asked) = (0, Asked::ByNobody);
+                    has_walked |= whole;
                     IDLE
                 }
                 Err(trouble) => {
@@ -106,12 +107,15 @@ impl Walker {
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = self.shared.bells.walk.notified() => asked = Asked::BySomebody,
+                // A walk begins when all lists were read, so one that ended needs no other for that.
+                () = self.shared.bells.read.notified(), if !has_walked => asked = Asked::BySomebody,
                 () = tokio::time::sleep(pause) => {}
             }
         }
     }
 
-    async fn walk_if_due(&self, mut asked: Asked) -> Result<(), Trouble> {
+    /// Says whether the shop's goods were read to the end.
+    async fn walk_if_due(&self, mut asked: Asked) -> Result<bool, Trouble> {
         let now_ms = clock::now().unix_ms();
         let other = afresh::after_other_settings(&self.state, &self.shared).await?;
         if other {
@@ -121,7 +125,7 @@ impl Walker {
         }
         if !want::is_read(&self.state, &self.shared.rules)? {
             // A SKU is told from an alias by what M3 has listed.
-            return Ok(());
+            return Ok(false);
         }
         let cursor = self.state.get(&rows::cursor(table::WALK_CURSOR))?;
         let cursor = cursor.as_deref().map(rows::read::<WalkCursor>).transpose()?;
@@ -129,12 +133,12 @@ impl Walker {
         self.shared.note(|standing| standing.walked_ms = cursor.ended_ms);
         let daily_ms = self.shared.rules.goods.full_at.last_before(now_ms);
         if cursor.page == 0 && cursor.ended_ms >= daily_ms && asked == Asked::ByNobody {
-            return Ok(());
+            return Ok(false);
         }
         if cursor.page == 0 {
             (cursor.number, cursor.page) = (cursor.number.saturating_add(1), 1);
         }
-        self.walk(cursor).await
+        self.walk(cursor).await.map(|()| true)
     }
 
     async fn walk(&self, mut cursor: WalkCursor) -> Result<(), Trouble> {

@@ -133,7 +133,7 @@ impl<S: Source> Watcher<S> {
         }
         if cursor.full_ms == 0 {
             // Now SKUs can be told from aliases.
-            self.shared.bells.walk.notify_one();
+            self.shared.bells.read.notify_one();
         }
         Ok(Look { rows: listed.len(), changed, whole })
     }
