@@ -191,8 +191,9 @@ impl People {
     /// Credits what the shop gave back, once; Causeway finds it by itself.
     fn credit(&mut self, setting: &Setting, order: &BookedOrder, real: &RealOrder) {
         let invoices = || real.invoices.iter();
+        // An amount of nothing has no sign that means anything.
         let credited: Decimal =
-            invoices().map(|invoice| -invoice.amount).filter(Decimal::is_sign_positive).sum();
+            invoices().map(|invoice| -invoice.amount).filter(|back| *back > Decimal::ZERO).sum();
         let mut left = order.refunded - credited;
         for invoice in invoices().filter(|_| credited.is_zero()) {
             let amount = left.min(invoice.amount);

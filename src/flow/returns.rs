@@ -64,6 +64,8 @@ pub struct InM3<'a> {
     pub delivered: Amount,
     /// Its documents.
     pub invoices: &'a [Invoice],
+    /// What the order comes to.
+    pub total: Amount,
     /// The order's currency.
     pub currency: &'a str,
     /// How far a credit may be from the refund.
@@ -77,6 +79,23 @@ pub enum Verdict {
     Settled(String),
     /// A person has to do this.
     Ask(String),
+}
+
+impl InM3<'_> {
+    /// What the documents of one sign come to, in the order's currency.
+    fn sum(&self, credits: bool) -> Amount {
+        let own = |i: &&Invoice| i.is_credit() == credits && i.currency == self.currency;
+        let amounts = self.invoices.iter().filter(own).map(|i| i.amount.magnitude());
+        amounts.fold(Amount::ZERO, |sum, amount| sum.plus(amount).unwrap_or(sum))
+    }
+
+    /// What was credited, less what takes back an invoice that was higher than the order.
+    fn credited_beyond_correction(&self) -> Amount {
+        let credited = self.sum(true);
+        let surplus = self.sum(false).minus(self.total).filter(|more| *more > Amount::ZERO);
+        let rest = surplus.and_then(|surplus| credited.minus(surplus)).unwrap_or(credited);
+        rest.max(Amount::ZERO)
+    }
 }
 
 impl Returned {
@@ -110,12 +129,12 @@ impl Returned {
 
     /// Compares it with M3.
     pub fn judge(&self, m3: InM3<'_>) -> Verdict {
-        let credits = m3.invoices.iter().filter(|i| i.is_credit() && i.currency == m3.currency);
-        let credited = credits.fold(Amount::ZERO, |sum, i| sum.minus(i.amount).unwrap_or(sum));
+        let (whole, credited) = (m3.sum(true), m3.credited_beyond_correction());
         let all = invoice::credit(m3.invoices) == Credit::All;
+        // M3's own charges may stand in an invoice and be credited with it.
         let near = |wanted: Amount| {
-            let off = wanted.minus(credited).map(Amount::magnitude);
-            off.is_some_and(|off| off <= m3.tolerance)
+            let off = |sum| wanted.minus(sum).map(Amount::magnitude);
+            [whole, credited].map(off).into_iter().flatten().any(|off| off <= m3.tolerance)
         };
         let currency = m3.currency;
         let fits = match (self.what, self.refunded) {
@@ -124,10 +143,10 @@ impl Returned {
             (What::Whole, None) => false,
             (What::Part | What::Goods, None) => !credited.is_zero(),
         };
-        if fits && !credited.is_zero() {
+        if fits && !whole.is_zero() {
             return Verdict::Settled(format!(
                 "M3 has credited the return: {}",
-                money(credited, currency)
+                money(whole, currency)
             ));
         }
         let amount = match (self.refunded, self.what) {

@@ -123,6 +123,27 @@ async fn m3_that_stays_away_is_told_and_so_is_its_return() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_the_comparison_at_night_found_is_told_once() {
+    let tables = "[reconcile]\n\n[buyers]\npoll_s = 1\nstatuses = { 20 = \"E\", 90 = \"D\" }\n\
+                  memberships = { WHOLE = \"Wholesale\" }\n\n[order_to_cash]";
+    let mut told = Told::set(Plot::calm().edit("[order_to_cash]", tables), "").await;
+    told.scene.m3.add_customer("Y1", "Smith & Co", "customer.2@example.org");
+    told.scene.m3.set_customer_field("Y1", "CUCL", "WHOLE");
+    Box::pin(told.scene.start()).await;
+    told.until("apart", &["raised"]).await;
+    let mail = told.post.taken().remove(0);
+    assert!(mail.body().contains("causeway reconcile"), "{}", mail.body());
+    let said = causeway(&told.scene, &["reconcile", "--last"]).await;
+    assert!(said.out.contains("Somebody should look at"), "{said:?}");
+    told.scene.stop().await;
+    Box::pin(told.scene.start()).await;
+    let said = causeway(&told.scene, &["alert", "list"]).await;
+    assert!(said.out.contains("apart"), "{said:?}");
+    told.until("apart", &["raised"]).await;
+    told.scene.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_restart_in_between_repeats_nothing_and_forgets_nothing() {
     let mut told = Told::begin(Plot::calm(), "").await;
     let refused = || Trouble::Refused("WXX9999".to_owned());

@@ -63,6 +63,12 @@ fn a_person_is_told_what_to_enter_until_the_credit_is_equal() {
         (What::Part, Some(5), 3, vec![("1", 33)], Some("gave 5.00 EUR back")),
         (What::Part, Some(5), 3, vec![("1", 33), ("2", -33)], Some("M3 has credited 33.00 EUR")),
         (What::Part, None, 3, vec![("1", 33), ("2", -9)], None),
+        // An invoice that was too high was put right; that is no return.
+        (What::Part, Some(5), 3, vec![("1", 40), ("2", -7)], Some("gave 5.00 EUR back; enter")),
+        (What::Goods, None, 3, vec![("1", 40), ("2", -7)], Some("goods come back; enter")),
+        (What::Part, Some(5), 3, vec![("1", 40), ("2", -7), ("3", -5)], None),
+        (What::Part, Some(5), 3, vec![("1", 40), ("2", -9)], Some("M3 has credited 2.00 EUR")),
+        (What::Whole, Some(33), 3, vec![("1", 40), ("2", -33)], None),
         (What::Goods, None, 3, vec![("1", 33)], Some("the goods come back")),
         (What::Goods, None, 3, vec![("1", 33), ("2", -9)], None),
     ];
@@ -72,6 +78,7 @@ fn a_person_is_told_what_to_enter_until_the_credit_is_equal() {
             orno: "1000001",
             delivered: Amount(delivered.into()),
             invoices: &invoices,
+            total: Amount(33.into()),
             currency: "EUR",
             tolerance: Amount::ZERO,
         };

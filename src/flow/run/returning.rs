@@ -135,11 +135,15 @@ impl Case {
         if !returned.is_open() || !returned.asked {
             return;
         }
-        let currency = self.run.total.as_ref().map_or("", |(_, currency)| currency.as_str());
+        let (total, currency) = match &self.run.total {
+            Some((total, currency)) => (*total, currency.as_str()),
+            None => (Amount::ZERO, ""),
+        };
         let m3 = InM3 {
             orno: orno.as_str(),
             delivered: follow.delivered,
             invoices: &self.books.invoices,
+            total,
             currency,
             tolerance: context.rules.total_tolerance,
         };

@@ -206,7 +206,12 @@ impl World {
         let (amount, tax) = if last.all(|step| *step >= INVOICED) {
             (sums.total - before, sums.tax)
         } else {
-            (self.goods_value(&order, &delivery), Decimal::ZERO)
+            // An order discount is spread, so that no later invoice is below nothing.
+            let (goods, all) = (self.goods_value(&order, &delivery), sums.net_lines);
+            let share = goods.checked_mul(sums.total).and_then(|part| part.checked_div(all));
+            let decimals = self.decimals(order.text("CUCD"));
+            let share = share.map_or(goods, |share| super::money::rounded(share, decimals));
+            (goods.min(share), Decimal::ZERO)
         };
         let ivno = next(&mut self.series.invoice);
         let day = date(wall_ms);
