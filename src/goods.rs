@@ -48,7 +48,7 @@ use crate::{
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
 use thiserror::Error;
-use tokio::sync::{Notify, watch as watching};
+use tokio::sync::{Mutex, Notify, watch as watching};
 
 /// Wakes the parts of this stage.
 #[derive(Debug, Default)]
@@ -107,6 +107,8 @@ pub struct Shared {
     pub standing: watching::Sender<Standing>,
     /// What is known of the shop's wholesale prices.
     pub wholesale: wholesaler::Known,
+    /// A whole list of M3's is held in memory while it is taken in: one at a time.
+    reading: Arc<Mutex<()>>,
 }
 
 impl Shared {
@@ -114,7 +116,8 @@ impl Shared {
     pub fn new(rules: Rules) -> Self {
         let (rules, bells) = (Arc::new(rules), Arc::default());
         let standing = watching::Sender::new(Standing::default());
-        Self { rules, bells, standing, wholesale: wholesaler::Known::default() }
+        let (wholesale, reading) = (wholesaler::Known::default(), Arc::default());
+        Self { rules, bells, standing, wholesale, reading }
     }
 
     fn note(&self, change: impl FnOnce(&mut Standing)) {

@@ -195,6 +195,7 @@ impl People {
         let credited: Decimal =
             invoices().map(|invoice| -invoice.amount).filter(|back| *back > Decimal::ZERO).sum();
         let mut left = order.refunded - credited;
+        let owed = left;
         for invoice in invoices().filter(|_| credited.is_zero()) {
             let amount = left.min(invoice.amount);
             if amount > Decimal::ZERO {
@@ -203,7 +204,8 @@ impl People {
                 left -= amount;
             }
         }
-        self.deeds.clerk_credited += usize::from(credited.is_zero());
+        // Where nothing is invoiced yet there is nothing to credit; the clerk comes back.
+        self.deeds.clerk_credited += usize::from(left < owed);
     }
 
     fn deal(

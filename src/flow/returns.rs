@@ -82,17 +82,17 @@ pub enum Verdict {
 }
 
 impl InM3<'_> {
-    /// What the documents of one sign come to, in the order's currency.
-    fn sum(&self, credits: bool) -> Amount {
-        let own = |i: &&Invoice| i.is_credit() == credits && i.currency == self.currency;
-        let amounts = self.invoices.iter().filter(own).map(|i| i.amount.magnitude());
+    /// What the documents of one kind come to, in the order's currency.
+    fn sum(&self, kind: impl Fn(&Invoice) -> bool) -> Amount {
+        let own = self.invoices.iter().filter(|i| kind(i) && i.currency == self.currency);
+        let amounts = own.map(|i| i.amount.magnitude());
         amounts.fold(Amount::ZERO, |sum, amount| sum.plus(amount).unwrap_or(sum))
     }
 
     /// What was credited, less what takes back an invoice that was higher than the order.
     fn credited_beyond_correction(&self) -> Amount {
-        let credited = self.sum(true);
-        let surplus = self.sum(false).minus(self.total).filter(|more| *more > Amount::ZERO);
+        let credited = self.sum(Invoice::is_credit);
+        let surplus = self.sum(|i| !i.is_credit()).minus(self.total).filter(|more| *more > Amount::ZERO);
         let rest = surplus.and_then(|surplus| credited.minus(surplus)).unwrap_or(credited);
         rest.max(Amount::ZERO)
     }
@@ -129,7 +129,7 @@ impl Returned {
 
     /// Compares it with M3.
     pub fn judge(&self, m3: InM3<'_>) -> Verdict {
-        let (whole, credited) = (m3.sum(true), m3.credited_beyond_correction());
+        let (whole, credited) = (m3.sum(Invoice::is_credit), m3.credited_beyond_correction());
         let all = invoice::credit(m3.invoices) == Credit::All;
         // M3's own charges may stand in an invoice and be credited with it.
         let near = |wanted: Amount| {

@@ -102,6 +102,10 @@ impl<S: Source> Watcher<S> {
         let stored = self.state.get(&key)?;
         let cursor = stored.as_deref().map(rows::read::<Cursor>).transpose()?.unwrap_or_default();
         let whole = self.whole(&cursor, asked, now_ms);
+        let _alone = match whole {
+            Whole::All => Some(self.shared.reading.lock().await),
+            Whole::Changes => None,
+        };
         let held = match self.source.hold_ms() {
             Some(hold_ms) => {
                 let look = held::Look { now_ms, before_ms: cursor.seen_ms, hold_ms };
