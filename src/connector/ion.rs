@@ -5,6 +5,7 @@
 //! reads M3 first.
 
 pub mod bod;
+pub mod caller;
 pub mod confirm;
 pub mod message;
 mod multipart;
