@@ -7,6 +7,7 @@
 pub mod bod;
 pub mod caller;
 pub mod confirm;
+pub mod large;
 pub mod message;
 mod multipart;
 pub mod noun;
