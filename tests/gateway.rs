@@ -20,6 +20,8 @@ mod changes;
 mod channels;
 #[path = "gateway/contract.rs"]
 mod contract;
+#[path = "gateway/contract_ion.rs"]
+mod contract_ion;
 #[path = "gateway/customers.rs"]
 mod customers;
 #[path = "gateway/desk.rs"]

@@ -1,5 +1,6 @@
 //! How an M3 is set up and how it behaves where M3s differ. Values only.
 
+use super::messaging::Messaging;
 use crate::{catalogue::Item, dice::Dice, weather::Weather};
 use std::ops::RangeInclusive;
 
@@ -163,6 +164,8 @@ pub struct Switches {
     pub refuse_odd_vat: bool,
     /// `?` empties a field; else it is a value as any other.
     pub question_mark_blanks: bool,
+    /// What ION's messaging knows of the application.
+    pub messaging: Messaging,
 }
 
 impl Switches {
@@ -198,6 +201,7 @@ impl Switches {
             vat_indexed: true,
             refuse_odd_vat: false,
             question_mark_blanks: true,
+            messaging: Messaging::plain(),
         }
     }
 
@@ -239,6 +243,7 @@ impl Switches {
             vat_indexed: dice.permille(700),
             refuse_odd_vat: dice.permille(300),
             question_mark_blanks: dice.permille(900),
+            messaging: Messaging::drawn(seed),
         }
     }
 }
