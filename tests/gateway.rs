@@ -62,6 +62,8 @@ mod process;
 mod reconcile;
 #[path = "gateway/refusals.rs"]
 mod refusals;
+#[path = "gateway/resources.rs"]
+mod resources;
 #[path = "gateway/returns.rs"]
 mod returns;
 #[path = "gateway/several.rs"]
