@@ -5,6 +5,7 @@
 //! disk, and it has no interface but MI over REST.
 
 mod admin;
+mod areas;
 mod batches;
 pub mod books;
 mod call;

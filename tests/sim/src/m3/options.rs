@@ -1,6 +1,6 @@
 //! How an M3 is set up and how it behaves where M3s differ. Values only.
 
-use super::messaging::Messaging;
+use super::{areas, messaging::Messaging};
 use crate::{catalogue::Item, dice::Dice, weather::Weather};
 use std::ops::RangeInclusive;
 
@@ -166,6 +166,8 @@ pub struct Switches {
     pub question_mark_blanks: bool,
     /// What ION's messaging knows of the application.
     pub messaging: Messaging,
+    /// Country and code of the states that CRS045 knows; none: ECAR is not looked up.
+    pub areas: Option<Vec<(String, String)>>,
 }
 
 impl Switches {
@@ -202,6 +204,7 @@ impl Switches {
             refuse_odd_vat: false,
             question_mark_blanks: true,
             messaging: Messaging::plain(),
+            areas: Some(areas::plain()),
         }
     }
 
@@ -244,6 +247,7 @@ impl Switches {
             refuse_odd_vat: dice.permille(300),
             question_mark_blanks: dice.permille(900),
             messaging: Messaging::drawn(seed),
+            areas: Dice::new(seed).fork("areas").permille(800).then(areas::plain),
         }
     }
 }
