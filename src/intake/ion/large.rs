@@ -1,7 +1,7 @@
 //! A document that is larger than is held in memory, on its way from the socket to its reader.
 //!
 //! What this module guarantees:
-//! 1. Between both there are at most [`PIECES_WAITING_MAX`] pieces; who sends waits for who reads.
+//! 1. Between both there are at most `PIECES_WAITING_MAX` pieces; who sends waits for who reads.
 //! 2. So many are read at once as are allowed; a further one is still theirs.
 //! 3. A body that does not come to its end is never taken for a whole one.
 

@@ -1,4 +1,4 @@
-//! Writes an extract of a document while it is read: what [`super::super::signals`] and the
+//! Writes an extract of a document while it is read: what the hints and the
 //! variations need, as a document of its own. Pure.
 //!
 //! Guarantees: an extract says the same hints as its document. What is kept of a line is kept
