@@ -16,6 +16,7 @@ mod destinations;
 mod doctor;
 mod fault;
 pub mod goods;
+mod ion;
 pub mod journal;
 pub mod load;
 pub mod m3;

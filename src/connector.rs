@@ -15,6 +15,7 @@ pub mod m3;
 mod quota;
 #[cfg(test)]
 pub(crate) mod stub;
+mod trust;
 pub mod xcart;
 
 pub use again::again_after;

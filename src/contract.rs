@@ -3,6 +3,7 @@
 //! A fact is one sentence of our notes on a system; a trial says whether it holds there. Facts
 //! that the gateway relies on must hold; the others are questions whose answer somebody needs. Pure.
 
+pub mod ion;
 pub mod m3;
 pub mod xcart;
 
@@ -73,6 +74,11 @@ impl Verdict {
             Self::Holds(seen) | Self::Differs(seen) | Self::Untried(seen) => seen,
         }
     }
+}
+
+/// Says that a trial needs something that was not given or is not there.
+fn needs(what: &str) -> Verdict {
+    Verdict::Untried(format!("needs {what}"))
 }
 
 /// How far a trial may go.

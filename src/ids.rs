@@ -3,7 +3,7 @@
 //! A value here is never empty, fits the M3 field it will fill, and holds no
 //! character that MI would alter. Check once, on the way in.
 
-use data_encoding::BASE32_NOPAD;
+use data_encoding::{BASE32_NOPAD, Encoding, HEXLOWER};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fmt;
@@ -166,12 +166,21 @@ impl From<KeyPrefix> for String {
 
 /// Returns the first `chars` characters of the base-32 SHA-256 over `parts`, each ended by a zero byte.
 pub fn short_hash(parts: &[&[u8]], chars: usize) -> String {
+    written(parts, &BASE32_NOPAD, chars)
+}
+
+/// Returns the first `chars` hex digits of the SHA-256 over `parts`, each ended by a zero byte.
+pub fn hex_hash(parts: &[&[u8]], chars: usize) -> String {
+    written(parts, &HEXLOWER, chars)
+}
+
+fn written(parts: &[&[u8]], letters: &Encoding, chars: usize) -> String {
     let mut hasher = Sha256::new();
     for part in parts {
         hasher.update(part);
         hasher.update([0]);
     }
-    let mut text = BASE32_NOPAD.encode(&hasher.finalize());
+    let mut text = letters.encode(&hasher.finalize());
     text.truncate(chars);
     text
 }

@@ -20,6 +20,8 @@ mod changes;
 mod channels;
 #[path = "gateway/contract.rs"]
 mod contract;
+#[path = "gateway/contract_ion.rs"]
+mod contract_ion;
 #[path = "gateway/customers.rs"]
 mod customers;
 #[path = "gateway/desk.rs"]
@@ -36,6 +38,8 @@ mod invoices;
 mod ion;
 #[path = "gateway/items.rs"]
 mod items;
+#[path = "gateway/large.rs"]
+mod large;
 #[path = "gateway/load.rs"]
 mod load;
 #[path = "gateway/lost_answers.rs"]
@@ -58,6 +62,8 @@ mod process;
 mod reconcile;
 #[path = "gateway/refusals.rs"]
 mod refusals;
+#[path = "gateway/resources.rs"]
+mod resources;
 #[path = "gateway/returns.rs"]
 mod returns;
 #[path = "gateway/several.rs"]

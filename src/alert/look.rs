@@ -6,7 +6,7 @@
 use super::{
     rules::CLOCK_FLOOR_MS,
     usual::Usual,
-    view::{Certificate, Compared, Destination, Disk, Ended, Orders, Parked, Step, View},
+    view::{Certificate, Compared, Destination, Disk, Ended, Orders, Parked, Step, Unusable, View},
 };
 use crate::{
     certificate,
@@ -21,13 +21,20 @@ use crate::{
     state::State,
 };
 use rustls::pki_types::{CertificateDer, pem::PemObject};
-use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    fmt,
+    path::PathBuf,
+    time::Duration,
+};
 use tokio::sync::watch;
 
 /// Parked orders that are counted.
 const PARKED_ROWS_MAX: usize = 1_000;
 /// Entries of the list of what is due that are looked at in one look.
 const DUE_ROWS_MAX: usize = 256;
+/// Looks in which documents of ION were found unusable that are remembered.
+const UNUSABLE_MAX: usize = 1_000;
 /// How often our own certificate is read again.
 const CERTIFICATE_EVERY: Duration = Duration::from_hours(1);
 /// How far the two clocks may drift apart between two looks before it is a jump.
@@ -47,6 +54,8 @@ pub struct Sources {
     pub tally: watch::Receiver<Tally>,
     /// How many webhooks were turned away since the start.
     pub refused: Box<dyn Fn() -> u64 + Send + Sync>,
+    /// How many documents of ION could not be used since the start.
+    pub unusable: Box<dyn Fn() -> u64 + Send + Sync>,
     /// The systems we call, with the end of their certificates.
     pub destinations: Box<dyn Fn() -> Vec<(Destination, Option<UnixMs>)> + Send + Sync>,
     /// How many events the journal has recorded as lost.
@@ -67,6 +76,7 @@ pub struct Looker {
     sources: Sources,
     before: Option<Before>,
     refused_ms: Option<UnixMs>,
+    unusable: VecDeque<Unusable>,
     step: Option<Step>,
     walk: Walk,
     own: Option<(Now, Option<UnixMs>)>,
@@ -80,6 +90,7 @@ struct Before {
     now: Now,
     orders: u64,
     refused: u64,
+    unusable: u64,
 }
 
 /// A round through the list of what is due, a piece at each look.
@@ -116,6 +127,7 @@ impl Looker {
             sources,
             before,
             refused_ms,
+            unusable: VecDeque::new(),
             step,
             walk: Walk::default(),
             own,
@@ -152,6 +164,7 @@ impl Looker {
             standstill: tally.fault,
             losses: (self.sources.losses)(),
             compared: self.compared(),
+            unusable: self.unusable.iter().copied().collect(),
         };
         Look { view, learned }
     }
@@ -159,9 +172,11 @@ impl Looker {
     /// Compares with the look before: clocks, orders, webhooks that were turned away.
     fn compare(&mut self, now: Now, tally: &Tally) -> Learned {
         let now_ms = now.unix_ms();
-        let fresh = Before { now, orders: tally.orders, refused: (self.sources.refused)() };
-        let before =
-            self.before.replace(fresh).unwrap_or(Before { orders: 0, refused: 0, ..fresh });
+        let (refused, unusable) = ((self.sources.refused)(), (self.sources.unusable)());
+        let fresh = Before { now, orders: tally.orders, refused, unusable };
+        let first = Before { orders: 0, refused: 0, unusable: 0, ..fresh };
+        let before = self.before.replace(fresh).unwrap_or(first);
+        self.note_unusable(fresh.unusable.saturating_sub(before.unusable), now_ms);
         if fresh.refused > before.refused {
             self.refused_ms = Some(now_ms);
         }
@@ -179,6 +194,17 @@ impl Looker {
         }
         let orders = fresh.orders.saturating_sub(before.orders);
         if self.usual.see(orders, now_ms) { Learned::Usual } else { Learned::Nothing }
+    }
+
+    /// Remembers that so many documents could not be used.
+    fn note_unusable(&mut self, count: u64, at_ms: UnixMs) {
+        if count == 0 {
+            return;
+        }
+        if self.unusable.len() >= UNUSABLE_MAX {
+            self.unusable.pop_front();
+        }
+        self.unusable.push_back(Unusable { at_ms, count });
     }
 
     /// What was compared at night, while that is configured.

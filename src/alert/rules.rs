@@ -63,6 +63,7 @@ pub fn judge(view: &View, limits: &Limits) -> Vec<Judgement> {
             Rule::Standstill => work::standstill(view, limits),
             Rule::Losses => work::losses(view),
             Rule::Apart => work::apart(view),
+            Rule::NotUnderstood => work::not_understood(view, limits),
             Rule::Disk => machine::disk(view, limits),
             Rule::Refusing => machine::refusing(view),
             Rule::Certificate => machine::certificate(view, limits),

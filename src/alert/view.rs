@@ -31,6 +31,17 @@ pub struct View {
     pub losses: u64,
     /// What the last comparison of both systems at night came to.
     pub compared: Option<Compared>,
+    /// Documents of ION that could not be used, the oldest first.
+    pub unusable: Vec<Unusable>,
+}
+
+/// Documents of ION that could not be used, as one look found them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unusable {
+    /// When they were found.
+    pub at_ms: UnixMs,
+    /// How many.
+    pub count: u64,
 }
 
 /// What a comparison of both systems came to.

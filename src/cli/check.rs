@@ -174,7 +174,7 @@ mod tests {
             "https://0.0.0.0:8443",
             "shop at /hooks/shop, NOT SIGNED",
             "127.0.0.1:9464",
-            "from \"acme\": losses, standstill, parked, waiting, away, disk, refusing, certificate, apart\n",
+            "from \"acme\": losses, standstill, parked, waiting, away, disk, refusing, certificate, apart, not-understood\n",
             "ops, e-mail to 2 by mail.example:587 (starttls)",
             "chat, webhook (generic, signed)",
         ];

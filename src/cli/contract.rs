@@ -6,10 +6,11 @@ use super::{ConfigFile, Fault, aside, m3::failed, say, table::aligned};
 use crate::{
     config::{self, Loaded},
     connector::Kind,
-    contract::{Book, Depth, Fact, Verdict, m3, xcart},
+    contract::{Book, Depth, Fact, Verdict, ion, m3, xcart},
 };
 use clap::{Args, Subcommand};
 use serde_json::json;
+use std::{fs, path::PathBuf};
 use tokio::runtime::Runtime;
 
 /// Try which facts hold there.
@@ -30,6 +31,29 @@ pub enum System {
     M3(OnM3),
     /// The shop; use a staging shop.
     Xcart(OnShop),
+    /// Our own end points for ION, and ION; the gateway must run.
+    Ion(OnIon),
+}
+
+/// What the trials about ION may do and need.
+#[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+pub struct OnIon {
+    /// Where ION finds us, up to and without `/service`; absent: where this box listens.
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+    /// PEM file with the only authorities to trust there; absent: those of the system.
+    #[arg(long, value_name = "FILE", requires = "url")]
+    pub ca_file: Option<PathBuf>,
+    /// A document of your site, taken out of ION; it is read here and goes nowhere.
+    #[arg(long = "document", value_name = "FILE")]
+    pub documents: Vec<PathBuf>,
+    /// Give documents, to ourselves and to ION, of which nothing comes.
+    #[arg(long)]
+    pub write: bool,
+    /// As JSON, one object a line.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// What the trials on M3 may do and need.
@@ -84,6 +108,7 @@ pub fn run(contract: &Contract) -> Result<(), Fault> {
     let (book, json) = match &contract.system {
         System::M3(asked) => (on_m3(&runtime, &loaded, asked)?, asked.json),
         System::Xcart(asked) => (on_shop(&runtime, &loaded, asked)?, asked.json),
+        System::Ion(asked) => (on_ion(&runtime, &loaded, asked)?, asked.json),
     };
     say(&if json { as_json(&book) } else { as_text(&book) })?;
     match book.broken() {
@@ -109,6 +134,29 @@ fn on_shop(runtime: &Runtime, loaded: &Loaded, asked: &OnShop) -> Result<Book, F
     let stranger = super::xcart::stranger(loaded)?;
     let book = runtime.block_on(Box::pin(xcart::Trial::new(&shop, &stranger, &given).run()));
     book.map_err(|failure| failed(&failure, Kind::Read))
+}
+
+fn on_ion(runtime: &Runtime, loaded: &Loaded, asked: &OnIon) -> Result<Book, Fault> {
+    let OnIon { url, ca_file, documents, write, json: _ } = asked;
+    let (intake, settings) = super::ion::settings(loaded)?;
+    let caller = super::ion::caller(loaded, url.as_deref(), ca_file.clone())?;
+    let publisher = super::ion::publisher(loaded)?;
+    let read = |path: &PathBuf| match fs::read(path) {
+        Ok(bytes) => Ok((path.display().to_string(), bytes)),
+        Err(error) => Err(Fault::Misasked(format!("{}: {error}", path.display()))),
+    };
+    let documents = documents.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    let given = ion::Given { depth: if *write { Depth::Write } else { Depth::Read }, documents };
+    let parties = ion::Parties { caller: &caller, publisher: publisher.as_ref() };
+    let settings = ion::Settings {
+        ion: settings,
+        company: loaded.config.m3.as_ref().map(|m3| m3.company),
+        body_bytes_max: u64::try_from(settings.largest_body(&intake.limits)).unwrap_or(u64::MAX),
+    };
+    let mut told = aside;
+    let trial = ion::Trial::new(parties, settings, &given, &mut told);
+    let book = runtime.block_on(Box::pin(trial.run()));
+    book.map_err(|failure| super::ion::unreached(&failure))
 }
 
 fn given(asked: &OnM3) -> m3::Given {

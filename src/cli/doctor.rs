@@ -37,6 +37,7 @@ fn connections(loaded: &Loaded, report: &mut Report) -> Result<(), Fault> {
         let wants = super::m3::wants(loaded);
         report.extend(runtime.block_on(destinations::m3(m3, &loaded.credentials, &wants)));
     }
+    report.extend(runtime.block_on(Box::pin(super::ion::doctor(loaded))));
     if let Some(alerts) = &loaded.config.alerts {
         report.extend(runtime.block_on(alert::without_message(alerts, &loaded.credentials)));
     }

@@ -2,6 +2,8 @@
 //!
 //! Guarantees: only GET is sent, below `/api`; the token is not printed.
 
+pub mod resources;
+
 use super::{ConfigFile, Fault, m3::failed, pretty, say};
 use crate::{
     config::{self, Loaded},
@@ -12,6 +14,7 @@ use crate::{
     secret::Secret,
 };
 use clap::{Args, Subcommand};
+use tokio::runtime::Runtime;
 
 /// Ask the shop.
 #[derive(Debug, Args)]
@@ -33,14 +36,40 @@ pub enum Action {
         #[arg(value_name = "PATH")]
         target: String,
     },
+    /// Say what the API offers, or all of one thing.
+    Describe {
+        /// One thing, such as `orders`.
+        resource: Option<String>,
+    },
+    /// List records of one thing.
+    List(resources::List),
+    /// Show one record.
+    Show(resources::Show),
 }
 
 /// Does it.
 pub fn run(ask: &Ask) -> Result<(), Fault> {
-    let loaded = config::load(&ask.config.path)?;
-    let shop = shop(&loaded)?;
-    let Action::Get { target } = &ask.action;
-    let runtime = super::runtime()?;
+    match &ask.action {
+        Action::Describe { resource } => resources::describe(resource.as_deref()),
+        Action::Get { target } => with_shop(ask, |runtime, shop| get(runtime, shop, target)),
+        Action::List(asked) => {
+            with_shop(ask, |runtime, shop| resources::list(runtime, shop, asked))
+        }
+        Action::Show(asked) => {
+            with_shop(ask, |runtime, shop| resources::show(runtime, shop, asked))
+        }
+    }
+}
+
+fn with_shop(
+    ask: &Ask,
+    work: impl FnOnce(&Runtime, &Shop) -> Result<(), Fault>,
+) -> Result<(), Fault> {
+    let shop = shop(&config::load(&ask.config.path)?)?;
+    work(&super::runtime()?, &shop)
+}
+
+fn get(runtime: &Runtime, shop: &Shop, target: &str) -> Result<(), Fault> {
     match runtime.block_on(Box::pin(shop.look(target))) {
         Ok(found) => say(&pretty::json(&found)),
         Err(failure) if failure.class == Class::Config && failure.code.is_empty() => {

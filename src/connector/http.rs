@@ -5,15 +5,14 @@
 //! `body_bytes_max` and none takes longer than `call_ms_max`. When there is no complete
 //! answer, [`Lost`] says whether the request may have left.
 
-use super::{Class, Failure, Fate, quota::LimitHeaders};
+use super::{Class, Failure, Fate, quota::LimitHeaders, trust};
 use crate::{certificate, clock};
 use reqwest::{Client, Request, Response, header, redirect, retry};
-use rustls::pki_types::pem::PemObject as _;
-use rustls::{ClientConfig, RootCertStore, crypto::ring, pki_types::CertificateDer, version};
+use rustls::{ClientConfig, RootCertStore};
 use serde::Deserialize;
 use std::{
     error::Error as _,
-    path::{Path, PathBuf},
+    path::PathBuf,
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, SystemTime},
@@ -212,12 +211,24 @@ impl Http {
     pub fn new(settings: &Settings, addresses: &[&Url]) -> Result<Self, HttpError> {
         let encrypted = addresses.iter().any(|url| url.scheme() == "https");
         let roots = match (&settings.ca_file, encrypted) {
-            (Some(path), true) => roots_of_file(path)?,
-            (None, true) => roots_of_system()?,
+            (Some(path), true) => trust::of_file(path)?,
+            (None, true) => trust::of_system()?,
             (_, false) => RootCertStore::empty(),
         };
+        let is_here = addresses.iter().all(|url| is_this_machine(url));
+        Self::with_tls(settings, trust::these(roots)?, is_here)
+    }
+
+    /// Builds a client that takes one certificate only, whatever names are in it, and goes through
+    /// no proxy.
+    pub(crate) fn pinned(settings: &Settings, certificate: Vec<u8>) -> Result<Self, HttpError> {
+        Self::with_tls(settings, trust::only(certificate)?, true)
+    }
+
+    #[expect(clippy::fn_params_excessive_bools, reason = "whether only this machine is called")]
+    fn with_tls(settings: &Settings, tls: ClientConfig, is_here: bool) -> Result<Self, HttpError> {
         let builder = Client::builder()
-            .tls_backend_preconfigured(tls(roots)?)
+            .tls_backend_preconfigured(tls)
             .http1_only()
             .redirect(redirect::Policy::none())
             .retry(retry::never())
@@ -229,7 +240,7 @@ impl Http {
             .pool_max_idle_per_host(IDLE_PER_HOST_MAX)
             .pool_idle_timeout(IDLE_MAX);
         let builder = match &settings.proxy {
-            _ if addresses.iter().all(|url| is_this_machine(url)) => builder.no_proxy(),
+            _ if is_here => builder.no_proxy(),
             Proxy::System => builder,
             Proxy::Off => builder.no_proxy(),
             Proxy::Url(url) => builder.proxy(reqwest::Proxy::all(url.as_str())?),
@@ -309,32 +320,6 @@ impl Http {
         }
         Ok(body)
     }
-}
-
-fn tls(roots: RootCertStore) -> Result<ClientConfig, HttpError> {
-    let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_protocol_versions(&[&version::TLS13, &version::TLS12])?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(config)
-}
-
-fn roots_of_file(path: &Path) -> Result<RootCertStore, HttpError> {
-    let unreadable = |source| HttpError::CaUnreadable { path: path.into(), source };
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(path).map_err(unreadable)? {
-        let added = roots.add(certificate.map_err(unreadable)?);
-        added.map_err(|source| HttpError::CaUnusable { path: path.into(), source })?;
-    }
-    if roots.is_empty() { Err(HttpError::NoRoots("in the CA file")) } else { Ok(roots) }
-}
-
-fn roots_of_system() -> Result<RootCertStore, HttpError> {
-    let mut roots = RootCertStore::empty();
-    // A system carries a few that cannot be parsed; the others do.
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if roots.is_empty() { Err(HttpError::NoRoots("on this system")) } else { Ok(roots) }
 }
 
 /// Judges a request that got no answer. Only a failure to connect proves that nothing left.
@@ -516,7 +501,7 @@ mod tests {
         let params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
         let certificate = params.signed_by(&key, &issuer).unwrap();
         let der = rustls::pki_types::PrivateKeyDer::try_from(key.serialize_der()).unwrap();
-        let provider = Arc::new(ring::default_provider());
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
         let server = rustls::ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .unwrap()

@@ -5,7 +5,9 @@
 //! reads M3 first.
 
 pub mod bod;
+pub mod caller;
 pub mod confirm;
+pub mod large;
 pub mod message;
 mod multipart;
 pub mod noun;

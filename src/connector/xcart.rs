@@ -9,6 +9,7 @@ pub mod poll;
 mod problem;
 pub mod products;
 pub mod profiles;
+pub mod resources;
 pub mod rest;
 pub mod sheet;
 pub mod wholesale;

@@ -9,7 +9,7 @@ mod entry;
 mod lists;
 mod wire;
 
-use super::{Book, Depth, Verdict, open, relied};
+use super::{Book, Depth, Verdict, needs, open, relied};
 use crate::{
     clock,
     config::Config,
@@ -158,11 +158,6 @@ fn unexpected(failure: &Failure) -> Verdict {
         Fate::Refused => Verdict::Differs(failure.to_string()),
         Fate::NotDone | Fate::Unknown => unanswered(failure),
     }
-}
-
-/// Says that a trial needs something that was not given.
-fn needs(what: &str) -> Verdict {
-    Verdict::Untried(format!("needs {what}"))
 }
 
 /// Begins the keys of one run, which no other order has; with a digit they fit into CUOR.

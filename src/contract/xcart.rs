@@ -6,7 +6,7 @@
 mod pages;
 mod records;
 
-use super::{Book, Depth, Verdict, open, relied};
+use super::{Book, Depth, Verdict, needs, open, relied};
 use crate::{
     connector::{
         Class, Failure, Fate,
@@ -131,9 +131,4 @@ fn named(failure: &Failure, what: &str) -> Verdict {
         return needs(&format!("a {what} that is there: {failure}"));
     }
     unexpected(failure)
-}
-
-/// Says that a trial needs something that was not given or is not there.
-fn needs(what: &str) -> Verdict {
-    Verdict::Untried(format!("needs {what}"))
 }

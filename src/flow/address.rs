@@ -79,7 +79,10 @@ impl Lines {
                 lines.push(out.fit("name", &parts.person, LINE_CHARS_MAX));
             }
         }
-        parts.state_code(rules).unwrap_or_default().clone_into(&mut out.state);
+        match parts.state_code(rules) {
+            Ok(code) => code.clone_into(&mut out.state),
+            Err(fault) => out.find(fault, "state"),
+        }
         let in_town = parts.state.to_lowercase() == parts.city.to_lowercase();
         let state = if out.state.is_empty() && !in_town { parts.state.as_str() } else { "" };
         let room = LINES_MAX - lines.len() - usize::from(!state.is_empty());
@@ -188,9 +191,16 @@ impl Lines {
 }
 
 impl Parts {
-    fn state_code(&self, rules: &AddressRules) -> Option<&'static str> {
-        let country = self.country.filter(|c| rules.state_codes.iter().any(|on| on == c.code))?;
-        country.state_code(&self.state)
+    /// Returns the code of the state, empty where none is to be written; the fault is a state that
+    /// the country does not have.
+    fn state_code(&self, rules: &AddressRules) -> Result<&'static str, Fault> {
+        let wants = |country: &Country| rules.state_codes.iter().any(|on| on == country.code);
+        match self.country.filter(wants) {
+            Some(country) if !self.state.is_empty() => {
+                country.state_code(&self.state).ok_or(Fault::State)
+            }
+            Some(_) | None => Ok(""),
+        }
     }
 
     fn text(&self, part: Part) -> &str {

@@ -63,6 +63,7 @@ fn sources(
         .collect();
     let (received, calls, gates) =
         (frame.metrics.received.clone(), frame.metrics.calls.clone(), gates.to_vec());
+    let heard = frame.metrics.heard.clone();
     Sources {
         state,
         folder: config.state_dir.clone(),
@@ -72,6 +73,7 @@ fn sources(
         refused: Box::new(move || {
             names.iter().map(|name| received.counted(name, Reception::Busy)).sum()
         }),
+        unusable: Box::new(move || heard.counted("unread", "not_understood")),
         destinations: Box::new(move || gates.iter().map(|gate| seen(gate, &calls)).collect()),
         losses: Box::new(move || journal.condition().lost),
         compared,

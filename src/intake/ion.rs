@@ -6,14 +6,19 @@
 //! 2. Nobody is told anything, and nothing of a body is read, before the credential is proven.
 //! 3. What can never be taken is refused with 400 and its reason; what cannot be taken now
 //!    is answered 503, so that ION sends it again.
-//! 4. A document whose envelope is good but that cannot be used is taken: the sender hears of
+//! 4. Of a document that is larger than the journal takes an extract is kept, which says the same.
+//! 5. A document whose envelope is good but that cannot be used is taken: the sender hears of
 //!    it by a Confirm.BOD, and ION need not send it again.
 
 pub mod answers;
 pub mod config;
 pub mod files;
+pub mod large;
 
-use self::config::Config;
+use self::{
+    config::Config,
+    large::{Feed, Reading},
+};
 use super::{
     dedup::{Judgement, Memory, Recent, judge},
     signature::{Headers, Unproven, Verifier},
@@ -22,6 +27,7 @@ use crate::{
     clock,
     connector::ion::{
         bod::{Bod, BodError},
+        large::{Form as LargeForm, LargeError},
         message::{Message, MessageError},
     },
     delivery::{heard, rows},
@@ -30,12 +36,18 @@ use crate::{
     log,
     state::State,
 };
-use hyper::{HeaderMap, Method};
+use hyper::{
+    HeaderMap, Method,
+    body::Bytes,
+    header::{CONTENT_TYPE, HeaderName, HeaderValue},
+};
 use std::{
+    io::{Cursor, Read},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 use thiserror::Error;
+use tokio::sync::Semaphore;
 
 /// The source of our events, in the journal and in the metrics.
 pub const SOURCE: &str = heard::SOURCE;
@@ -75,6 +87,9 @@ pub enum Refusal {
     /// The document cannot be taken.
     #[error("{0}")]
     Bod(#[from] BodError),
+    /// The same of a large one.
+    #[error("{0}")]
+    Large(#[from] LargeError),
     /// Nobody wants it.
     #[error("{0} is not among the documents that are taken here")]
     NotWanted(String),
@@ -116,12 +131,15 @@ pub struct Ion {
     config: Config,
     verifier: Option<Verifier>,
     stores: Stores,
+    /// How many large documents may be read.
+    places: Arc<Semaphore>,
 }
 
 impl Ion {
     /// Joins the settings with the secrets they name; without a verifier nobody is believed.
     pub fn new(config: Config, verifier: Option<Verifier>, stores: Stores) -> Self {
-        Self { config, verifier, stores }
+        let places = Arc::new(Semaphore::new(config.limits.large_at_once_max));
+        Self { config, verifier, stores, places }
     }
 
     /// Returns the settings.
@@ -162,38 +180,71 @@ impl Ion {
         &self,
         form: Form,
         (headers, query): (&HeaderMap, &str),
-        body: &[u8],
+        body: &Bytes,
     ) -> Told {
-        match self.read(form, (headers, query), body) {
-            Ok(message) => self.take_message(message).await,
-            Err(error) => Told::Refused(error.into()),
+        let beside = beside(form, (headers, query));
+        match (self.read(&beside, body), beside) {
+            (Ok(message), _) => self.take_message(message).await,
+            // It may have been packed, or be between what a body and what a document may be.
+            (Err(MessageError::TooLarge(_)), Beside::Streamed(form)) => {
+                self.take_at_once(form, Cursor::new(body.clone())).await
+            }
+            (Err(error), _) => Told::Refused(error.into()),
         }
     }
 
-    fn read(
+    fn read(&self, beside: &Beside, body: &[u8]) -> Result<Message, MessageError> {
+        let bytes_max = self.config.limits.document_bytes_max;
+        match beside {
+            Beside::Nothing => Message::single(body, bytes_max),
+            Beside::Streamed(LargeForm::Multipart(kind)) => {
+                Message::multipart(kind, body, bytes_max)
+            }
+            Beside::Streamed(LargeForm::Bare(said)) => {
+                let said = said.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+                Message::bare(said, body, bytes_max)
+            }
+        }
+    }
+
+    /// Takes a large document in that is at hand: one that was packed, or a file.
+    pub(crate) async fn take_at_once(
+        &self,
+        form: LargeForm,
+        from: impl Read + Send + 'static,
+    ) -> Told {
+        // Who has its body in memory, or in a file, can wait for its turn.
+        let Ok(_permit) = self.places.acquire().await else { return Told::Busy };
+        let read = large::at_once(form, from, self.config.limits.of_large()).await;
+        self.take_large(read).await
+    }
+
+    /// Begins to read a large document; none where its form must be in memory as a whole. The error
+    /// says that too many are being read.
+    pub fn begin_large(
         &self,
         form: Form,
         (headers, query): (&HeaderMap, &str),
-        body: &[u8],
-    ) -> Result<Message, MessageError> {
-        let bytes_max = self.config.limits.document_bytes_max;
-        match form {
-            Form::Single => Message::single(body, bytes_max),
-            Form::Multipart => {
-                let kind = headers.get(hyper::header::CONTENT_TYPE);
-                let kind = kind.and_then(|value| value.to_str().ok()).unwrap_or_default();
-                Message::multipart(kind, body, bytes_max)
+    ) -> Option<Result<(Feed, Reading), ()>> {
+        let Beside::Streamed(form) = beside(form, (headers, query)) else { return None };
+        let Ok(permit) = Arc::clone(&self.places).try_acquire_owned() else {
+            return Some(Err(()));
+        };
+        Some(Ok(Reading::begin(form, self.config.limits.of_large(), permit)))
+    }
+
+    /// Takes in what was read of a large document.
+    pub async fn take_large(&self, read: Result<Message, LargeError>) -> Told {
+        match read {
+            Ok(message) => {
+                let whole = message.extract_of.as_ref();
+                let (bytes, kept) = (whole.map(|whole| whole.bytes), message.document.len());
+                tracing::info!(bytes, kept, "of a large document an extract is kept");
+                self.take_message(message).await
             }
-            Form::Bare => {
-                let pairs: Vec<_> = url::form_urlencoded::parse(query.as_bytes()).collect();
-                let queried = pairs.iter().map(|(name, value)| (name.as_ref(), value.as_ref()));
-                let readable = |(name, value): (&'_ hyper::header::HeaderName, _)| {
-                    let value: &hyper::header::HeaderValue = value;
-                    Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
-                };
-                let said: Vec<_> = headers.iter().filter_map(readable).collect();
-                let said = said.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-                Message::bare(said.chain(queried), body, bytes_max)
+            Err(LargeError::Extract(_)) => Told::TooLarge,
+            Err(refused @ (LargeError::Message(_) | LargeError::Bod(_) | LargeError::CutShort)) => {
+                Told::Refused(refused.into())
             }
         }
     }
@@ -206,7 +257,7 @@ impl Ion {
             Err(refusal) => return Told::Refused(refusal),
         };
         let received_ms = clock::now().unix_ms();
-        let delivery = message.head.identity(&message.document);
+        let delivery = message.identity();
         let taken_at = self.memory().taken_at(&delivery);
         if judge(taken_at, received_ms, self.stores.window) == Judgement::Repeated {
             return Told::Repeated;
@@ -279,6 +330,32 @@ impl Ion {
 
     fn memory(&self) -> MutexGuard<'_, Recent> {
         self.stores.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What stands beside a body.
+enum Beside {
+    /// Nothing: all is in it.
+    Nothing,
+    /// What is needed to read it while it comes.
+    Streamed(LargeForm),
+}
+
+fn beside(form: Form, (headers, query): (&HeaderMap, &str)) -> Beside {
+    match form {
+        Form::Single => Beside::Nothing,
+        Form::Multipart => {
+            let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+            Beside::Streamed(LargeForm::Multipart(kind.unwrap_or_default().to_owned()))
+        }
+        Form::Bare => {
+            let queried = url::form_urlencoded::parse(query.as_bytes()).into_owned();
+            let readable = |(name, value): (&HeaderName, &HeaderValue)| {
+                Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
+            };
+            let said = headers.iter().filter_map(readable).chain(queried);
+            Beside::Streamed(LargeForm::Bare(said.collect()))
+        }
     }
 }
 

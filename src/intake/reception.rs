@@ -101,6 +101,15 @@ enum Answer<R> {
     Busy,
 }
 
+/// What was read of a body.
+#[derive(Default)]
+struct Read {
+    body: Vec<u8>,
+    room: Option<OwnedSemaphorePermit>,
+    /// The piece that would have made it larger than it may be; what follows was not read.
+    over: Option<Bytes>,
+}
+
 /// Reads, judges and keeps deliveries.
 #[derive(Debug)]
 pub struct Reception<S> {
@@ -160,15 +169,16 @@ impl<S: Shelf> Reception<S> {
         B: Body<Data = Bytes> + Send + Unpin,
         B::Error: Error,
     {
-        let (head, body) = request.into_parts();
+        let (head, mut body) = request.into_parts();
         if declared(&head.headers) > self.limits.body_bytes_max {
             return Answer::TooLarge;
         }
         if !self.shelf.has_room() {
             return Answer::Busy;
         }
-        let (body, room) = match timeout(self.limits.body_time(), self.read(body)).await {
-            Ok(Ok(read)) => read,
+        let (body, room) = match timeout(self.limits.body_time(), self.read(&mut body)).await {
+            Ok(Ok(Read { over: Some(_), .. })) => return Answer::TooLarge,
+            Ok(Ok(Read { body, room, over: None })) => (Bytes::from(body), room),
             Ok(Err(answer)) => return answer,
             Err(_) => return Answer::TooSlow,
         };
@@ -181,33 +191,30 @@ impl<S: Shelf> Reception<S> {
         answer
     }
 
-    /// Reads a body; each piece of it needs room among all bodies, taken before
-    /// the piece is kept, so that who sends nothing holds nothing.
-    async fn read<B>(
-        &self,
-        mut body: B,
-    ) -> Result<(Bytes, Option<OwnedSemaphorePermit>), Answer<S::Receipt>>
+    /// Reads a body until its end, or until it is over the limit; each piece of it needs room among
+    /// all bodies, taken before the piece is kept, so that who sends nothing holds nothing.
+    async fn read<B>(&self, body: &mut B) -> Result<Read, Answer<S::Receipt>>
     where
         B: Body<Data = Bytes> + Unpin,
     {
-        let mut whole = Vec::new();
-        let mut room: Option<OwnedSemaphorePermit> = None;
+        let mut read = Read::default();
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|_| Answer::CutShort)?;
             let Ok(piece) = frame.into_data() else { continue };
-            if whole.len().saturating_add(piece.len()) > self.limits.body_bytes_max {
-                return Err(Answer::TooLarge);
+            if read.body.len().saturating_add(piece.len()) > self.limits.body_bytes_max {
+                read.over = Some(piece);
+                return Ok(read);
             }
             let bytes = u32::try_from(piece.len()).unwrap_or(u32::MAX);
             let more = Arc::clone(&self.bodies).try_acquire_many_owned(bytes);
             let more = more.map_err(|_| Answer::Busy)?;
-            match &mut room {
+            match &mut read.room {
                 Some(room) => room.merge(more),
-                None => room = Some(more),
+                None => read.room = Some(more),
             }
-            whole.extend_from_slice(&piece);
+            read.body.extend_from_slice(&piece);
         }
-        Ok((whole.into(), room))
+        Ok(read)
     }
 
     async fn keep(&self, signal: Signal, body: Bytes) -> Answer<S::Receipt> {

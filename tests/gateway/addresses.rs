@@ -2,7 +2,10 @@
 
 use crate::harness::{Plot, Scene, eventually, order_of};
 use causeway::flow::run::ReplayFrom;
-use causeway_sim::xcart::{Address, OrderSpec};
+use causeway_sim::{
+    m3::Switches,
+    xcart::{Address, OrderSpec},
+};
 
 fn american() -> Address {
     Address {
@@ -60,6 +63,48 @@ async fn an_odd_address_is_noted_and_goes_on_unless_the_site_parks_it() {
     assert_eq!(scene.parked(&number).await, "unfit-value");
     let sound = scene.shop.place(to(&scene, &american(), "odd@example.org"));
     scene.confirmed(&sound).await;
+    scene.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_state_that_m3_lacks_parks_the_order_until_its_table_has_it() {
+    let mut plot = Plot::calm();
+    let table = plot.m3.switches.areas.clone().unwrap();
+    let without = table
+        .into_iter()
+        .filter(|(country, code)| (country.as_str(), code.as_str()) != ("US", "CA"));
+    plot.m3.switches.areas = Some(without.collect());
+    let scene = plot.begin().await;
+    let number = scene.shop.place(to(&scene, &american(), "lacks@example.org"));
+    assert_eq!(scene.parked(&number).await, "customer-refused");
+    let cause = scene.shown(&number).await.unwrap().cause.unwrap();
+    assert!(cause.text.contains("ECAR"), "{cause:?}");
+    assert!(scene.real(&number).is_empty());
+    // Somebody enters the state in CRS045.
+    scene.m3.set_switches(Switches::plain());
+    scene.replay(&number, ReplayFrom::Step).await;
+    assert_eq!(customer(&scene, &number, &["ECAR"]).await, ["CA"]);
+    scene.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_state_that_nobody_knows_has_a_line_and_a_note_unless_the_site_parks_it() {
+    let odd = Address { state_name: "Atlantis".to_owned(), ..american() };
+    let scene = Plot::calm().begin().await;
+    let number = scene.shop.place(to(&scene, &odd, "atlantis@example.org"));
+    let has = customer(&scene, &number, &["ECAR", "CUA1", "CUA2"]).await;
+    assert_eq!(has, ["", "1 Infinite Loop", "Atlantis"]);
+    let shown = scene.shown(&number).await.unwrap();
+    let said = shown.trail.iter().any(|mark| mark.what.contains("state: not one of the country"));
+    assert!(said, "{:?}", shown.trail);
+    scene.close().await;
+
+    let table = "[order_to_cash.customer]";
+    let parks = format!("[order_to_cash.address]\npark = [\"state\"]\n\n{table}");
+    let scene = Plot::calm().edit(table, &parks).begin().await;
+    let number = scene.shop.place(to(&scene, &odd, "atlantis@example.org"));
+    assert_eq!(scene.parked(&number).await, "unfit-value");
+    assert!(scene.real(&number).is_empty());
     scene.close().await;
 }
 

@@ -2,6 +2,7 @@
 
 use crate::{
     harness::{Plot, Scene, eventually, key, order_of},
+    ion,
     post::{Came, Mischief, Post, Receiver, Speech},
     process::Process,
     tools::{causeway, result},
@@ -140,6 +141,22 @@ async fn what_the_comparison_at_night_found_is_told_once() {
     let said = causeway(&told.scene, &["alert", "list"]).await;
     assert!(said.out.contains("apart"), "{said:?}");
     told.until("apart", &["raised"]).await;
+    told.scene.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn documents_that_cannot_be_used_are_told_and_so_is_that_no_more_came() {
+    let mut told = Told::set(ion::plot(), "not_understood_max = 1\nnot_understood_s = 3\n").await;
+    told.scene.write_credential("ion-password", ion::PASSWORD);
+    Box::pin(told.scene.start()).await;
+    let mut ion = ion::calm(&told.scene);
+    // One is borne.
+    ion::all_accepted(&mut ion, &[ion::nameless(1)]).await;
+    ion::until_counted(&told.scene, "unread", "not_understood", 1).await;
+    ion::all_accepted(&mut ion, &[ion::nameless(2), ion::nameless(3)]).await;
+    told.until("not-understood", &["raised"]).await;
+    assert!(told.mails("could not be used") >= 1);
+    told.until("not-understood", &["raised", "over"]).await;
     told.scene.close().await;
 }
 

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 const CUSTOMER: [&str; 2] = ["--customer", "Y30000"];
 
 /// What each fact came to: its result and what was seen.
-fn facts(said: &Said) -> BTreeMap<String, (String, String)> {
+pub(crate) fn facts(said: &Said) -> BTreeMap<String, (String, String)> {
     let lines = said.out.lines().map(|line| {
         let row: serde_json::Value = serde_json::from_str(line).unwrap();
         let of = |name: &str| row.get(name).unwrap().as_str().unwrap().to_owned();
@@ -47,7 +47,7 @@ async fn tried(scene: &Scene, more: &[&str]) -> Said {
 }
 
 #[track_caller]
-fn none_differ(said: &Said, told: &str, but: &[&str]) {
+pub(crate) fn none_differ(said: &Said, told: &str, but: &[&str]) {
     assert_eq!(said.status, 0, "{told}: {}\n{}", said.out, said.err);
     for (name, (result, seen)) in facts(said) {
         let odd = result == "differs" && !but.contains(&name.as_str());

@@ -54,7 +54,7 @@ pub(crate) async fn set(plot: Plot) -> Scene {
     scene
 }
 
-async fn begin(plot: Plot) -> Scene {
+pub(crate) async fn begin(plot: Plot) -> Scene {
     let mut scene = set(plot).await;
     Box::pin(scene.start()).await;
     scene
@@ -74,7 +74,7 @@ pub(crate) fn ion(scene: &Scene, options: Options) -> Ion {
     Ion::new(target(scene, basic(PASSWORD)), options).unwrap()
 }
 
-fn calm(scene: &Scene) -> Ion {
+pub(crate) fn calm(scene: &Scene) -> Ion {
     ion(scene, Options::calm(Way::Multipart(Encoding::None)))
 }
 
@@ -96,14 +96,14 @@ pub(crate) async fn counted(scene: &Scene, noun: &str, result: &str) -> u64 {
     line.map_or(0, |count| count.trim().parse().unwrap())
 }
 
-async fn until_counted(scene: &Scene, noun: &str, result: &str, count: u64) {
+pub(crate) async fn until_counted(scene: &Scene, noun: &str, result: &str, count: u64) {
     let what = format!("{noun} {result} counted {count} times");
     let look = async || (counted(scene, noun, result).await >= count).then_some(());
     eventually(&what, look).await;
 }
 
 /// Places an order and waits until it is followed.
-async fn followed(scene: &Scene) -> (String, RealOrder) {
+pub(crate) async fn followed(scene: &Scene) -> (String, RealOrder) {
     let number = scene.shop.place(order_of(&scene.shop, 2));
     let real = scene.confirmed(&number).await;
     scene.stage(&number, "follow").await;
@@ -113,7 +113,7 @@ async fn followed(scene: &Scene) -> (String, RealOrder) {
 }
 
 /// Moves the warehouse on until this order has left and is invoiced.
-fn ship(scene: &Scene, number: &str) -> RealOrder {
+pub(crate) fn ship(scene: &Scene, number: &str) -> RealOrder {
     for _ in 0..20 {
         scene.m3.advance();
         let real = scene.real(number).remove(0);
@@ -124,7 +124,7 @@ fn ship(scene: &Scene, number: &str) -> RealOrder {
     panic!("order {number} does not move: {:?}", scene.real(number));
 }
 
-async fn all_accepted(ion: &mut Ion, bods: &[Bod]) -> Report {
+pub(crate) async fn all_accepted(ion: &mut Ion, bods: &[Bod]) -> Report {
     let report = ion.publish(bods).await;
     assert!(report.refused.is_empty(), "{report:?}");
     report
@@ -292,9 +292,9 @@ async fn killed_while_ion_publishes_it_loses_nothing_and_knows_again_what_it_had
 }
 
 /// A document whose envelope is good and in which an order has no number.
-fn nameless() -> Bod {
+pub(crate) fn nameless(variation: u64) -> Bod {
     let content = "<SalesOrder><SalesOrderHeader><DocumentID/></SalesOrderHeader></SalesOrder>";
-    Bod::new("SalesOrder", "0010000123", 3, content.to_owned())
+    Bod::new("SalesOrder", "0010000123", variation, content.to_owned())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -305,7 +305,7 @@ async fn the_sender_of_a_document_that_cannot_be_used_is_told_once_however_often
         );
         let scene = begin(plot().edit("[intake.ion]\n", &publish)).await;
         scene.m3.refuse_publications(&[503, 412]);
-        all_accepted(&mut calm(&scene), &[nameless(), bods::item("A", 1)]).await;
+        all_accepted(&mut calm(&scene), &[nameless(3), bods::item("A", 1)]).await;
         let told = async || scene.m3.published().into_iter().next();
         let told = eventually("ION to be told", told).await;
         assert_eq!(
@@ -352,14 +352,18 @@ async fn files_are_read_when_they_are_whole_and_moved_to_done_or_bad() {
     fs::write(inbox.join(".hidden.xml"), "<Sync").unwrap();
     fs::write(inbox.join("order.xml"), bods::sales_order(&real, 9).xml()).unwrap();
     fs::write(inbox.join("bomb.XML"), "<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>").unwrap();
-    fs::write(inbox.join("large.xml"), "x".repeat(2_000_000)).unwrap();
-    fs::write(inbox.join("nameless.xml"), nameless().xml()).unwrap();
+    // Sparse: nothing of it is read.
+    let large = fs::File::create(inbox.join("large.xml")).unwrap();
+    large.set_len(16 * 1024 * 1024 + 1).unwrap();
+    let long = bods::sales_order(&real, 8).lengthened(1_200_000).xml();
+    fs::write(inbox.join("long.xml"), long).unwrap();
+    fs::write(inbox.join("nameless.xml"), nameless(3).xml()).unwrap();
     let told = async || (scene.shop.booked(&number)?.shipping_status == "S").then_some(());
     eventually("the shop to be told that it has left", told).await;
     let left: BTreeSet<_> = [".hidden.xml", "half.xml.part"].map(str::to_owned).into();
     let moved = async || (names(&inbox) == left).then_some(());
     eventually("every whole file to be moved", moved).await;
-    let done: BTreeSet<_> = ["nameless.xml", "order.xml"].map(str::to_owned).into();
+    let done: BTreeSet<_> = ["long.xml", "nameless.xml", "order.xml"].map(str::to_owned).into();
     assert_eq!(names(&inbox.join("done")), done);
     let reason = |name: &str| fs::read_to_string(inbox.join("bad").join(name)).unwrap();
     assert!(reason("bomb.XML.reason.txt").contains("document type"));
@@ -435,7 +439,7 @@ async fn what_can_never_be_taken_is_refused_with_its_reason_and_what_follows_is_
     }
     // The connection may be closed while the body is still on its way: then nobody hears the 413.
     let large = vec![b'x'; 1024 * 1024 + 1];
-    let refused = ion.give("v3/message/multipart", "application/xml", large).await;
+    let refused = ion.give("v2/message", "application/json", large).await;
     assert!(refused.as_ref().map_or(true, |(status, _)| *status == 413), "{refused:?}");
     let counted_once = "causeway_events_received_total{source=\"ion\",result=\"TooLarge\"} 1";
     assert!(numbers(&scene).await.unwrap().contains(counted_once));

@@ -41,6 +41,7 @@ fn scene() -> Scene {
         certificate_file: Some(folder.path().join("own.crt")),
         tally: tally.subscribe(),
         refused: Box::new(move || count.load(Ordering::Relaxed)),
+        unusable: Box::new(|| 2),
         destinations: Box::new(move || vec![(destination, Some(99))]),
         losses: Box::new(|| 3),
         compared: watch::channel(None).1,
@@ -146,4 +147,13 @@ async fn our_own_certificate_is_read_and_its_absence_is_no_fault() {
     let view = scene.looker.look(clock::now(), 3).view;
     let own = view.certificates.iter().find(|certificate| certificate.name == "own").unwrap();
     assert!(own.ends_ms > view.now_ms + 3_000 * 86_400_000, "ten years");
+}
+
+#[tokio::test]
+async fn documents_that_could_not_be_used_are_found_once_and_with_the_time() {
+    let mut scene = scene();
+    let now = clock::now();
+    let first = scene.looker.look(now, 1).view.unusable;
+    assert_eq!(first, [Unusable { at_ms: now.unix_ms(), count: 2 }]);
+    assert_eq!(scene.looker.look(clock::now(), 1).view.unusable, first, "not counted again");
 }

@@ -30,11 +30,13 @@ pub enum Rule {
     Losses,
     /// The comparison at night found something.
     Apart,
+    /// Documents of ION could not be used.
+    NotUnderstood,
 }
 
 impl Rule {
     /// Every rule, in the order in which they are told.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Losses,
         Self::Standstill,
         Self::Parked,
@@ -46,6 +48,7 @@ impl Rule {
         Self::Clock,
         Self::Certificate,
         Self::Apart,
+        Self::NotUnderstood,
     ];
 
     /// Returns its fixed name, with which every key of its alerts begins.
@@ -62,6 +65,7 @@ impl Rule {
             Self::Standstill => "standstill",
             Self::Losses => "losses",
             Self::Apart => "apart",
+            Self::NotUnderstood => "not-understood",
         }
     }
 }
@@ -94,6 +98,10 @@ pub struct Limits {
     pub clock_s_max: u64,
     /// How long the delivery may stand still, seconds.
     pub standstill_s_max: u64,
+    /// Documents of ION that may be unusable without anybody being told.
+    pub not_understood_max: u64,
+    /// In which time they are counted, seconds; so long after the last one it is over.
+    pub not_understood_s: u64,
 }
 
 impl Default for Limits {
@@ -111,6 +119,8 @@ impl Default for Limits {
             away_s_max: 900,
             clock_s_max: 60,
             standstill_s_max: 60,
+            not_understood_max: 0,
+            not_understood_s: 3_600,
         }
     }
 }
@@ -129,6 +139,8 @@ impl Limits {
             ("away_s_max", self.away_s_max, 1, 2_592_000),
             ("clock_s_max", self.clock_s_max, 5, 86_400),
             ("standstill_s_max", self.standstill_s_max, 1, 86_400),
+            ("not_understood_max", self.not_understood_max, 0, 1_000_000),
+            ("not_understood_s", self.not_understood_s, 1, 604_800),
         ];
         let wrong =
             ranges.into_iter().filter(|(_, value, least, most)| !(*least..=*most).contains(value));

@@ -3,7 +3,8 @@
 use super::{Judgement, Limits, Rule, Verdict, judge, span};
 use crate::{
     alert::view::{
-        Certificate, Compared, Destination, Disk, Ended, Orders, Parked, Reach, Step, View,
+        Certificate, Compared, Destination, Disk, Ended, Orders, Parked, Reach, Step, Unusable,
+        View,
     },
     flow::cause::CauseKind,
 };
@@ -239,6 +240,7 @@ fn every_judgement_says_what_why_and_what_to_do_under_the_name_of_its_rule() {
         standstill: Some("x".to_owned()),
         losses: 1,
         compared: Some(Compared { at_ms: NOON_MS, differing: 1, ended: Ended::Whole }),
+        unusable: vec![Unusable { at_ms: NOON_MS, count: 1 }],
         ..view()
     };
     let all = judge(&everything, &Limits::default());
@@ -258,4 +260,26 @@ fn a_span_is_said_in_the_two_largest_units() {
     for (seconds, want) in table {
         assert_eq!(span(seconds), want);
     }
+}
+
+#[test]
+fn documents_that_could_not_be_used_are_counted_over_a_time_and_forgotten_after_it() {
+    let at = |minutes_ago: u64, count| Unusable { at_ms: NOON_MS - minutes_ago * 60_000, count };
+    let borne = Limits { not_understood_max: 3, ..Limits::default() };
+    let table = [
+        (vec![], Limits::default(), None),
+        (vec![at(59, 1)], Limits::default(), Some((Verdict::Raise, 1))),
+        (vec![at(61, 1)], Limits::default(), None),
+        (vec![at(61, 9), at(50, 2), at(1, 1)], borne.clone(), Some((Verdict::Keep, 3))),
+        (vec![at(50, 2), at(1, 2)], borne.clone(), Some((Verdict::Raise, 4))),
+        (vec![at(1, 9)], Limits { off: vec![Rule::NotUnderstood], ..borne }, None),
+    ];
+    for (unusable, limits, want) in table {
+        let told = judge(&View { unusable: unusable.clone(), ..view() }, &limits);
+        let got = told.first().map(|judged| (judged.verdict, judged.weight));
+        assert_eq!(got, want, "{unusable:?}");
+    }
+    let told = only(&View { unusable: vec![at(9, 1), at(5, 1)], ..view() }, &Limits::default());
+    assert_eq!(told.told.what, "2 documents of ION could not be used");
+    assert!(told.told.why.contains("2026-11-24T11:55:00Z"), "{:?}", told.told);
 }

@@ -2,7 +2,7 @@
 
 use super::{Judgement, Limits, Rule, Told, Verdict, seconds_since, span};
 use crate::{
-    alert::view::{Compared, Ended, View},
+    alert::view::{Compared, Ended, Unusable, View},
     dates::rfc3339,
 };
 
@@ -152,6 +152,31 @@ pub(super) fn apart(view: &View) -> Vec<Judgement> {
         },
         weight: (*differing).max(1),
         since_ms: Some(*at_ms),
+        for_s: Some(0),
+    }]
+}
+
+/// Documents of ION came that could not be used.
+pub(super) fn not_understood(view: &View, limits: &Limits) -> Vec<Judgement> {
+    let is_recent =
+        |one: &&Unusable| seconds_since(one.at_ms, view.now_ms) <= limits.not_understood_s;
+    let recent: Vec<&Unusable> = view.unusable.iter().filter(is_recent).collect();
+    let count = recent.iter().fold(0_u64, |sum, one| sum.saturating_add(one.count));
+    let (Some(first), Some(last)) = (recent.first(), recent.last()) else { return Vec::new() };
+    let documents = if count == 1 { "1 document" } else { "documents" };
+    let number = if count == 1 { String::new() } else { format!("{count} ") };
+    vec![Judgement {
+        key: Rule::NotUnderstood.name().to_owned(),
+        verdict: if count > limits.not_understood_max { Verdict::Raise } else { Verdict::Keep },
+        told: Told {
+            what: format!("{number}{documents} of ION could not be used"),
+            why: format!("the last one came at {}; what it was about is found by polling", rfc3339(last.at_ms)),
+            advice: "`journalctl -u causeway -p err` names each with its number in the journal and says what is \
+                     missing; look at the mapping of the document flow in ION, and at docs/ion.md"
+                .to_owned(),
+        },
+        weight: count,
+        since_ms: Some(first.at_ms),
         for_s: Some(0),
     }]
 }

@@ -55,6 +55,7 @@ impl Scene {
             certificate_file: None,
             tally: watch::channel(Tally::default()).1,
             refused: Box::new(|| 0),
+            unusable: Box::new(|| 0),
             destinations: Box::new(move || {
                 let reach = *reach.lock().unwrap();
                 vec![(Destination { name: "m3", reach, clock_ahead_s: None }, None)]

@@ -2,7 +2,7 @@
 //! (reference/m3.md 7.2 and 7.3), and as it lies in the journal. Pure.
 //!
 //! Guarantees: nothing is unpacked beyond its limit; no input makes it panic; two messages
-//! that ION sends twice have one [`Head::identity`].
+//! that ION sends twice have one [`Message::identity`].
 
 use super::multipart;
 use crate::connector::loose::Text;
@@ -41,6 +41,15 @@ pub struct Head {
     pub variation: Option<u64>,
 }
 
+/// A document of which an extract is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Whole {
+    /// How large it was, unpacked.
+    pub bytes: u64,
+    /// The SHA-256 over it, in hex.
+    pub sha256: String,
+}
+
 /// A message with its document, unpacked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
@@ -48,6 +57,17 @@ pub struct Message {
     pub head: Head,
     /// The document, byte for byte.
     pub document: Vec<u8>,
+    /// The document as it came, where only an extract of it is kept.
+    pub extract_of: Option<Whole>,
+}
+
+/// The line before a document in the journal.
+#[derive(Serialize)]
+struct Stored<'a> {
+    #[serde(flatten)]
+    head: &'a Head,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    extract_of: Option<&'a Whole>,
 }
 
 /// Why a message cannot be read. The text continues "could not read the message: ".
@@ -88,45 +108,34 @@ pub enum MessageError {
     /// Larger than it may be.
     #[error("its document is larger than {0} bytes")]
     TooLarge(usize),
+    /// What is said of the document is long.
+    #[error("what it says of its document is larger than {0} bytes")]
+    HeadTooLong(usize),
 }
 
 /// A message as JSON has it. Numbers may come as texts.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Wire {
+pub(super) struct Wire {
     document_name: Option<String>,
     message_id: Option<String>,
     from_logical_id: Option<String>,
     accounting_entity: Option<String>,
     document_id: Option<String>,
     variation_id: Option<Text>,
-    document: Option<Packed>,
+    pub(super) document: Option<Packed>,
 }
 
+/// How a document is packed, as it is said.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Packed {
+pub(super) struct Packed {
     value: Option<String>,
     encoding: Option<String>,
     character_set: Option<String>,
 }
 
 impl Head {
-    /// Returns what tells this message from others: equal when it is sent again, even where
-    /// ION has added an id of its own. A message without an id is known by its document.
-    pub fn identity(&self, document: &[u8]) -> [u8; 32] {
-        let id = self.message_id.split(FORWARDED).next().unwrap_or_default().trim();
-        let mut hasher = Sha256::new();
-        if id.is_empty() {
-            hasher.update(b"ion document ");
-            hasher.update(document);
-        } else {
-            hasher.update(b"ion message ");
-            hasher.update(id.as_bytes());
-        }
-        hasher.finalize().into()
-    }
-
     /// Takes one value by the name that a header, a query or JSON gives it; in any case.
     pub fn set(&mut self, name: &str, value: &str) {
         let text = short(value);
@@ -165,6 +174,28 @@ impl From<&Wire> for Head {
 }
 
 impl Message {
+    /// Returns what tells this message from others: equal when it is sent again, even where
+    /// ION has added an id of its own. A message without an id is known by its document.
+    pub fn identity(&self) -> [u8; 32] {
+        let id = self.head.message_id.split(FORWARDED).next().unwrap_or_default().trim();
+        let mut hasher = Sha256::new();
+        match &self.extract_of {
+            _ if !id.is_empty() => {
+                hasher.update(b"ion message ");
+                hasher.update(id.as_bytes());
+            }
+            Some(whole) => {
+                hasher.update(b"ion extract ");
+                hasher.update(whole.sha256.as_bytes());
+            }
+            None => {
+                hasher.update(b"ion document ");
+                hasher.update(&self.document);
+            }
+        }
+        hasher.finalize().into()
+    }
+
     /// Reads a message that is one JSON object (v2).
     pub fn single(body: &[u8], bytes_max: usize) -> Result<Self, MessageError> {
         let wire = wire(body)?;
@@ -172,7 +203,7 @@ impl Message {
         let packed = wire.document.unwrap_or_default();
         let value = packed.value.as_deref().ok_or(MessageError::NoDocument)?;
         let document = unpack(value.as_bytes(), &packed, bytes_max)?;
-        Ok(Self { head, document })
+        Ok(Self { head, document, extract_of: None })
     }
 
     /// Reads a message of two parts (v3): what it says, and the document. Which is which is
@@ -200,7 +231,7 @@ impl Message {
         let inline = packed.value.as_deref().map(str::as_bytes);
         let payload = payload.or(inline).ok_or(MessageError::NoDocument)?;
         let document = unpack(payload, &packed, bytes_max)?;
-        Ok(Self { head, document })
+        Ok(Self { head, document, extract_of: None })
     }
 
     /// Reads a message whose body is the document (v3): what it says stands beside it, in
@@ -210,25 +241,18 @@ impl Message {
         body: &[u8],
         bytes_max: usize,
     ) -> Result<Self, MessageError> {
-        let mut head = Head::default();
-        let mut packed = Packed::default();
-        for (name, value) in said {
-            match name.to_ascii_lowercase().as_str() {
-                "encoding" | "document-encoding" => packed.encoding = Some(short(value)),
-                "characterset" | "character-set" => packed.character_set = Some(short(value)),
-                _ => head.set(name, value),
-            }
-        }
+        let (head, packed) = beside(said);
         if body.trim_ascii().is_empty() {
             return Err(MessageError::NoDocument);
         }
         let document = unpack(body, &packed, bytes_max)?;
-        Ok(Self { head, document })
+        Ok(Self { head, document, extract_of: None })
     }
 
     /// Writes it as it lies in the journal: what it says in one line, then the document.
     pub fn stored(&self) -> Vec<u8> {
-        let mut bytes = serde_json::to_vec(&self.head).unwrap_or_else(|_| b"{}".to_vec());
+        let stored = Stored { head: &self.head, extract_of: self.extract_of.as_ref() };
+        let mut bytes = serde_json::to_vec(&stored).unwrap_or_else(|_| b"{}".to_vec());
         bytes.push(b'\n');
         bytes.extend_from_slice(&self.document);
         bytes
@@ -242,14 +266,53 @@ impl Message {
     }
 }
 
+/// Reads what is said of a document beside it.
+pub(super) fn beside<'a>(said: impl Iterator<Item = (&'a str, &'a str)>) -> (Head, Packed) {
+    let mut head = Head::default();
+    let mut packed = Packed::default();
+    for (name, value) in said {
+        match name.to_ascii_lowercase().as_str() {
+            "encoding" | "document-encoding" => packed.encoding = Some(short(value)),
+            "characterset" | "character-set" => packed.character_set = Some(short(value)),
+            _ => head.set(name, value),
+        }
+    }
+    (head, packed)
+}
+
+/// An encoding that is known.
+#[derive(Clone, Copy)]
+pub(super) enum Encoding {
+    Plain,
+    Base64,
+    Deflate,
+}
+
+impl Packed {
+    /// Returns the encoding; another set of characters than UTF-8 is refused.
+    pub(super) fn encoding(&self) -> Result<Encoding, MessageError> {
+        let characters = self.character_set.as_deref().unwrap_or("UTF-8");
+        if !["UTF-8", "UTF8", ""].iter().any(|name| characters.eq_ignore_ascii_case(name)) {
+            return Err(MessageError::Characters(characters.chars().take(40).collect()));
+        }
+        let encoding = self.encoding.as_deref().unwrap_or_default().trim().to_ascii_uppercase();
+        match encoding.as_str() {
+            "" | "NONE" => Ok(Encoding::Plain),
+            "BASE64" => Ok(Encoding::Base64),
+            "DEFLATE" => Ok(Encoding::Deflate),
+            other => Err(MessageError::Encoding(other.chars().take(40).collect())),
+        }
+    }
+}
+
 impl Wire {
     /// Whether an object says anything of a message.
-    fn is_one(&self) -> bool {
+    pub(super) fn is_one(&self) -> bool {
         self.document_name.is_some() || self.message_id.is_some()
     }
 }
 
-fn wire(body: &[u8]) -> Result<Wire, MessageError> {
+pub(super) fn wire(body: &[u8]) -> Result<Wire, MessageError> {
     let body = body.trim_ascii();
     serde_json::from_slice(body)
         .map_err(|error| MessageError::NotJson { line: error.line(), column: error.column() })
@@ -258,33 +321,26 @@ fn wire(body: &[u8]) -> Result<Wire, MessageError> {
 /// Undoes the encoding, which is taken generously: a document that is not packed although it
 /// says so is taken as it is.
 fn unpack(value: &[u8], packed: &Packed, bytes_max: usize) -> Result<Vec<u8>, MessageError> {
-    let characters = packed.character_set.as_deref().unwrap_or("UTF-8");
-    if !["UTF-8", "UTF8", ""].iter().any(|name| characters.eq_ignore_ascii_case(name)) {
-        return Err(MessageError::Characters(characters.chars().take(40).collect()));
-    }
-    let encoding = packed.encoding.as_deref().unwrap_or_default().trim().to_ascii_uppercase();
     let is_plain = value.trim_ascii_start().first() == Some(&b'<');
-    let document = match encoding.as_str() {
-        "" | "NONE" => value.to_vec(),
-        "BASE64" | "DEFLATE" if is_plain => value.to_vec(),
-        "BASE64" => base64(value)?,
-        // A zlib stream begins with the byte 78; anything else is its Base64.
-        "DEFLATE"
-            if value.first() == Some(&0x78)
-                && value.get(1).is_some_and(|b| !b.is_ascii_alphanumeric()) =>
-        {
-            inflate(value, bytes_max)?
-        }
-        "DEFLATE" => match base64(value) {
+    let document = match packed.encoding()? {
+        Encoding::Plain => value.to_vec(),
+        Encoding::Base64 | Encoding::Deflate if is_plain => value.to_vec(),
+        Encoding::Base64 => base64(value)?,
+        Encoding::Deflate if is_zlib(value) => inflate(value, bytes_max)?,
+        Encoding::Deflate => match base64(value) {
             Ok(bytes) => inflate(&bytes, bytes_max)?,
             Err(_) => inflate(value, bytes_max)?,
         },
-        other => return Err(MessageError::Encoding(other.chars().take(40).collect())),
     };
     if document.len() > bytes_max {
         return Err(MessageError::TooLarge(bytes_max));
     }
     Ok(document)
+}
+
+/// Whether it begins as a zlib stream, and not as its Base64.
+pub(super) fn is_zlib(value: &[u8]) -> bool {
+    matches!(value, [0x78, second, ..] if !second.is_ascii_alphanumeric())
 }
 
 fn base64(value: &[u8]) -> Result<Vec<u8>, MessageError> {
@@ -411,12 +467,16 @@ mod tests {
     #[test]
     fn a_message_is_known_again_when_ion_adds_an_id_and_lies_whole_in_the_journal() {
         let head = |id: &str| Head { message_id: id.to_owned(), ..Head::default() };
-        let identity = |id: &str| head(id).identity(b"<a/>");
+        let of = |id: &str, document: &[u8]| {
+            let document = document.to_vec();
+            Message { head: head(id), document, extract_of: None }.identity()
+        };
+        let identity = |id: &str| of(id, b"<a/>");
         assert_eq!(identity("abc"), identity("abc:-ION-:1"));
         assert_eq!(identity("abc:-ION-:2"), identity("abc:-ION-:1"));
         assert_ne!(identity("abd"), identity("abc"));
-        assert_ne!(head("").identity(b"<a/>"), head("").identity(b"<b/>"));
-        let message = Message { head: wanted(), document: b"<a>\n</a>".to_vec() };
+        assert_ne!(of("", b"<a/>"), of("", b"<b/>"));
+        let message = Message { head: wanted(), document: b"<a>\n</a>".to_vec(), extract_of: None };
         let stored = message.stored();
         assert_eq!(Message::restored(&stored), Some((wanted(), message.document.as_slice())));
     }

@@ -6,9 +6,9 @@
 
 use crate::{
     connector::{
-        Class, Failure, Fate,
+        Class, Failure, Fate, Kind,
         http::{self, Answer, Http, HttpError},
-        loose::transport,
+        loose::{encode, transport},
         m3::{
             ionapi::{IonApi, IonApiError},
             token::{self, Tokens},
@@ -16,9 +16,9 @@ use crate::{
     },
     secret::Secret,
 };
-use reqwest::{Request, header};
+use reqwest::{Request, RequestBuilder, header};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::{
     fs::{self, File},
     io::{self, Write as _},
@@ -110,18 +110,68 @@ impl Publisher {
 
     /// Gives one document.
     pub async fn give(&self, outgoing: &Outgoing) -> Result<(), Failure> {
-        let Inner { tokens, .. } = &*self.0;
-        let bearer = tokens.bearer().await?;
-        let mut answer = self.send(outgoing, &bearer.secret).await?;
-        if answer.status == 401 {
-            let bearer = tokens.renewed(&bearer).await?;
-            answer = self.send(outgoing, &bearer.secret).await?;
-        }
-        judged(&answer)
+        self.call(&|token| self.request(outgoing, token)).await.map(drop)
     }
 
-    async fn send(&self, outgoing: &Outgoing, token: &Secret) -> Result<Answer, Failure> {
-        let request = self.request(outgoing, token).map_err(|error| {
+    /// Asks for a token, if there is none.
+    pub async fn log_in(&self) -> Result<(), Failure> {
+        self.0.tokens.bearer().await.map(drop)
+    }
+
+    /// Asks whether ION's messaging is there.
+    pub async fn ping(&self) -> Result<(), Failure> {
+        self.get("ping").await.map(drop)
+    }
+
+    /// Asks which versions of the messages ION knows, such as `v2` and `v3`.
+    pub async fn versions(&self) -> Result<Vec<String>, Failure> {
+        Ok(names(&self.get("versions").await?.body))
+    }
+
+    /// Asks which documents ION takes from a logical id, such as `Confirm.BOD`; refused with 412
+    /// where the connection point is unknown or not active. How the list is written is not known:
+    /// every text in it counts.
+    pub async fn accepted(&self, logical_id: &str) -> Result<Vec<String>, Failure> {
+        let path = format!("v3/{}/acceptedDocuments", encode(logical_id));
+        Ok(names(&self.get(&path).await?.body))
+    }
+
+    /// Returns the form in which documents are given.
+    pub fn version(&self) -> Version {
+        self.0.version
+    }
+
+    /// Returns the headers about limits that answers came with.
+    pub fn limit_headers(&self) -> Vec<(String, String)> {
+        self.0.http.limit_headers()
+    }
+
+    async fn get(&self, path: &str) -> Result<Answer, Failure> {
+        let Inner { http, base, .. } = &*self.0;
+        let request = |token: &Secret| {
+            let request = http.client().get(format!("{base}/{path}"));
+            authorized(request, token).build()
+        };
+        self.call(&request).await.map_err(|failure| failure.of_kind(Kind::Read))
+    }
+
+    /// Sends a request, with a new token once more where the first is not taken.
+    async fn call(
+        &self,
+        build: &(dyn Fn(&Secret) -> reqwest::Result<Request> + Sync),
+    ) -> Result<Answer, Failure> {
+        let Inner { tokens, .. } = &*self.0;
+        let bearer = tokens.bearer().await?;
+        let mut answer = self.send(build(&bearer.secret)).await?;
+        if answer.status == 401 {
+            let bearer = tokens.renewed(&bearer).await?;
+            answer = self.send(build(&bearer.secret)).await?;
+        }
+        judged(answer)
+    }
+
+    async fn send(&self, request: reqwest::Result<Request>) -> Result<Answer, Failure> {
+        let request = request.map_err(|error| {
             let text = format!("the request cannot be built: {}", error.without_url());
             Failure::new(Fate::NotDone, Class::Config, &text)
         })?;
@@ -138,15 +188,35 @@ impl Publisher {
             }
         };
         let request = http.client().post(format!("{base}/{path}"));
-        let request = request
-            .header(header::AUTHORIZATION, format!("Bearer {}", token.reveal()))
-            .header(header::ACCEPT, "application/json")
-            .header(header::CONTENT_TYPE, kind);
-        request.body(body).build()
+        authorized(request, token).header(header::CONTENT_TYPE, kind).body(body).build()
     }
 }
 
-fn said(outgoing: &Outgoing, document: &serde_json::Value) -> String {
+fn authorized(request: RequestBuilder, token: &Secret) -> RequestBuilder {
+    request
+        .header(header::AUTHORIZATION, format!("Bearer {}", token.reveal()))
+        .header(header::ACCEPT, "application/json")
+}
+
+/// Returns every text in an answer, in its order; what is no JSON has none.
+fn names(body: &[u8]) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut open = vec![serde_json::from_slice(body).unwrap_or(Value::Null)];
+    while let Some(value) = open.pop() {
+        match value {
+            Value::String(text) => found.push(text),
+            Value::Array(values) => open.extend(values.into_iter().rev()),
+            Value::Object(members) => {
+                let values: Vec<_> = members.into_iter().map(|(_, value)| value).collect();
+                open.extend(values.into_iter().rev());
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+    found
+}
+
+fn said(outgoing: &Outgoing, document: &Value) -> String {
     let Outgoing { name, id, from, document: _ } = outgoing;
     json!({
         "documentName": name,
@@ -178,16 +248,16 @@ fn multipart(outgoing: &Outgoing) -> Vec<u8> {
 }
 
 /// Judges an answer: what ION means by its refusals is in reference/m3.md 7.2.
-fn judged(answer: &Answer) -> Result<(), Failure> {
+fn judged(answer: Answer) -> Result<Answer, Failure> {
     let advice = match answer.status {
-        200..=299 => return Ok(()),
+        200..=299 => return Ok(answer),
         400 => "ION calls the message malformed",
         403 => "the app is not allowed, or the logical id is not tied to its client id",
         412 => "the connection point is not active, or the document is not set to be sent",
-        _ => return Err(transport(answer)),
+        _ => return Err(transport(&answer)),
     };
     let class = if answer.status == 400 { Class::Data } else { Class::Config };
-    let failure = transport(answer);
+    let failure = transport(&answer);
     let text = format!("{advice}: {}", failure.text);
     Err(Failure::new(Fate::Refused, class, &text).with_code(failure.code))
 }
@@ -283,6 +353,19 @@ mod tests {
                 Err(Failure { fate, class, code, .. }) => format!("{fate:?} {class:?} {code}"),
             };
             assert_eq!(got, want, "{status}");
+        }
+    }
+
+    #[test]
+    fn every_text_of_a_list_counts_however_it_is_written() {
+        let table = [
+            (r#"["Confirm.BOD","Sync.X"]"#, "Confirm.BOD Sync.X"),
+            (r#"{"documents":[{"name":"Confirm.BOD","send":true}]}"#, "Confirm.BOD"),
+            ("<html>", ""),
+            ("null", ""),
+        ];
+        for (body, want) in table {
+            assert_eq!(names(body.as_bytes()).join(" "), want);
         }
     }
 

@@ -142,6 +142,16 @@ impl Element {
     }
 }
 
+/// Takes the elements of a document one by one.
+pub(super) trait Sink {
+    /// An element begins.
+    fn open(&mut self, start: &BytesStart<'_>) -> Result<(), XmlError>;
+    /// The one that began last ends.
+    fn close(&mut self) -> Result<(), XmlError>;
+    /// A piece of a text.
+    fn text(&mut self, text: &str) -> Result<(), XmlError>;
+}
+
 /// Reads a document.
 pub fn read(bytes: &[u8], words: Vocabulary, limits: &Limits) -> Result<Tree, XmlError> {
     if bytes.len() > limits.bytes_max {
@@ -151,31 +161,84 @@ pub fn read(bytes: &[u8], words: Vocabulary, limits: &Limits) -> Result<Tree, Xm
     let text = text.trim_start_matches('\u{feff}');
     let mut reader = Reader::from_str(text);
     let mut builder = Builder::new(words, *limits);
-    loop {
-        match reader.read_event().map_err(|error| malformed(&error))? {
-            Event::Start(start) => builder.open(&start)?,
-            Event::Empty(start) => {
-                builder.open(&start)?;
-                builder.close();
-            }
-            Event::End(_) => builder.close(),
-            Event::Text(text) => builder.text(&text)?,
-            Event::CData(text) => builder.text(&text)?,
-            Event::GeneralRef(reference) => builder.reference(&reference)?,
-            Event::Decl(declaration) => match declaration.encoding() {
-                Some(Ok(name)) if !name.eq_ignore_ascii_case("utf-8") => {
-                    return Err(XmlError::NotUtf8);
-                }
-                Some(Ok(_) | Err(_)) | None => {}
-            },
-            Event::DocType(_) => return Err(XmlError::DocumentType),
-            Event::Comment(_) | Event::PI(_) => {}
-            Event::Eof => return builder.end(),
-        }
+    while let Some(event) = more(reader.read_event())? {
+        take(&event, &mut builder)?;
+    }
+    builder.end()
+}
+
+/// Returns what was read, or none at the end.
+pub(super) fn more(read: quick_xml::Result<Event<'_>>) -> Result<Option<Event<'_>>, XmlError> {
+    match read {
+        Ok(Event::Eof) => Ok(None),
+        Ok(event) => Ok(Some(event)),
+        Err(quick_xml::Error::Encoding(_)) => Err(XmlError::NotUtf8),
+        Err(error) => Err(malformed(&error)),
     }
 }
 
-fn malformed(error: &dyn std::error::Error) -> XmlError {
+/// Hands an event on, or refuses what no document may have.
+pub(super) fn take(event: &Event<'_>, sink: &mut impl Sink) -> Result<(), XmlError> {
+    match event {
+        Event::Start(start) => sink.open(start),
+        Event::Empty(start) => {
+            sink.open(start)?;
+            sink.close()
+        }
+        Event::End(_) => sink.close(),
+        Event::Text(text) => sink.text(text),
+        Event::CData(text) => sink.text(text),
+        Event::GeneralRef(reference) => sink.text(resolved(reference)?.encode_utf8(&mut [0; 4])),
+        Event::Decl(declaration) => match declaration.encoding() {
+            Some(Ok(name)) if !name.eq_ignore_ascii_case("utf-8") => Err(XmlError::NotUtf8),
+            Some(Ok(_) | Err(_)) | None => Ok(()),
+        },
+        Event::DocType(_) => Err(XmlError::DocumentType),
+        Event::Comment(_) | Event::PI(_) | Event::Eof => Ok(()),
+    }
+}
+
+/// Looks at all attributes of an element, keeps those that are known.
+pub(super) fn attributes(
+    start: &BytesStart<'_>,
+    words: Vocabulary,
+    limits: &Limits,
+) -> Result<Vec<(&'static str, String)>, XmlError> {
+    let mut kept = Vec::new();
+    for (count, attribute) in start.attributes().enumerate() {
+        if count >= limits.attributes_max {
+            return Err(XmlError::TooManyAttributes(limits.attributes_max));
+        }
+        let attribute = attribute.map_err(|error| malformed(&error))?;
+        if attribute.value.len() > limits.text_bytes_max {
+            return Err(XmlError::TooLong(limits.text_bytes_max));
+        }
+        let local = attribute.key.local_name();
+        let value = attribute.normalized_value(XmlVersion::Implicit1_0).map_err(|_| {
+            // Only an entity that is not one of the five cannot be undone.
+            XmlError::Entity(attribute.value.chars().take(40).collect())
+        })?;
+        if let Some(name) = known(words.attributes, local.as_ref()) {
+            kept.push((name, value.into_owned()));
+        }
+    }
+    Ok(kept)
+}
+
+fn resolved(reference: &BytesRef<'_>) -> Result<char, XmlError> {
+    let name: &str = reference;
+    let refused = || XmlError::Entity(name.chars().take(40).collect());
+    Ok(match name {
+        "amp" => '&',
+        "lt" => '<',
+        "gt" => '>',
+        "quot" => '"',
+        "apos" => '\'',
+        _ => reference.resolve_char_ref().ok().flatten().ok_or_else(refused)?,
+    })
+}
+
+pub(super) fn malformed(error: &dyn std::error::Error) -> XmlError {
     XmlError::Malformed(error.to_string().chars().take(120).collect())
 }
 
@@ -197,6 +260,16 @@ impl Builder {
         Self { words, limits, name, open, unknown: 0, elements: 0, root }
     }
 
+    fn end(self) -> Result<Tree, XmlError> {
+        match (self.name, self.root) {
+            (Some(name), Some(root)) => Ok(Tree { name, root }),
+            (Some(_), None) => Err(XmlError::Malformed("it ends too early".to_owned())),
+            (None, _) => Err(XmlError::Malformed("it has no element".to_owned())),
+        }
+    }
+}
+
+impl Sink for Builder {
     fn open(&mut self, start: &BytesStart<'_>) -> Result<(), XmlError> {
         self.elements = self.elements.saturating_add(1);
         if self.elements > self.limits.elements_max {
@@ -205,7 +278,7 @@ impl Builder {
         if self.open.len().saturating_add(self.unknown) >= self.limits.depth_max {
             return Err(XmlError::TooDeep(self.limits.depth_max));
         }
-        let attributes = self.attributes(start)?;
+        let attributes = attributes(start, self.words, &self.limits)?;
         let local = start.local_name();
         let local: &str = local.as_ref();
         if self.open.is_empty() {
@@ -225,39 +298,17 @@ impl Builder {
         Ok(())
     }
 
-    /// Looks at all of them, keeps those that are known.
-    fn attributes(&self, start: &BytesStart<'_>) -> Result<Vec<(&'static str, String)>, XmlError> {
-        let mut kept = Vec::new();
-        for (count, attribute) in start.attributes().enumerate() {
-            if count >= self.limits.attributes_max {
-                return Err(XmlError::TooManyAttributes(self.limits.attributes_max));
-            }
-            let attribute = attribute.map_err(|error| malformed(&error))?;
-            if attribute.value.len() > self.limits.text_bytes_max {
-                return Err(XmlError::TooLong(self.limits.text_bytes_max));
-            }
-            let local = attribute.key.local_name();
-            let value = attribute.normalized_value(XmlVersion::Implicit1_0).map_err(|_| {
-                // Only an entity that is not one of the five cannot be undone.
-                XmlError::Entity(attribute.value.chars().take(40).collect())
-            })?;
-            if let Some(name) = known(self.words.attributes, local.as_ref()) {
-                kept.push((name, value.into_owned()));
-            }
-        }
-        Ok(kept)
-    }
-
-    fn close(&mut self) {
+    fn close(&mut self) -> Result<(), XmlError> {
         if self.unknown > 0 {
             self.unknown = self.unknown.saturating_sub(1);
-            return;
+            return Ok(());
         }
-        let Some(element) = self.open.pop() else { return };
+        let Some(element) = self.open.pop() else { return Ok(()) };
         match self.open.last_mut() {
             Some(parent) => parent.children.push(element),
             None => self.root = Some(element),
         }
+        Ok(())
     }
 
     fn text(&mut self, text: &str) -> Result<(), XmlError> {
@@ -282,32 +333,10 @@ impl Builder {
         }
         Ok(())
     }
-
-    fn reference(&mut self, reference: &BytesRef<'_>) -> Result<(), XmlError> {
-        let name: &str = reference;
-        let refused = || XmlError::Entity(name.chars().take(40).collect());
-        let letter = match name {
-            "amp" => '&',
-            "lt" => '<',
-            "gt" => '>',
-            "quot" => '"',
-            "apos" => '\'',
-            _ => reference.resolve_char_ref().ok().flatten().ok_or_else(refused)?,
-        };
-        self.text(letter.encode_utf8(&mut [0; 4]))
-    }
-
-    fn end(self) -> Result<Tree, XmlError> {
-        match (self.name, self.root) {
-            (Some(name), Some(root)) => Ok(Tree { name, root }),
-            (Some(_), None) => Err(XmlError::Malformed("it ends too early".to_owned())),
-            (None, _) => Err(XmlError::Malformed("it has no element".to_owned())),
-        }
-    }
 }
 
 /// Finds a name in a sorted list.
-fn known(list: &[&'static str], name: &str) -> Option<&'static str> {
+pub(super) fn known(list: &[&'static str], name: &str) -> Option<&'static str> {
     let at = list.binary_search(&name).ok()?;
     list.get(at).copied()
 }

@@ -43,7 +43,7 @@ const PAUSE_FIRST: Duration = Duration::from_millis(50);
 
 /// The shop, ready to be called. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Shop(Arc<Inner>);
+pub struct Shop(Arc<Inner>, Option<Arc<str>>);
 
 #[derive(Debug)]
 struct Inner {
@@ -114,7 +114,14 @@ impl Shop {
         let http = http.clone();
         let base = format!("{}/api", url.as_str().trim_end_matches('/'));
         let gate = Gate::new(&gate);
-        Ok(Self(Arc::new(Inner { http, gate, base, token: token.clone(), fields })))
+        Ok(Self(Arc::new(Inner { http, gate, base, token: token.clone(), fields }), None))
+    }
+
+    /// Returns the same shop with its texts in a language, such as `de`, where it has them; else in
+    /// its own (reference/xcart.md 2.2).
+    #[must_use]
+    pub fn speaking(&self, language: &str) -> Self {
+        Self(Arc::clone(&self.0), Some(language.into()))
     }
 
     /// Reads an order by X-Cart's internal id.
@@ -278,6 +285,10 @@ impl Shop {
             .request(method.clone(), format!("{base}{target}"))
             .header("x-auth-token", token.reveal())
             .header(header::ACCEPT, "application/json");
+        let request = match &self.1 {
+            Some(language) => request.header(header::ACCEPT_LANGUAGE, &**language),
+            None => request,
+        };
         let bytes = body.map(serde_json::to_vec).transpose();
         let request = match bytes.map_err(|e| unsendable(&e.to_string()))? {
             Some(bytes) => request.header(header::CONTENT_TYPE, "application/json").body(bytes),

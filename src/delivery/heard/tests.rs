@@ -29,7 +29,8 @@ fn order(id: &str, variation: u64) -> String {
 
 fn event(document: &str) -> NewEvent {
     let head = Head { message_id: format!("m{}", document.len()), ..Head::default() };
-    let message = Message { head, document: document.as_bytes().to_vec() };
+    let document = document.as_bytes().to_vec();
+    let message = Message { head, document, extract_of: None };
     NewEvent {
         source: SOURCE.to_owned(),
         topic: "Sync.SalesOrder".to_owned(),

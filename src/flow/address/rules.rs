@@ -55,6 +55,8 @@ pub enum Fault {
     Email,
     /// It is no VAT number.
     VatNumber,
+    /// The country has no such state, where its code would be written.
+    State,
 }
 
 /// A fault and where it is; shows no value.
@@ -79,6 +81,7 @@ impl fmt::Display for Finding {
             Fault::Phone => write!(f, "{part}: not a number of the country"),
             Fault::Email => write!(f, "{part}: not an address"),
             Fault::VatNumber => write!(f, "{part}: not a number of its kind"),
+            Fault::State => write!(f, "{part}: not one of the country"),
         }
     }
 }

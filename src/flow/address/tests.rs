@@ -72,6 +72,9 @@ fn a_state_with_a_code_needs_no_line() {
     let nowhere = Address { state_name: "Nowhere".into(), ..shop };
     let lines = Lines::from_shop(&nowhere, &usual());
     assert_eq!((lines.state.as_str(), lines.line(1)), ("", "Nowhere"));
+    assert_eq!(said(&lines), ["state: not one of the country"]);
+    let in_a_line = Lines::from_shop(&nowhere, &names);
+    assert!(in_a_line.findings.is_empty(), "a name in a line may be any");
 }
 
 #[test]

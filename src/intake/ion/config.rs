@@ -6,12 +6,15 @@
 use crate::{
     config::{CredentialError, CredentialName, Credentials, Problems},
     connector::ion::{
-        bod,
+        bod, large,
         publish::{self, Outlet, PublishError, Publisher},
         xml,
     },
-    intake::ion::files,
-    intake::signature::{Scheme, TokenScheme, Verifier, check_header},
+    intake::{
+        self,
+        ion::files,
+        signature::{Scheme, TokenScheme, Verifier, check_header},
+    },
     secret::Secret,
 };
 use data_encoding::BASE64;
@@ -42,6 +45,11 @@ const DOCUMENTS: [&str; 21] = [
     "Show.Invoice",
     "Confirm.BOD",
 ];
+
+/// The largest document that ION gives anybody (reference/m3.md 7.5).
+const LARGE_BYTES_CEILING: usize = 50 * 1024 * 1024;
+/// Each one that is read occupies a thread of the few that may wait.
+const LARGE_AT_ONCE_CEILING: usize = 4;
 
 /// Where ION calls us.
 #[derive(Clone, Debug, Deserialize)]
@@ -117,6 +125,13 @@ pub struct Limits {
     pub attributes_max: usize,
     /// One text or one value of an attribute.
     pub text_bytes_max: usize,
+    /// A body, and the document in it, of which an extract is kept because it is larger than the
+    /// others may be.
+    pub large_bytes_max: usize,
+    /// How many such are read at once.
+    pub large_at_once_max: usize,
+    /// Time for one of them.
+    pub large_ms_max: u64,
 }
 
 impl Default for Limits {
@@ -124,7 +139,16 @@ impl Default for Limits {
         let xml::Limits { depth_max, elements_max, attributes_max, text_bytes_max, .. } =
             xml::Limits::house();
         let document_bytes_max = 1_000 * 1024;
-        Self { document_bytes_max, depth_max, elements_max, attributes_max, text_bytes_max }
+        Self {
+            document_bytes_max,
+            depth_max,
+            elements_max,
+            attributes_max,
+            text_bytes_max,
+            large_bytes_max: 16 * 1024 * 1024,
+            large_at_once_max: 2,
+            large_ms_max: 60_000,
+        }
     }
 }
 
@@ -140,6 +164,11 @@ impl Limits {
         }
     }
 
+    /// Returns them as the reader of large documents takes them.
+    pub const fn of_large(&self) -> large::Limits {
+        large::Limits { bytes_max: self.large_bytes_max, xml: self.of_xml() }
+    }
+
     fn check(&self, key: &str, problems: &mut Problems) {
         let ranges = [
             ("document_bytes_max", self.document_bytes_max, 1_024, 16 * 1024 * 1024),
@@ -147,8 +176,11 @@ impl Limits {
             ("elements_max", self.elements_max, 1_000, 1_000_000),
             ("attributes_max", self.attributes_max, 16, 1_024),
             ("text_bytes_max", self.text_bytes_max, 1_024, 1024 * 1024),
+            ("large_bytes_max", self.large_bytes_max, 1_024, LARGE_BYTES_CEILING),
+            ("large_at_once_max", self.large_at_once_max, 1, LARGE_AT_ONCE_CEILING),
         ];
         problems.add_outside(key, ranges);
+        problems.add_outside(key, [("large_ms_max", self.large_ms_max, 1_000, 600_000)]);
     }
 }
 
@@ -215,6 +247,12 @@ impl Config {
         }
     }
 
+    /// Returns how large a body may be that can be read while it comes; `limits` are those of every
+    /// delivery.
+    pub fn largest_body(&self, limits: &intake::Limits) -> usize {
+        self.limits.large_bytes_max.max(limits.body_bytes_max)
+    }
+
     /// Names every credential, each with the key that names it.
     pub fn credentials(&self) -> Vec<(String, &str)> {
         let mut named = Vec::new();
@@ -243,17 +281,40 @@ impl Config {
     /// Reads the secrets of the login; none where there is no login.
     pub fn verifier(&self, credentials: &Credentials) -> Result<Option<Verifier>, CredentialError> {
         let Some(login) = &self.login else { return Ok(None) };
-        let (now, next) = match login {
-            Login::Basic(basic) => (&basic.secret, &basic.secret_next),
-            Login::Token(token) => (&token.secret, &token.secret_next),
+        let (scheme, secrets) = login.read(credentials)?;
+        Ok(Some(Verifier::new(Scheme::Token(scheme), secrets)))
+    }
+
+    /// Returns name and value of the header with which ION proves who it is; none where there is
+    /// no login.
+    pub fn proof(
+        &self,
+        credentials: &Credentials,
+    ) -> Result<Option<(String, Secret)>, CredentialError> {
+        let Some(login) = &self.login else { return Ok(None) };
+        let (scheme, secrets) = login.read(credentials)?;
+        let value = |secret: &Secret| Secret::new(&format!("{}{}", scheme.prefix, secret.reveal()));
+        Ok(secrets.first().map(|secret| (scheme.header.clone(), value(secret))))
+    }
+}
+
+impl Login {
+    /// Reads the values that are good in a header, the one of today first. What the header of a user
+    /// with a password has to be is known beforehand, so it is compared as a token is.
+    fn read(
+        &self,
+        credentials: &Credentials,
+    ) -> Result<(TokenScheme, Vec<Secret>), CredentialError> {
+        let (now, next) = match self {
+            Self::Basic(basic) => (&basic.secret, &basic.secret_next),
+            Self::Token(token) => (&token.secret, &token.secret_next),
         };
         let names = std::iter::once(now).chain(next);
         let secrets: Result<Vec<_>, _> = names.map(|name| credentials.get(name.as_str())).collect();
         let secrets = secrets?;
-        Ok(Some(match login {
-            Login::Token(token) => Verifier::new(Scheme::Token(token.clone()), secrets),
-            Login::Basic(basic) => {
-                // What the header has to be is known beforehand, so it is compared as a token is.
+        Ok(match self {
+            Self::Token(token) => (token.clone(), secrets),
+            Self::Basic(basic) => {
                 let scheme = TokenScheme {
                     header: "authorization".to_owned(),
                     prefix: "Basic ".to_owned(),
@@ -264,9 +325,9 @@ impl Config {
                     let pair = format!("{}:{}", basic.user, secret.reveal());
                     Secret::new(&BASE64.encode(pair.as_bytes()))
                 };
-                Verifier::new(Scheme::Token(scheme), secrets.iter().map(written).collect())
+                (scheme, secrets.iter().map(written).collect())
             }
-        }))
+        })
     }
 }
 
@@ -303,6 +364,12 @@ mod tests {
             ("files =", "path = \"ims/\"\nfiles =", "k.path", "is not a path"),
             ("files =", "variations_kept_days = 0\nfiles =", "k.variations_kept_days", "between"),
             ("files =", "limits = { depth_max = 1 }\nfiles =", "k.limits.depth_max", "between"),
+            (
+                "files =",
+                "limits = { large_bytes_max = 52428801, large_at_once_max = 0 }\nfiles =",
+                "k.limits.large_bytes_max",
+                "between",
+            ),
         ];
         for (from, to, key, reason) in table {
             let told = told(&GOOD.replace(from, to));

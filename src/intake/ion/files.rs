@@ -10,7 +10,10 @@
 use super::{Ion, Told};
 use crate::{
     config::Problems,
-    connector::ion::message::{Head, Message},
+    connector::ion::{
+        large::Form,
+        message::{Head, Message},
+    },
     log,
 };
 use serde::Deserialize;
@@ -125,15 +128,24 @@ impl Files {
     }
 
     async fn read(&self, path: &Path, bytes: u64) -> io::Result<()> {
-        let bytes_max = self.ion.config().limits.document_bytes_max;
-        if bytes > u64::try_from(bytes_max).unwrap_or(u64::MAX) {
-            let why = format!("the file is larger than {bytes_max} bytes");
+        let limits = self.ion.config().limits;
+        let is_over = |most: usize| bytes > u64::try_from(most).unwrap_or(u64::MAX);
+        let most = limits.large_bytes_max.max(limits.document_bytes_max);
+        if is_over(most) {
+            let why = format!("the file is larger than {most} bytes");
             return self.put_away(path, "bad", Some(why)).await;
         }
         let from = path.to_owned();
-        let document = blocking(move || fs::read(from)).await?;
-        let message = Message { head: Head::default(), document };
-        match self.ion.take_message(message).await {
+        let told = if is_over(limits.document_bytes_max) {
+            let file = blocking(move || fs::File::open(from)).await?;
+            self.ion.take_at_once(Form::Bare(Vec::new()), file).await
+        } else {
+            let document = blocking(move || fs::read(from)).await?;
+            self.ion
+                .take_message(Message { head: Head::default(), document, extract_of: None })
+                .await
+        };
+        match told {
             Told::Accepted(_receipt) => self.put_away(path, "done", None).await,
             Told::Repeated | Told::Stale => self.put_away(path, "done", None).await,
             Told::Refused(refusal) => self.put_away(path, "bad", Some(refusal.to_string())).await,

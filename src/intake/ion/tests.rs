@@ -41,7 +41,7 @@ fn message(id: &str, item: &str, variation: u64) -> Message {
          </ItemMasterHeader></ItemMaster></DataArea></SyncItemMaster>"
     );
     let head = Head { message_id: id.to_owned(), ..Head::default() };
-    Message { head, document: document.into_bytes() }
+    Message { head, document: document.into_bytes(), extract_of: None }
 }
 
 async fn told(ion: &Ion, message: Message) -> String {
@@ -98,7 +98,11 @@ async fn a_document_is_still_ions_when_the_journal_has_no_room_and_refused_when_
     let Bench { ion, .. } = &start(&folder, u64::MAX / 2);
     assert_eq!(told(ion, message("m1", "A", 1)).await, "busy");
     assert_eq!(told(ion, message("m1", "A", 1)).await, "busy", "and not taken for a repeated one");
-    let other = |document: &str| Message { head: Head::default(), document: document.into() };
+    let other = |document: &str| Message {
+        head: Head::default(),
+        document: document.into(),
+        extract_of: None,
+    };
     let table = [
         // What is in it is told by a Confirm.BOD, once there is room.
         ("<SyncItemMaster/>", "busy"),

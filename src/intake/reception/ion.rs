@@ -1,18 +1,18 @@
 //! Answers one call of ION: within the limits of every delivery, in ION's own words.
 //!
 //! Guarantees: the credential is proven before anything else; a body is read within the same
-//! limits as a webhook's.
+//! limits as a webhook's, and a larger one as it comes, so that it is never held as a whole.
 
-use super::{Answer, Outcome, Reception, Shelf, declared};
-use crate::intake::ion::{Call, Form, Ion, SOURCE, Told, answers};
-use http_body_util::Full;
+use super::{Answer, Outcome, Read, Reception, Shelf, declared};
+use crate::intake::ion::{Call, Form, Ion, SOURCE, Told, answers, large::Feed};
+use http_body_util::{BodyExt as _, Full};
 use hyper::{
-    Method, Request, Response, StatusCode,
+    HeaderMap, Method, Request, Response, StatusCode,
     body::{Body, Bytes},
     header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 use serde_json::Value;
-use std::error::Error;
+use std::{error::Error, time::Duration};
 use tokio::time::timeout;
 
 /// What ION is told, and what is counted and logged of it.
@@ -88,43 +88,71 @@ impl<S: Shelf> Reception<S> {
         B: Body<Data = Bytes> + Send + Unpin,
         B::Error: Error,
     {
-        let (head, body) = request.into_parts();
-        if declared(&head.headers) > self.limits.body_bytes_max {
+        let (head, mut body) = request.into_parts();
+        let beside = (&head.headers, head.uri.query().unwrap_or_default());
+        let (declared, most) = (declared(&head.headers), self.limits.body_bytes_max);
+        if declared > self.most(ion, form) {
             return too_large();
         }
         if !self.shelf.has_room() {
             return busy();
         }
-        let (body, room) = match timeout(self.limits.body_time(), self.read(body)).await {
-            Ok(Ok(read)) => read,
-            Ok(Err(Answer::TooLarge)) => return too_large(),
-            Ok(Err(Answer::CutShort)) => {
-                return Said::no(StatusCode::BAD_REQUEST, Outcome::TooSlow, "the body ended early");
-            }
-            Ok(Err(_)) => return busy(),
-            Err(_) => {
-                let status = StatusCode::REQUEST_TIMEOUT;
-                return Said::no(status, Outcome::TooSlow, "the body took too long");
-            }
-        };
-        let query = head.uri.query().unwrap_or_default();
-        let taken = ion.take(form, (&head.headers, query), &body);
+        if declared > most {
+            return self.given_large(ion, (form, beside), Read::default(), body).await;
+        }
+        let Read { body, room, over: _ } =
+            match timeout(self.limits.body_time(), self.read(&mut body)).await {
+                Ok(Ok(read @ Read { over: Some(_), .. })) => {
+                    return self.given_large(ion, (form, beside), read, body).await;
+                }
+                Ok(Ok(read)) => read,
+                Ok(Err(Answer::CutShort)) => return cut_short(),
+                Ok(Err(_)) => return busy(),
+                Err(_) => return too_slow(),
+            };
+        let body = Bytes::from(body);
+        let taken = ion.take(form, beside, &body);
         let told = timeout(self.limits.keep_time(), taken).await.unwrap_or(Told::Busy);
         drop(room);
-        match told {
-            Told::Accepted(_receipt) => {
-                Said::yes(answers::taken("accepted"), Some(Outcome::Accepted))
+        answered(told)
+    }
+
+    /// Returns how large a body of this form may be.
+    fn most(&self, ion: &Ion, form: Form) -> usize {
+        match form {
+            Form::Single => self.limits.body_bytes_max,
+            Form::Multipart | Form::Bare => ion.config().largest_body(&self.limits),
+        }
+    }
+
+    /// Takes a document in that is larger than is held in memory; `read` is what was read of it.
+    async fn given_large<B>(
+        &self,
+        ion: &Ion,
+        (form, beside): (Form, (&HeaderMap, &str)),
+        read: Read,
+        body: B,
+    ) -> Said
+    where
+        B: Body<Data = Bytes> + Send + Unpin,
+        B::Error: Error,
+    {
+        let (feed, reading) = match ion.begin_large(form, beside) {
+            None => return too_large(),
+            Some(Err(())) => return busy(),
+            Some(Ok(begun)) => begun,
+        };
+        let most = self.most(ion, form);
+        let both = async { tokio::join!(fed(feed, read, body, most), reading.read()) };
+        let time = Duration::from_millis(ion.config().limits.large_ms_max);
+        match timeout(time, both).await {
+            Err(_) => too_slow(),
+            Ok((Fed::Over, _)) => too_large(),
+            Ok((Fed::CutShort, _)) => cut_short(),
+            Ok((Fed::Whole, message)) => {
+                let taken = ion.take_large(message);
+                answered(timeout(self.limits.keep_time(), taken).await.unwrap_or(Told::Busy))
             }
-            Told::Repeated => Said::yes(answers::taken("accepted before"), Some(Outcome::Repeated)),
-            Told::Stale => {
-                let body = answers::taken("a newer variation was accepted before");
-                Said::yes(body, Some(Outcome::Stale))
-            }
-            Told::Refused(refusal) => {
-                Said::no(StatusCode::BAD_REQUEST, Outcome::Unreadable, &refusal.to_string())
-            }
-            Told::TooLarge => too_large(),
-            Told::Busy => busy(),
         }
     }
 
@@ -146,6 +174,72 @@ impl<S: Shelf> Reception<S> {
         }
         response
     }
+}
+
+/// How a large body came.
+enum Fed {
+    /// To its end, or so far that its reader had seen enough.
+    Whole,
+    /// It was larger than it may be.
+    Over,
+    /// It broke off.
+    CutShort,
+}
+
+/// Feeds a body to its reader: what was read of it before, then what comes.
+async fn fed<B>(feed: Feed, read: Read, mut body: B, most: usize) -> Fed
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let Read { body: before, room, over } = read;
+    let mut bytes = before.len();
+    if !feed.put(Bytes::from(before)).await {
+        return Fed::Whole;
+    }
+    drop(room);
+    let mut next = over;
+    loop {
+        if let Some(piece) = next {
+            bytes = bytes.saturating_add(piece.len());
+            if bytes > most {
+                return Fed::Over;
+            }
+            if !feed.put(piece).await {
+                return Fed::Whole;
+            }
+        }
+        next = match body.frame().await {
+            None => break,
+            Some(Err(_)) => return Fed::CutShort,
+            Some(Ok(frame)) => frame.into_data().ok(),
+        };
+    }
+    feed.end().await;
+    Fed::Whole
+}
+
+fn answered(told: Told) -> Said {
+    match told {
+        Told::Accepted(_receipt) => Said::yes(answers::taken("accepted"), Some(Outcome::Accepted)),
+        Told::Repeated => Said::yes(answers::taken("accepted before"), Some(Outcome::Repeated)),
+        Told::Stale => {
+            let body = answers::taken("a newer variation was accepted before");
+            Said::yes(body, Some(Outcome::Stale))
+        }
+        Told::Refused(refusal) => {
+            Said::no(StatusCode::BAD_REQUEST, Outcome::Unreadable, &refusal.to_string())
+        }
+        Told::TooLarge => too_large(),
+        Told::Busy => busy(),
+    }
+}
+
+fn cut_short() -> Said {
+    Said::no(StatusCode::BAD_REQUEST, Outcome::TooSlow, "the body ended early")
+}
+
+fn too_slow() -> Said {
+    Said::no(StatusCode::REQUEST_TIMEOUT, Outcome::TooSlow, "the body took too long")
 }
 
 fn too_large() -> Said {

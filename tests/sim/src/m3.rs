@@ -5,6 +5,7 @@
 //! disk, and it has no interface but MI over REST.
 
 mod admin;
+mod areas;
 mod batches;
 pub mod books;
 mod call;
@@ -21,6 +22,7 @@ mod invoices;
 mod items;
 mod master;
 mod message;
+mod messaging;
 mod metadata;
 mod mi_v1;
 mod mi_v2;
@@ -43,6 +45,7 @@ pub use batches::BookedPayment;
 pub use books::{BookedDelivery, BookedInvoice, Books, Customer, RealLine, RealOrder, Seen};
 pub use faults::Trouble;
 pub use inbound::Published;
+pub use messaging::{Listing, Messaging};
 pub use options::{
     Auth, Codes, DateFormat, DeskBooks, EmptyRecords, Language, LineAgain, Options,
     OrderEntryNames, Switches,

@@ -52,6 +52,28 @@ impl Bod {
         Self { action: "Delete".to_owned(), ..self }
     }
 
+    /// The same with so many lines more that it has at least so many bytes, as a large order of a
+    /// wholesaler has; what nobody reads stands in them, too.
+    #[must_use]
+    pub fn lengthened(self, bytes: usize) -> Self {
+        let end = format!("</{}>", self.noun);
+        let (start, _) = self.content.rsplit_once(&end).unwrap_or((&self.content, ""));
+        let mut content = start.to_owned();
+        let mut number = 1_000_u32;
+        while content.len() < bytes {
+            let _ = write!(
+                content,
+                "<{0}Line><LineNumber>{number}</LineNumber><Item><ItemID><ID>ITEM-{number}</ID></ItemID>\
+                 </Item><Description languageID=\"en\">A &amp; B, as it stands in the catalogue\
+                 </Description><Quantity unitCode=\"PCE\">1</Quantity></{0}Line>",
+                self.noun
+            );
+            number += 1;
+        }
+        content.push_str(&end);
+        Self { content, ..self }
+    }
+
     /// `Sync.SalesOrder`.
     pub fn name(&self) -> String {
         format!("{}.{}", self.verb, self.noun)

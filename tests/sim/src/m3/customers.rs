@@ -4,6 +4,7 @@
 //! does not look for the same e-mail twice. Pure.
 
 use super::{
+    areas,
     books::Customer,
     call::{Ask, Nok, Outcome, Record, date, row},
     message,
@@ -126,6 +127,7 @@ impl World {
             known @ ("10" | "20" | "90") => known,
             unknown => return Err(Nok::new("WST0301", "STAT", unknown)),
         };
+        areas::check(ask)?;
         let country = ask.text("CSCD");
         let wrong = !country.is_empty() && !is_country(country);
         let mut said = String::new();
@@ -171,6 +173,7 @@ impl World {
         if !country.is_empty() && !is_country(country) {
             return Err(Nok::new("XRE0103", "CSCD", country));
         }
+        areas::check(ask)?;
         let index_ms = self.setup.index_ms;
         let customer = self.customers.get_mut(cuno);
         let customer = customer.ok_or_else(|| Nok::new("XRE0103", "CUNO", cuno))?;
@@ -230,6 +233,7 @@ impl World {
         if !is_country(country) {
             return Err(Nok::new("XRE0103", "CSCD", country));
         }
+        areas::check(ask)?;
         let key = (ask.whole("ADRT")?, ask.text("ADID").to_owned());
         self.customer_of(ask)?;
         if let Some(customer) = self.customers.get_mut(&cuno) {
@@ -248,6 +252,7 @@ impl World {
     }
 
     fn change_address(&mut self, ask: &Ask<'_>) -> Outcome {
+        areas::check(ask)?;
         let key = (ask.whole("ADRT")?, ask.text("ADID").to_owned());
         self.customer_of(ask)?;
         let customer = self.customers.get_mut(ask.text("CUNO"));

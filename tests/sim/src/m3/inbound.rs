@@ -2,9 +2,13 @@
 //! (reference/m3.md 7.2): what applications publish.
 //!
 //! Guarantees: a message is kept once for each message id; a status that was asked for is answered
-//! instead, once.
+//! instead, once; what the connection point may not send is refused and not kept.
 
-use super::state::Core;
+use super::{
+    messaging::{Listing, Messaging},
+    route::decoded,
+    state::Core,
+};
 use crate::serve::{Answer, Request};
 use serde_json::{Value, json};
 
@@ -34,24 +38,25 @@ pub(super) fn answer(core: &Core, request: &Request, below: &str) -> Answer {
     }
     let status = core.with(|state| state.ion_refusals.pop());
     if let Some(status) = status {
-        let told = json!({ "status": "ERROR", "code": status, "message": "as it was asked" });
-        return Answer::json(status, &told);
+        return refused(status, "as it was asked");
     }
     let published = match (request.method.as_str(), below) {
         ("GET", "/ping") => return Answer::json(200, &json!({ "status": "OK", "code": 200 })),
         ("GET", "/versions") => {
             return Answer::json(200, &json!({ "supportedVersions": ["v2", "v3"] }));
         }
+        ("GET", path) => return accepted(core, path),
         ("POST", "/v2/message") => single(&request.body).map(|message| (201, message)),
         ("POST", "/v3/multipartMessage") => multipart(request).map(|message| (202, message)),
         _ => return Answer::page(404, "Not Found"),
     };
     let Some((status, message)) = published else {
-        return Answer::json(
-            400,
-            &json!({ "status": "ERROR", "code": 400, "message": "malformed" }),
-        );
+        return refused(400, "malformed");
     };
+    let point = core.with(|state| state.switches.messaging.clone());
+    if let Some((status, why)) = refusal(&point, &message) {
+        return refused(status, why);
+    }
     core.with(|state| {
         let known = state.published.iter_mut().find(|known| known.id == message.id);
         match known {
@@ -61,6 +66,41 @@ pub(super) fn answer(core: &Core, request: &Request, below: &str) -> Answer {
     });
     let told = json!({ "status": "OK", "message": "Published successfully", "code": status });
     Answer::json(status, &told)
+}
+
+fn refused(status: u16, why: &str) -> Answer {
+    Answer::json(status, &json!({ "status": "ERROR", "code": status, "message": why }))
+}
+
+/// Tells what a connection point may send.
+fn accepted(core: &Core, path: &str) -> Answer {
+    let point = core.with(|state| state.switches.messaging.clone());
+    let asked = path.strip_prefix("/v3/").and_then(|rest| rest.strip_suffix("/acceptedDocuments"));
+    let Some(asked) = asked.filter(|_| point.listing != Listing::Absent) else {
+        return Answer::page(404, "Not Found");
+    };
+    if !point.is_active || decoded(asked) != point.logical_id {
+        return refused(412, "the connection point is unknown or not active");
+    }
+    match point.listing {
+        Listing::Names | Listing::Absent => Answer::json(200, &json!(point.documents)),
+        Listing::Objects => {
+            let named = point.documents.iter().map(|name| json!({ "name": name }));
+            Answer::json(200, &json!({ "documents": named.collect::<Vec<_>>() }))
+        }
+    }
+}
+
+/// Says why a connection point may not send a message.
+fn refusal(point: &Messaging, message: &Published) -> Option<(u16, &'static str)> {
+    if message.from != point.logical_id {
+        return Some((403, "the logical id is not tied to this client id"));
+    }
+    if !point.is_active {
+        return Some((412, "the connection point is not active"));
+    }
+    let is_set = point.documents.contains(&message.name);
+    (!is_set).then_some((point.unknown_document, "the document is not set to be sent"))
 }
 
 fn text(said: &Value, name: &str) -> Option<String> {

@@ -1,5 +1,6 @@
 //! How an M3 is set up and how it behaves where M3s differ. Values only.
 
+use super::{areas, messaging::Messaging};
 use crate::{catalogue::Item, dice::Dice, weather::Weather};
 use std::ops::RangeInclusive;
 
@@ -163,6 +164,10 @@ pub struct Switches {
     pub refuse_odd_vat: bool,
     /// `?` empties a field; else it is a value as any other.
     pub question_mark_blanks: bool,
+    /// What ION's messaging knows of the application.
+    pub messaging: Messaging,
+    /// Country and code of the states that CRS045 knows; none: ECAR is not looked up.
+    pub areas: Option<Vec<(String, String)>>,
 }
 
 impl Switches {
@@ -198,6 +203,8 @@ impl Switches {
             vat_indexed: true,
             refuse_odd_vat: false,
             question_mark_blanks: true,
+            messaging: Messaging::plain(),
+            areas: Some(areas::plain()),
         }
     }
 
@@ -239,6 +246,8 @@ impl Switches {
             vat_indexed: dice.permille(700),
             refuse_odd_vat: dice.permille(300),
             question_mark_blanks: dice.permille(900),
+            messaging: Messaging::drawn(seed),
+            areas: Dice::new(seed).fork("areas").permille(800).then(areas::plain),
         }
     }
 }

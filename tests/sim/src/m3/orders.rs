@@ -315,6 +315,7 @@ impl World {
         if !country.is_empty() && !super::customers::is_country(country) {
             return Err(Nok::new("XRE0103", "CSCD", country));
         }
+        super::areas::check(ask)?;
         let batch = self.open_batch(ask)?;
         if batch.addresses.contains_key(&adrt) {
             return Err(Nok::new("XRE0104", "ADRT", ask.text("ADRT")));
