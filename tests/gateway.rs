@@ -36,6 +36,8 @@ mod invoices;
 mod ion;
 #[path = "gateway/items.rs"]
 mod items;
+#[path = "gateway/legacy.rs"]
+mod legacy;
 #[path = "gateway/load.rs"]
 mod load;
 #[path = "gateway/lost_answers.rs"]
