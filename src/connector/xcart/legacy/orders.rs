@@ -123,23 +123,24 @@ impl Shop {
     ) -> Result<Vec<OrderOnPage>, Failure> {
         let now_s = i64::try_from(clock::now().unix_ms() / 1_000).unwrap_or(i64::MAX);
         let (from_s, to_s) = pick::window(&query, self.legacy_settings().changes_days, now_s);
-        let mut listed = Vec::new();
+        let mut listed: Vec<OrderOnPage> = Vec::new();
         for part in 0..LISTS_MAX {
             let from = part.saturating_mul(LIST_LEN.saturating_sub(LIST_OVERLAP));
-            let answer = self.legacy_read(&placed(from_s, to_s).page(from, LIST_LEN)).await;
-            // A list without rows may be null.
-            let answer = match answer {
-                Err(failure) if failure.class == Class::NotFound => break,
+            let answer = match self.legacy_read(&placed(from_s, to_s).page(from, LIST_LEN)).await {
+                // A list without rows may be null.
+                Err(failure) if failure.class == Class::NotFound => {
+                    return Ok(pick::page(&query, listed));
+                }
                 answer => answer?,
             };
-            listed.extend(wire::list(&answer.body).map_err(|why| unreadable(&answer, &why))?);
-            // A shop that does not cut its lists shows more than was asked for, and that is all.
-            if wire::rows(&answer.body) != LIST_LEN {
+            let found = wire::list(&answer.body).map_err(|why| unreadable(&answer, &why))?;
+            // A shop that does not cut its lists shows all of it, each time.
+            let again = part > 0 && first(&found) == first(&listed);
+            let is_last = again || wire::rows(&answer.body) != LIST_LEN;
+            listed.extend(found);
+            if is_last {
                 return Ok(pick::page(&query, listed));
             }
-        }
-        if listed.len() < LIST_LEN {
-            return Ok(pick::page(&query, listed));
         }
         let text = "too many orders for one list: make xcart.legacy.changes_days smaller";
         Err(Failure::new(Fate::NotDone, Class::Config, text))
@@ -199,6 +200,10 @@ fn placed(from_s: i64, to_s: i64) -> Call {
     let list = Call::list("order");
     let list = list.only("date][0", from_s).only("date][1", to_s);
     list.only("dateRange][0", from_s).only("dateRange][1", to_s)
+}
+
+fn first(listed: &[OrderOnPage]) -> Option<u64> {
+    listed.first().and_then(OrderOnPage::id)
 }
 
 fn notes(answer: &Answer) -> Result<String, Failure> {

@@ -371,3 +371,35 @@ async fn what_only_the_newer_api_can_do_is_not_sent_to_the_older_one() {
     }
     assert!(stub.asked().is_empty());
 }
+
+#[tokio::test]
+async fn a_list_of_an_older_shop_is_read_to_its_end_whether_it_is_cut_or_not() {
+    let rows = |ids: std::ops::Range<u32>| {
+        let rows = ids.map(|id| format!(r#"{{"order_id":{id},"orderNumber":"{id}","date":{id}}}"#));
+        Reply::json(200, &format!("[{}]", rows.collect::<Vec<_>>().join(",")))
+    };
+    let table = [
+        // the parts, the calls they take, the orders in them
+        (vec![rows(1..201), rows(191..391), rows(381..400)], 3, 399),
+        (vec![rows(1..201), rows(1..201)], 2, 200),
+        (vec![rows(1..501)], 1, 500),
+        (vec![rows(1..201), Reply::json(200, "null")], 2, 200),
+        (vec![rows(1..1)], 1, 0),
+        (vec![Reply::json(200, "null")], 1, 0),
+    ];
+    for (parts, calls, want) in table {
+        let stub = Stub::start(parts).await;
+        let shop = speaking(&stub, "legacy");
+        let (filter, sort) = (Filter::LastRenewDate, Sort::ById);
+        let newest =
+            OrdersQuery { after_s: 1, filter, sort, page: 1 + u32::saturating_sub(want, 1) / 100 };
+        let last = shop.orders_changed(newest).await.unwrap();
+        let ids: Vec<_> = last.iter().filter_map(OrderOnPage::id).collect();
+        assert_eq!(ids.last().copied().unwrap_or(0), u64::from(want));
+        let asked: Vec<_> = stub.asked().into_iter().map(|asked| asked.line).collect();
+        assert_eq!(asked.len(), calls, "{want}: {asked:?}");
+        assert!(
+            asked[0].contains("limit%5D%5B0%5D=0&") && asked[0].contains("limit%5D%5B1%5D=200")
+        );
+    }
+}
