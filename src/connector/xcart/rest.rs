@@ -23,7 +23,7 @@ use crate::{
     order::Order,
     secret::Secret,
 };
-use legacy::Side;
+use legacy::{Side, Tongue};
 use reqwest::{Method, Request, header};
 use serde::Serialize;
 use std::{sync::Arc, time::Duration};
@@ -184,7 +184,9 @@ impl Shop {
 
     pub(super) async fn get(&self, target: &str) -> Result<Answer, Failure> {
         let answer = self.send(Method::GET, target, None::<&()>).await;
-        answer.and_then(success).map_err(|failure| failure.of_kind(Kind::Read))
+        let answer = answer.and_then(success).map_err(|failure| failure.of_kind(Kind::Read))?;
+        self.0.legacy.settle(Tongue::Modern);
+        Ok(answer)
     }
 
     pub(super) async fn put(&self, target: &str, body: &impl Serialize) -> Result<(), Failure> {

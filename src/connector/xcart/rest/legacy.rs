@@ -87,7 +87,8 @@ impl Shop {
         let found = match Box::pin(self.get("/docs.json")).await {
             Ok(_) => Tongue::Modern,
             Err(failure) if may_be_legacy(&failure) && self.has_add_on().await? => Tongue::Legacy,
-            Err(failure) if may_be_legacy(&failure) => Tongue::Modern,
+            // A page for people proves nothing: the shop may be closed for an hour.
+            Err(failure) if may_be_legacy(&failure) => return Ok(false),
             // Whoever asks for a token is the API of 5.5; one that fails may be, so it is tried.
             Err(failure) => match failure.class {
                 Class::Unauthorized | Class::Forbidden => Tongue::Modern,

@@ -292,7 +292,8 @@ const LEGACY_ORDER: &str = r#"{"order_id":42,"orderNumber":"1042","date":5,"tota
 async fn a_call_waits_until_it_is_known_which_api_the_shop_has() {
     let add_on = || Reply::With(403, "", String::new());
     let docs = r#"{"paths":{}}"#;
-    let table: [(&str, Vec<Reply>, &str, usize); 6] = [
+    let page = || Reply::json(200, HTML);
+    let table: [(&str, Vec<Reply>, &str, usize); 7] = [
         // what happens, the replies, what reading an order comes to, calls
         ("older", vec![Reply::json(404, HTML), add_on(), Reply::json(200, LEGACY_ORDER)], "42", 3),
         ("newer", vec![Reply::json(200, docs), Reply::json(200, ORDER)], "42", 2),
@@ -303,6 +304,7 @@ async fn a_call_waits_until_it_is_known_which_api_the_shop_has() {
             2,
         ),
         ("a document that fails", vec![Reply::json(500, HTML), Reply::json(200, ORDER)], "42", 2),
+        ("a page everywhere", vec![page(), page(), page()], "NotDone Broken", 3),
         ("maintenance", vec![Reply::json(503, HTML)], "NotDone Unavailable", 1),
         (
             "silence of the add-on",
@@ -316,7 +318,13 @@ async fn a_call_waits_until_it_is_known_which_api_the_shop_has() {
         let shop = speaking(&stub, "auto");
         assert_eq!(told(shop.order_by_id(42).await.map(|order| order.id)), want, "{name}");
         assert_eq!(stub.asked().len(), calls, "{name}");
-        if want == "42" && name != "a document that fails" {
+        if name == "a page everywhere" {
+            // When it is over the shop is asked once more.
+            let old = [Reply::json(404, HTML), add_on(), Reply::json(200, LEGACY_ORDER)];
+            stub.play(old);
+            assert_eq!(shop.order_by_id(42).await.unwrap().id, 42);
+        }
+        if want == "42" {
             let order = if name == "older" { LEGACY_ORDER } else { ORDER };
             stub.play([Reply::json(200, order)]);
             assert_eq!(shop.order_by_id(42).await.unwrap().id, 42);
