@@ -123,6 +123,10 @@ impl Config {
         if self.order_to_cash.is_some() && self.xcart.is_none() {
             problems.add("xcart", "is missing, and orders cannot be read", "add [xcart]");
         }
+        if let Some(shop) = &self.xcart {
+            shop.check("xcart", problems);
+            self.check_dialect(shop.dialect, problems);
+        }
         self.check_goods(problems);
         self.check_customers(problems);
         let limits = [
@@ -134,6 +138,23 @@ impl Config {
             if let Err(told) = checked {
                 add_told(&format!("{table}.{told}"), problems);
             }
+        }
+    }
+
+    /// Adds what a shop of 5.0 to 5.4 cannot do.
+    fn check_dialect(&self, dialect: xcart::Spoken, problems: &mut Problems) {
+        if dialect != xcart::Spoken::Legacy {
+            return;
+        }
+        let wholesale = self.prices.as_ref().is_some_and(|prices| prices.wholesale.is_some());
+        let table = [
+            ("items", self.items.is_some(), "products are not made or described there"),
+            ("prices.wholesale", wholesale, "it has no prices by quantity or membership for us"),
+            ("buyers", self.buyers.is_some(), "its profiles are not written"),
+        ];
+        for (key, _, why) in table.into_iter().filter(|(_, is_set, _)| *is_set) {
+            let told = format!("needs a shop of 5.5 or newer, and xcart.dialect is legacy: {why}");
+            problems.add(key, told, format!("leave [{key}] out"));
         }
     }
 

@@ -265,7 +265,8 @@ async fn shop(seed: u64, quirks: xcart::Quirks) -> (xcart::Shop, Shop) {
     let token = Secret::new(&options.write_token);
     let sim = xcart::Shop::start(HERE.into(), options).await.unwrap();
     sim.place_orders(230);
-    let text = format!("base_url = \"{}\"\ncredential = \"t\"\n{WIDE}", sim.url());
+    let text =
+        format!("base_url = \"{}\"\ndialect = \"5.5\"\ncredential = \"t\"\n{WIDE}", sim.url());
     (sim, Shop::new(toml::from_str(&text).unwrap(), &token).unwrap())
 }
 

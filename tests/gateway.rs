@@ -40,6 +40,8 @@ mod ion;
 mod items;
 #[path = "gateway/large.rs"]
 mod large;
+#[path = "gateway/legacy.rs"]
+mod legacy;
 #[path = "gateway/load.rs"]
 mod load;
 #[path = "gateway/lost_answers.rs"]

@@ -3,6 +3,7 @@
 use crate::{
     alert::Rule,
     config::Config,
+    connector::xcart::{self, Spoken, docs::Dialect},
     goods::rules::Mode,
     intake::{ion::config as ion, signature::Scheme, tls},
 };
@@ -33,7 +34,7 @@ pub(super) fn told(config: &Config, catalogue: Option<&str>) -> String {
     }
     match &config.xcart {
         None => lines.push("xcart       off: the shop is not asked".to_owned()),
-        Some(shop) => lines.push(format!("xcart       {}", shop.base_url)),
+        Some(shop) => lines.extend(shop_lines(shop)),
     }
     match &config.m3 {
         None => lines.push("m3          off: nothing is sent to M3".to_owned()),
@@ -61,6 +62,21 @@ pub(super) fn told(config: &Config, catalogue: Option<&str>) -> String {
     lines.push("The configuration is usable.".to_owned());
     lines.push(String::new());
     lines.join("\n")
+}
+
+/// Says where the shop is and which API it has.
+fn shop_lines(shop: &xcart::Settings) -> Vec<String> {
+    let spoken = match shop.dialect {
+        Spoken::Auto => "the shop is asked which API it has".to_owned(),
+        Spoken::Modern => "the API of 5.5 and newer".to_owned(),
+        Spoken::Legacy => format!(
+            "{}: {}; found for {} days after an order was placed",
+            Dialect::Legacy.name(),
+            Dialect::Legacy.lacks(),
+            shop.legacy.changes_days
+        ),
+    };
+    vec![format!("xcart       {}", shop.base_url), format!("  dialect   {spoken}")]
 }
 
 /// Says what becomes of customers, and when both sides are compared.

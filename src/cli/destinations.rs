@@ -117,8 +117,7 @@ pub(super) async fn xcart(settings: &xcart::Settings, credentials: &Credentials)
 fn spoken(probe: &Probe) -> Finding {
     let (dialect, title) = (probe.dialect.name(), &probe.title);
     if probe.dialect == Dialect::Legacy {
-        let advice = "this program speaks the API of 5.5 and newer: the shop must be updated";
-        return Finding::failed(format!("the shop has the API of {dialect}"), advice);
+        return Finding::Fine(format!("{dialect}: {}", probe.dialect.lacks()));
     }
     let abilities: Vec<&str> = probe.abilities.iter().map(|ability| ability.name()).collect();
     let abilities =

@@ -28,6 +28,9 @@ const IDLE_PER_HOST_MAX: usize = 2;
 /// side's hanging up has an unknown fate.
 const IDLE_MAX: Duration = Duration::from_secs(15);
 
+/// The header in which an X-Cart of 5.0 to 5.4 says what is wrong (reference/xcart.md 9.3).
+const REST_ERROR: &str = "x-rest-error";
+
 /// The longest `Retry-After` that is believed.
 const RETRY_AFTER_S_MAX: u64 = 86_400;
 
@@ -117,6 +120,8 @@ pub struct Answer {
     pub retry_after_s: Option<u64>,
     /// The body, whole.
     pub body: Vec<u8>,
+    /// What [`REST_ERROR`] says.
+    pub rest_error: Option<String>,
 }
 
 /// No complete answer.
@@ -305,8 +310,10 @@ impl Http {
             .get(header::RETRY_AFTER)
             .and_then(|value| value.to_str().ok())
             .and_then(|text| retry_after_s(text, clock::now().wall));
+        let rest_error = response.headers().get(REST_ERROR);
+        let rest_error = rest_error.map(|value| String::from_utf8_lossy(value.as_bytes()).into());
         let body = self.read(response).await?;
-        Ok(Answer { status, retry_after_s, body })
+        Ok(Answer { status, retry_after_s, body, rest_error })
     }
 
     async fn read(&self, mut response: Response) -> Result<Vec<u8>, Lost> {

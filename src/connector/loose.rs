@@ -210,7 +210,7 @@ mod tests {
         ];
         for (status, fate, class) in table {
             let body = b"<html><title>Sorry</title><p>come <b>back</b></html>".to_vec();
-            let got = transport(&Answer { status, retry_after_s: Some(3), body });
+            let got = transport(&Answer { status, retry_after_s: Some(3), body, rest_error: None });
             assert_eq!((got.fate, got.class), (fate, class), "{status}");
             assert_eq!(got.code, format!("HTTP {status}"));
             assert_eq!((got.text.as_str(), got.retry_after_s), ("Sorry come back", Some(3)));

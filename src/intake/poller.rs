@@ -252,11 +252,7 @@ impl Poller {
         failure: Failure,
     ) -> Result<Vec<OrderOnPage>, Trouble> {
         let page = self.parts.shop.orders_one_by_one(query).await.map_err(Trouble::Shop)?;
-        let is_nameless = |entry: &OrderOnPage| match entry {
-            OrderOnPage::Order(_) => false,
-            OrderOnPage::Unreadable { id, .. } => id.is_none(),
-        };
-        let broken = !page.is_empty() && page.iter().all(is_nameless);
+        let broken = !page.is_empty() && page.iter().all(|entry| entry.id().is_none());
         if broken { Err(Trouble::Shop(failure)) } else { Ok(page) }
     }
 
@@ -447,7 +443,7 @@ mod tests {
             let config: state::Config = toml::from_str("free_bytes_min = 0").unwrap();
             let (state, second) = State::open(&folder.path().join("state"), &config).unwrap();
             let settings = format!(
-                "base_url = \"{}\"\ncredential = \"shop\"\nhttp = {{ call_ms_max = 5000 }}\n\
+                "base_url = \"{}\"\ndialect = \"5.5\"\ncredential = \"shop\"\nhttp = {{ call_ms_max = 5000 }}\n\
                  gate = {{ calls_per_s_max = 1000, burst_max = 1000 }}",
                 stub.url()
             );

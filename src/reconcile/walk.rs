@@ -79,11 +79,11 @@ impl Walk<'_> {
         for page in 1..=PAGES_MAX {
             let sort = Sort::NewestFirst;
             let query = OrdersQuery { after_s: self.since_s, filter, sort, page };
-            let orders = self.page(query).await.map_err(WalkError::Shop)?;
+            let orders = self.shop.orders_whole(query).await.map_err(WalkError::Shop)?;
             let is_last = orders.len() < PAGE_LEN || orders.iter().all(|order| self.is_old(order));
             let fresh = orders.into_iter().filter(|order| !self.is_old(order));
             let fresh: Vec<_> =
-                fresh.filter(|order| id(order).is_none_or(|id| met.insert(id))).collect();
+                fresh.filter(|order| order.id().is_none_or(|id| met.insert(id))).collect();
             self.compare(fresh, &mut found).await?;
             read(met.len());
             if is_last {
@@ -92,13 +92,6 @@ impl Walk<'_> {
             tokio::time::sleep(self.rest).await;
         }
         Ok(false)
-    }
-
-    async fn page(&self, query: OrdersQuery) -> Result<Vec<OrderOnPage>, Failure> {
-        match self.shop.orders_changed(query).await {
-            Err(failure) if failure.code == "HTTP 500" => self.shop.orders_one_by_one(query).await,
-            read => read,
-        }
     }
 
     fn is_old(&self, order: &OrderOnPage) -> bool {
@@ -119,6 +112,8 @@ impl Walk<'_> {
                     here.push(Met { order, key, known });
                 }
                 OrderOnPage::Unreadable { id, why, .. } => found(unreadable(id, why)),
+                // Older than what was asked for, or it would have been read.
+                OrderOnPage::Glimpse { .. } => {}
             }
         }
         for some in here.chunks(ORDERS_AT_ONCE) {
@@ -187,13 +182,6 @@ impl Met {
         let orno = Orno::try_from(shown.orno.clone()?).ok()?;
         let cuno = Cuno::try_from(shown.cuno.clone()?).ok()?;
         Some((orno, cuno))
-    }
-}
-
-fn id(order: &OrderOnPage) -> Option<u64> {
-    match order {
-        OrderOnPage::Order(order) => Some(order.id),
-        OrderOnPage::Unreadable { id, .. } => *id,
     }
 }
 

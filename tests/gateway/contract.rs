@@ -7,7 +7,7 @@ use crate::{
 use causeway_sim::{
     m3::{Language, OrderEntryNames, Switches, Trouble},
     weather::Fault,
-    xcart::Quirks,
+    xcart::{Legacy, Quirks},
 };
 use std::collections::BTreeMap;
 
@@ -252,4 +252,29 @@ async fn without_leave_to_write_the_shop_is_only_read_and_an_empty_one_is_no_fau
     let away = causeway(&scene, &["contract", "xcart"]).await;
     assert_eq!(away.status, 69, "{away:?}");
     scene.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_facts_about_an_older_shop_hold_on_each_kind_and_its_answers_are_its_own() {
+    let odd = &["date", "status-lists"][..];
+    for (kind, but) in [(Legacy::calm(), &["date-range"][..]), (Legacy::odd(), odd)] {
+        let mut plot = Plot::calm().silent();
+        plot.shop.legacy = Some(kind.clone());
+        let scene = Box::pin(plot.set()).await;
+        let numbers = scene.shop.place_orders(12);
+        let booked = scene.shop.booked(&numbers[0]).unwrap();
+        let head = ["contract", "xcart", "--json", "--write", "--order", &booked.id.to_string()];
+        let said = causeway(&scene, &[&head[..], &["--product", "11"]].concat()).await;
+        none_differ(&said, &format!("{kind:?}"), but);
+        let facts = facts(&said);
+        for (name, (result, seen)) in &facts {
+            let want = if but.contains(&name.as_str()) { "differs" } else { "holds" };
+            assert_eq!(result, want, "{name}: {seen}");
+        }
+        let now = scene.shop.booked(&numbers[0]).unwrap();
+        assert_eq!((now.history, now.updated_s), (booked.history, booked.updated_s));
+        let read = causeway(&scene, &["contract", "xcart"]).await;
+        assert!(read.out.contains("writes are tried with --write"), "{}", read.out);
+        scene.close().await;
+    }
 }

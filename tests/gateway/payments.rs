@@ -18,12 +18,12 @@ use causeway_sim::{
 use rust_decimal::Decimal;
 
 const HEAD: &str = "[order_to_cash.customer]";
-const PREPAYMENT: &str = "[payments]\nstrategy = \"prepayment\"\nsince = \"2020-01-01\"\nREFUNDS\n\
+pub(crate) const PREPAYMENT: &str = "[payments]\nstrategy = \"prepayment\"\nsince = \"2020-01-01\"\nREFUNDS\n\
                           [payments.prepayment]\nstatus = \"20\"\ncurrency = \"EUR\"";
 const BATCH: &str = "[payments]\nstrategy = \"receivable-batch\"\nsince = \"2020-01-01\"\nREFUNDS\n\
                      [payments.receivable_batch]\nbatch_type = \"WEB\"\nbatch_prefix = 71";
 
-fn posting(table: &str, refunds: &str) -> Plot {
+pub(crate) fn posting(table: &str, refunds: &str) -> Plot {
     let table = table.replace("REFUNDS", &format!("refunds = \"{refunds}\""));
     Plot::calm().edit(HEAD, &format!("{table}\n{HEAD}"))
 }

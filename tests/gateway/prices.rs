@@ -18,7 +18,7 @@ fn decimal(text: &str) -> Decimal {
     text.parse().unwrap()
 }
 
-async fn costs(scene: &Scene, sku: &str, wants: &str) {
+pub(crate) async fn costs(scene: &Scene, sku: &str, wants: &str) {
     let what = format!("{sku} to cost {wants}, not {:?}", scene.shop.price(sku));
     let price = async || (scene.shop.price(sku) == Some(decimal(wants))).then_some(());
     eventually(&what, price).await;

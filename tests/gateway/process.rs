@@ -69,7 +69,7 @@ impl Drop for Process {
     }
 }
 
-fn spawn(config: &Path, log: &Path) -> Child {
+pub(crate) fn spawn(config: &Path, log: &Path) -> Child {
     let log = File::options().create(true).append(true).open(log).unwrap();
     Command::new(env!("CARGO_BIN_EXE_causeway"))
         .arg("gateway")
@@ -82,7 +82,7 @@ fn spawn(config: &Path, log: &Path) -> Child {
         .unwrap()
 }
 
-fn log_says(log: &Path, text: &str) -> bool {
+pub(crate) fn log_says(log: &Path, text: &str) -> bool {
     fs::read_to_string(log).is_ok_and(|told| told.contains(text))
 }
 

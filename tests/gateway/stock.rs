@@ -21,7 +21,7 @@ fn plot(table: &str) -> Plot {
     Plot::calm().edit("[order_to_cash]", &stock)
 }
 
-fn writing() -> Plot {
+pub(crate) fn writing() -> Plot {
     plot("mode = \"write\"")
 }
 
@@ -41,7 +41,7 @@ fn differing(scene: &Scene) -> Vec<(String, Option<i64>, i64)> {
     pairs.filter(|(_, has, wants)| *has != Some(*wants)).collect()
 }
 
-async fn equal(scene: &Scene) {
+pub(crate) async fn equal(scene: &Scene) {
     let equal = async || differing(scene).is_empty().then_some(());
     let what = "the shop to have what M3 has";
     within(2 * PATIENCE, what, equal).await;
@@ -53,7 +53,7 @@ fn told(scene: &Scene) -> usize {
     seen.filter(|seen| seen.method == "PUT" && seen.body.contains("amount")).count()
 }
 
-async fn follows(scene: &Scene, sku: &str, wants: i64) {
+pub(crate) async fn follows(scene: &Scene, sku: &str, wants: i64) {
     let what = format!("{wants} pieces of {sku}");
     let amount = async || (scene.shop.amount(sku) == Some(wants)).then_some(());
     eventually(&what, amount).await;

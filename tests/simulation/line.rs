@@ -161,7 +161,9 @@ fn told(answer: serve::Answer) -> Result<Answer, Lost> {
         serve::Answer::Reply { status, headers, body } => {
             let asked = headers.iter().find(|(name, _)| name == "retry-after");
             let retry_after_s = asked.and_then(|(_, value)| value.parse().ok());
-            Ok(Answer { status, retry_after_s, body: body.to_vec() })
+            let rest_error = headers.iter().find(|(name, _)| name == "x-rest-error");
+            let rest_error = rest_error.map(|(_, value)| value.clone());
+            Ok(Answer { status, retry_after_s, body: body.to_vec(), rest_error })
         }
     }
 }

@@ -99,11 +99,8 @@ async fn older(
     let (mut found, mut met) = (Vec::new(), HashSet::new());
     for page in 1..=PAGES_MAX {
         let (filter, sort) = (Filter::None, Sort::NewestFirst);
-        let query = OrdersQuery { after_s: 0, filter, sort, page };
-        let orders = match shop.orders_changed(query).await {
-            Err(failure) if failure.code == "HTTP 500" => shop.orders_one_by_one(query).await?,
-            read => read?,
-        };
+        let query = OrdersQuery { after_s: from_s, filter, sort, page };
+        let orders = shop.orders_whole(query).await?;
         let too_old = |order: &OrderOnPage| order.updated_s().is_some_and(|at| at < from_s);
         let is_last = orders.len() < PAGE_LEN || orders.iter().all(too_old);
         for order in orders {

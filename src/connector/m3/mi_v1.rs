@@ -110,7 +110,12 @@ mod tests {
     use super::*;
 
     fn shown(status: u16, body: &str) -> String {
-        let answer = Answer { status, retry_after_s: None, body: body.as_bytes().to_vec() };
+        let answer = Answer {
+            status,
+            retry_after_s: None,
+            body: body.as_bytes().to_vec(),
+            rest_error: None,
+        };
         match read(&answer) {
             Err(failure) => {
                 let Failure { fate, class, code, field, text, .. } = failure;

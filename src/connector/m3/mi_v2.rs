@@ -290,7 +290,12 @@ mod tests {
 
     /// Shows an answer in one line: records as `ITNO=1`, failures as fate, class, code and field.
     fn shown(status: u16, body: &str, count: usize) -> String {
-        let answer = Answer { status, retry_after_s: None, body: body.as_bytes().to_vec() };
+        let answer = Answer {
+            status,
+            retry_after_s: None,
+            body: body.as_bytes().to_vec(),
+            rest_error: None,
+        };
         let no = |failure: &Failure| {
             let Failure { fate, class, code, field, .. } = failure;
             format!("{fate:?} {class:?} {code} {}", field.as_deref().unwrap_or("-"))

@@ -182,7 +182,12 @@ mod tests {
             (404, "<html>", "HTTP 404, no JSON"),
         ];
         for (status, body, want) in table {
-            let answer = Answer { status, retry_after_s: None, body: body.as_bytes().to_vec() };
+            let answer = Answer {
+                status,
+                retry_after_s: None,
+                body: body.as_bytes().to_vec(),
+                rest_error: None,
+            };
             assert_eq!(Sight::of(&answer).to_string(), want, "{body}");
         }
     }

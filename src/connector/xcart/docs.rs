@@ -27,6 +27,16 @@ impl Dialect {
             Self::XCart56 => "X-Cart 5.6",
         }
     }
+
+    /// Returns what the shop cannot do for us that others can, in words; empty where that is nothing.
+    pub const fn lacks(self) -> &'static str {
+        match self {
+            Self::Legacy => {
+                "no webhooks, no wholesale prices, no buyers, no making or describing of products; changes are found in lists"
+            }
+            Self::XCart550 | Self::XCart551 | Self::XCart56 => "",
+        }
+    }
 }
 
 /// Something only some shops can do.
@@ -117,9 +127,11 @@ struct Properties {
 }
 
 impl Probe {
-    /// A shop with the add-on of 5.0 to 5.4, which has no document about itself.
+    /// A shop with the add-on of 5.0 to 5.4, which has no document about itself. Orders by their
+    /// last change it cannot give; we find them in its lists.
     pub(super) fn legacy() -> Self {
-        Self { title: String::new(), dialect: Dialect::Legacy, abilities: Vec::new() }
+        let abilities = vec![Ability::FilterByChange, Ability::TakeTracking, Ability::Variants];
+        Self { title: String::new(), dialect: Dialect::Legacy, abilities }
     }
 
     /// Whether the shop can do this.

@@ -1,4 +1,5 @@
-//! What a shop takes by our extension only: tracking numbers and notes for the staff.
+//! What a shop of 5.5 takes by our extension only: tracking numbers and notes for the staff. One of
+//! 5.0 to 5.4 takes both by itself.
 //!
 //! X-Cart 5.5 has no way to write either (reference/xcart.md 3.1 and 3.4). A module of the shop
 //! may offer `POST /api/orders/{id}/tracking_numbers` with `value` (and `carrier`, `url` where
@@ -57,11 +58,18 @@ impl Shop {
     /// Adds a tracking number where the shop has our extension. Not idempotent: after an
     /// unknown fate read the order's tracking numbers first.
     pub async fn add_tracking(&self, order_id: u64, shipped: &Shipped) -> Result<Written, Failure> {
+        if self.is_legacy().await? {
+            // It has no place for a carrier and a link.
+            return Box::pin(self.legacy_add_tracking(order_id, &shipped.number)).await;
+        }
         self.extend(&format!("/orders/{order_id}/tracking_numbers"), shipped).await
     }
 
     /// Adds a line to the order's notes for the staff, unless it is there.
     pub async fn add_note(&self, order_id: u64, text: &str) -> Result<Written, Failure> {
+        if self.is_legacy().await? {
+            return Box::pin(self.legacy_add_note(order_id, text)).await;
+        }
         let answer = self.get(&format!("/orders/{order_id}")).await?;
         if notes(&answer)?.lines().any(|line| line.trim() == text) {
             return Ok(Written::Yes);
@@ -110,7 +118,7 @@ mod tests {
     fn notes_may_be_null_or_missing() {
         let read = |body: &str| {
             let body = body.as_bytes().to_vec();
-            notes(&Answer { status: 200, retry_after_s: None, body })
+            notes(&Answer { status: 200, retry_after_s: None, body, rest_error: None })
         };
         assert_eq!(read(r#"{"admin_notes":null}"#).unwrap(), "");
         assert_eq!(read(r#"{"id":1}"#).unwrap(), "");

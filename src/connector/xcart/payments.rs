@@ -44,6 +44,9 @@ struct WireBackend {
 impl Shop {
     /// Reads the money that moved for an order.
     pub async fn payments(&self, order_id: u64) -> Result<Vec<Movement>, Failure> {
+        if self.is_legacy().await? {
+            return Box::pin(self.legacy_payments(order_id)).await;
+        }
         let answer = self.get(&format!("/orders/{order_id}/payment_transactions")).await?;
         movements(&answer.body).map_err(|why| unreadable(&answer, &why))
     }
@@ -52,23 +55,38 @@ impl Shop {
 fn movements(body: &[u8]) -> Result<Vec<Movement>, String> {
     let transactions: Vec<WireTransaction> =
         serde_json::from_slice(body).map_err(|fault| fault.to_string())?;
-    let mut movements: Vec<Movement> = Vec::new();
+    let mut movements = Vec::new();
     for transaction in &transactions {
+        let code = wire::currency(&transaction.currency);
         for backend in transaction.backend_transactions.iter().flatten() {
-            let movement = backend.read(transaction)?;
-            movements.extend(movement.filter(|movement| !movement.amount.is_zero()));
+            let date = &backend.date;
+            let date = if date.0.trim().is_empty() { &transaction.date } else { date };
+            let told = Told {
+                id: &backend.id,
+                kind: &backend.kind,
+                status: &backend.status,
+                value: &backend.value,
+                at_s: wire::seconds("date of a payment", date)?,
+            };
+            movements
+                .extend(told.read(code.as_deref().map_err(String::clone)?, &transaction.name)?);
         }
     }
-    let mut ids: Vec<u64> = movements.iter().map(|movement| movement.id).collect();
-    ids.sort_unstable();
-    if ids.windows(2).any(|pair| pair.first() == pair.last()) {
-        return Err("two backend transactions have the same id".to_owned());
-    }
-    Ok(movements)
+    checked(movements)
 }
 
-impl WireBackend {
-    fn read(&self, of: &WireTransaction) -> Result<Option<Movement>, String> {
+/// One thing that a payment service did, as either dialect tells it.
+pub(super) struct Told<'a> {
+    pub(super) id: &'a Text,
+    pub(super) kind: &'a Text,
+    pub(super) status: &'a Text,
+    pub(super) value: &'a Text,
+    pub(super) at_s: Option<i64>,
+}
+
+impl Told<'_> {
+    /// Reads it; none where no money moved.
+    pub(super) fn read(&self, code: &str, method: &Text) -> Result<Option<Movement>, String> {
         let way = match self.kind.0.trim() {
             "sale" | "capture" | "capturePart" | "captureMulti" => Way::In,
             "refund" | "refundPart" | "refundMulti" => Way::Back,
@@ -78,18 +96,27 @@ impl WireBackend {
         if self.status.0.trim() != SUCCESS {
             return Ok(None);
         }
-        let date = if self.date.0.trim().is_empty() { &of.date } else { &self.date };
-        let at_s = wire::seconds("date of a payment", date)?;
-        Ok(Some(Movement {
-            id: wire::whole("id of a payment", &self.id)?,
+        let movement = Movement {
+            id: wire::whole("id of a payment", self.id)?,
             way,
             // Some services write what they gave back with a minus.
-            amount: wire::amount("value of a payment", &self.value)?.magnitude(),
-            currency: wire::currency(&of.currency)?,
-            at_s: at_s.ok_or("a payment has no date")?,
-            method: of.name.0.trim().to_owned(),
-        }))
+            amount: wire::amount("value of a payment", self.value)?.magnitude(),
+            currency: code.to_owned(),
+            at_s: self.at_s.ok_or("a payment has no date")?,
+            method: method.0.trim().to_owned(),
+        };
+        Ok(Some(movement).filter(|movement| !movement.amount.is_zero()))
     }
+}
+
+/// Refuses movements that cannot be told apart.
+pub(super) fn checked(movements: Vec<Movement>) -> Result<Vec<Movement>, String> {
+    let mut ids: Vec<u64> = movements.iter().map(|movement| movement.id).collect();
+    ids.sort_unstable();
+    if ids.windows(2).any(|pair| pair.first() == pair.last()) {
+        return Err("two backend transactions have the same id".to_owned());
+    }
+    Ok(movements)
 }
 
 #[cfg(test)]

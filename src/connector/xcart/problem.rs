@@ -84,7 +84,12 @@ mod tests {
     const HTML: &str = "<html><h1>Be right back</h1></html>";
 
     fn check(status: u16, body: &str, want: (Fate, Class, &str)) {
-        let answer = Answer { status, retry_after_s: None, body: body.as_bytes().to_vec() };
+        let answer = Answer {
+            status,
+            retry_after_s: None,
+            body: body.as_bytes().to_vec(),
+            rest_error: None,
+        };
         let got = failure(&answer);
         assert_eq!((got.fate, got.class, got.text.as_str()), want, "{status} {body}");
         assert_eq!(got.code, format!("HTTP {status}"));

@@ -103,12 +103,18 @@ impl Shop {
     /// Reads one page of products in the order of their ids, from page 1. It is the last one when
     /// it is shorter than [`PAGE_LEN`].
     pub async fn products(&self, page: u32) -> Result<Vec<Entry>, Failure> {
+        if self.is_legacy().await? {
+            return Box::pin(self.legacy_products(page)).await;
+        }
         let answer = self.get(&format!("/products?itemsPerPage={PAGE_LEN}&page={page}")).await?;
         list(&answer.body, None)
     }
 
     /// Reads one product; none if there is no such product.
     pub async fn product(&self, id: u64) -> Result<Option<Entry>, Failure> {
+        if self.is_legacy().await? {
+            return Box::pin(self.legacy_product(id)).await;
+        }
         match self.get(&format!("/products/{id}")).await {
             Ok(answer) => Ok(Some(entry(&String::from_utf8_lossy(&answer.body), None))),
             Err(failure) if failure.class == Class::NotFound => Ok(None),
@@ -118,6 +124,9 @@ impl Shop {
 
     /// Reads the variants of a product; none where the shop has no variants at all.
     pub async fn variants(&self, product: u64) -> Result<Option<Vec<Entry>>, Failure> {
+        if self.is_legacy().await? {
+            return Box::pin(self.legacy_variants(product)).await;
+        }
         let target = format!("/products/{product}/variants?itemsPerPage={PAGE_LEN}");
         let answer = self.send(Method::GET, &target, None::<&()>).await;
         let answer = answer.map_err(|failure| failure.of_kind(Kind::Read))?;
@@ -132,6 +141,9 @@ impl Shop {
 
     /// Writes what changed. Absolute: after an unknown fate it is simply sent again.
     pub async fn change_goods(&self, place: Place, change: &Change) -> Result<(), Failure> {
+        if self.is_legacy().await? {
+            return Box::pin(self.legacy_change_goods(place, change)).await;
+        }
         let change = wire(place, change)?;
         let Place { product, variant } = place;
         match variant {
@@ -199,7 +211,7 @@ pub(super) fn entry(text: &str, product: Option<u64>) -> Entry {
 }
 
 /// Pieces: a whole number, or nothing where the shop says none.
-fn pieces(text: &str) -> Result<Option<u64>, ()> {
+pub(super) fn pieces(text: &str) -> Result<Option<u64>, ()> {
     if text.trim().is_empty() {
         return Ok(None);
     }

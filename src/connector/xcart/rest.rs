@@ -1,18 +1,19 @@
 //! Calls to the shop's REST API (reference/xcart.md 2 and 3).
 //!
-//! Guarantees: a call is sent once; the token is in a header, never in an address; an
-//! answer that is not the API's own (a login page, a maintenance page) is a failure, never
-//! an empty list.
+//! Guarantees: a call is sent once; the token is in a header, never in an address (the older API
+//! has it there, see `rest/legacy.rs`), and never in an answer that is handed on; an answer that is
+//! not the API's own (a login page, a maintenance page) is a failure, never an empty list.
 
 use super::{
     Settings, guard,
+    legacy::statuses::Table,
     problem::{self, Missing},
-    wire::{self, OrderOnPage},
+    wire,
 };
 use crate::{
     clock,
     connector::{
-        Class, Failure, Fate, Kind, again_after,
+        Class, Failure, Fate, Kind,
         gate::{self, Gate},
         http::{self, Answer, Http, HttpError},
         loose::encode,
@@ -22,25 +23,19 @@ use crate::{
     order::Order,
     secret::Secret,
 };
-use reqwest::{Method, header};
+use legacy::{Side, Tongue};
+use reqwest::{Method, Request, header};
 use serde::Serialize;
 use std::{sync::Arc, time::Duration};
 use thiserror::Error;
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 mod ask;
+mod legacy;
+mod orders;
+mod redact;
 
 /// Orders on one page; the shop gives no more.
 pub const PAGE_LEN: usize = 100;
-/// Orders in one part of a page that cannot be read whole.
-const PART_LEN: usize = 10;
-/// Tries of a part or a single order that fails with 500: it is the order, not the moment.
-const BROKEN_TRIES_MAX: u32 = 4;
-/// Tries of one that fails for another reason that passes.
-const PASSING_TRIES_MAX: u32 = 8;
-/// First pause between two tries; it doubles four times.
-const PAUSE_FIRST: Duration = Duration::from_millis(50);
-
 /// The shop, ready to be called. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Shop(Arc<Inner>, Option<Arc<str>>);
@@ -49,9 +44,11 @@ pub struct Shop(Arc<Inner>, Option<Arc<str>>);
 struct Inner {
     http: Http,
     gate: Gate,
-    base: String,
+    /// The shop's address, without a slash at its end.
+    root: String,
     token: Secret,
     fields: super::AddressFields,
+    legacy: Side,
 }
 
 /// Why the shop cannot be called at all. The text continues "could not prepare the shop: ".
@@ -109,12 +106,12 @@ impl Shop {
 
     /// Prepares to call through a client that is there already.
     pub fn through(settings: Settings, token: &Secret, http: &Http) -> Result<Self, ShopError> {
-        let Settings { base_url, credential: _, address_fields: fields, http: _, gate } = settings;
-        let url = http::address(&base_url)?;
-        let http = http.clone();
-        let base = format!("{}/api", url.as_str().trim_end_matches('/'));
-        let gate = Gate::new(&gate);
-        Ok(Self(Arc::new(Inner { http, gate, base, token: token.clone(), fields }), None))
+        let url = http::address(&settings.base_url)?;
+        let root = url.as_str().trim_end_matches('/').to_owned();
+        let legacy = Side::new(settings.dialect, settings.legacy);
+        let (http, gate, token) = (http.clone(), Gate::new(&settings.gate), token.clone());
+        let fields = settings.address_fields;
+        Ok(Self(Arc::new(Inner { http, gate, root, token, fields, legacy }), None))
     }
 
     /// Returns the same shop with its texts in a language, such as `de`, where it has them; else in
@@ -126,6 +123,9 @@ impl Shop {
 
     /// Reads an order by X-Cart's internal id.
     pub async fn order_by_id(&self, id: u64) -> Result<Order, Failure> {
+        if self.is_legacy().await? {
+            return Box::pin(self.legacy_order(id)).await;
+        }
         let answer = self.get(&format!("/orders/{id}")).await?;
         self.0.order(&answer)
     }
@@ -133,6 +133,9 @@ impl Shop {
     /// Reads an order by the number the buyer knows. Shops before 5.5.0.10 answer
     /// `NotFound` for every number (reference/xcart.md 3.1).
     pub async fn order_by_number(&self, number: &str) -> Result<Order, Failure> {
+        if self.is_legacy().await? {
+            return Box::pin(self.legacy_order_numbered(number)).await;
+        }
         let target = format!("/orders/by_number/{}", encode(number));
         let answer = self.send(Method::GET, &target, None::<&()>).await;
         let answer = answer.and_then(|answer| match answer.status {
@@ -145,86 +148,19 @@ impl Shop {
         self.0.order(&answer.map_err(|failure| failure.of_kind(Kind::Read))?)
     }
 
-    /// Reads one page of orders. It is the last one when it is shorter than [`PAGE_LEN`].
-    pub async fn orders_changed(&self, query: OrdersQuery) -> Result<Vec<OrderOnPage>, Failure> {
-        let answer = self.get(&orders_target(&query, PAGE_LEN, query.page)).await?;
-        wire::page(&answer.body, &self.0.fields).map_err(|why| unreadable(&answer, &why))
-    }
-
-    /// Reads when the shop last changed an order, in seconds since 1970; none if that order, or
-    /// its date, cannot be read.
-    pub async fn newest_change(&self) -> Result<Option<i64>, Failure> {
-        let sort = Sort::NewestFirst;
-        let query = OrdersQuery { after_s: 0, filter: Filter::None, sort, page: 1 };
-        match self.page_patiently(&orders_target(&query, 1, 1)).await {
-            Ok(found) => Ok(found.first().and_then(OrderOnPage::updated_s)),
-            Err(failure) if failure.code == "HTTP 500" => Ok(None),
-            Err(failure) => Err(failure),
-        }
-    }
-
-    /// Reads the same page in small parts, for a shop that fails with 500 because of one
-    /// order on it (reference/xcart.md 12). Such an order comes back as unreadable.
-    ///
-    /// A call that fails for another reason is repeated: one that passes by must not cost
-    /// the whole page, and must not be taken for a broken order.
-    pub async fn orders_one_by_one(&self, query: OrdersQuery) -> Result<Vec<OrderOnPage>, Failure> {
-        let mut orders = Vec::new();
-        let parts = u32::try_from(PAGE_LEN / PART_LEN).unwrap_or(1);
-        let before = query.page.saturating_sub(1).saturating_mul(parts);
-        for part in (1..=parts).map(|part| before.saturating_add(part)) {
-            let target = orders_target(&query, PART_LEN, part);
-            let found = match self.page_patiently(&target).await {
-                Err(failure) if failure.code == "HTTP 500" => self.singles(&query, part).await?,
-                found => found?,
-            };
-            let last = found.len() < PART_LEN;
-            orders.extend(found);
-            if last {
-                break;
-            }
-        }
-        Ok(orders)
-    }
-
-    /// Reads the orders of a part each by its place.
-    async fn singles(&self, query: &OrdersQuery, part: u32) -> Result<Vec<OrderOnPage>, Failure> {
-        let len = u32::try_from(PART_LEN).unwrap_or(1);
-        let before = part.saturating_sub(1).saturating_mul(len);
-        let mut orders = Vec::new();
-        for place in (1..=len).map(|place| before.saturating_add(place)) {
-            match self.page_patiently(&orders_target(query, 1, place)).await {
-                Ok(found) if found.is_empty() => break,
-                Ok(found) => orders.extend(found),
-                Err(failure) if failure.code == "HTTP 500" => {
-                    let why = failure.to_string();
-                    orders.push(OrderOnPage::Unreadable { id: None, updated_s: None, why });
-                }
-                Err(failure) => return Err(failure),
-            }
-        }
-        Ok(orders)
-    }
-
-    async fn page_patiently(&self, target: &str) -> Result<Vec<OrderOnPage>, Failure> {
-        let read = || async {
-            let answer = self.get(target).await?;
-            wire::page(&answer.body, &self.0.fields).map_err(|why| unreadable(&answer, &why))
-        };
-        again_after(read, |tried, failure| {
-            let pause = PAUSE_FIRST.saturating_mul(1 << tried.min(4));
-            (tried < tries_max(failure)).then_some(pause.max(failure.retry_after()))
-        })
-        .await
-    }
-
     /// Sets the fulfilment status; setting the one it has changes nothing.
     pub async fn set_shipping_status(&self, order_id: u64, code: &str) -> Result<(), Failure> {
+        if self.is_legacy().await? {
+            return Box::pin(self.legacy_set_status(Table::Shipping, (order_id, code))).await;
+        }
         self.put(&format!("/orders/{order_id}/shipping_status"), &Status { code }).await
     }
 
     /// Sets the payment status; setting the one it has changes nothing.
     pub async fn set_payment_status(&self, order_id: u64, code: &str) -> Result<(), Failure> {
+        if self.is_legacy().await? {
+            return Box::pin(self.legacy_set_status(Table::Payment, (order_id, code))).await;
+        }
         self.put(&format!("/orders/{order_id}/payment_status"), &Status { code }).await
     }
 
@@ -255,7 +191,9 @@ impl Shop {
 
     pub(super) async fn get(&self, target: &str) -> Result<Answer, Failure> {
         let answer = self.send(Method::GET, target, None::<&()>).await;
-        answer.and_then(success).map_err(|failure| failure.of_kind(Kind::Read))
+        let answer = answer.and_then(success).map_err(|failure| failure.of_kind(Kind::Read))?;
+        self.0.legacy.settle(Tongue::Modern);
+        Ok(answer)
     }
 
     pub(super) async fn put(&self, target: &str, body: &impl Serialize) -> Result<(), Failure> {
@@ -279,10 +217,13 @@ impl Shop {
         if let Some(why) = guard::forbidden(method.as_str(), target) {
             return Err(unsendable(why));
         }
-        let Inner { http, gate, base, token, fields: _ } = &*self.0;
+        if self.0.legacy.is_settled() {
+            return Err(legacy::not_offered());
+        }
+        let Inner { http, token, .. } = &*self.0;
         let request = http
             .client()
-            .request(method.clone(), format!("{base}{target}"))
+            .request(method.clone(), format!("{}/api{target}", self.0.root))
             .header("x-auth-token", token.reveal())
             .header(header::ACCEPT, "application/json");
         let request = match &self.1 {
@@ -295,14 +236,26 @@ impl Shop {
             None => request,
         };
         let request = request.build().map_err(|e| unsendable(&e.without_url().to_string()))?;
-        let pass = gate.enter().await?;
+        let judge = |answer: &Answer| (answer.status >= 300).then(|| problem::failure(answer));
+        self.exchange(request, judge, (&method, target)).await
+    }
+
+    /// Sends a request through the gate and logs it as `told`, which holds no secret; `judge` says
+    /// what is wrong with an answer. What stood for our token in the answer is taken out of it.
+    async fn exchange(
+        &self,
+        request: Request,
+        judge: impl Fn(&Answer) -> Option<Failure>,
+        (method, target): (&Method, &str),
+    ) -> Result<Answer, Failure> {
+        let pass = self.0.gate.enter().await?;
         let begun = clock::now().mono;
         failpoint::pass("shop.call.before");
-        let answer = http.send(request).await.map_err(Failure::from);
+        let answer = self.0.http.send(request).await.map_err(Failure::from);
         failpoint::pass("shop.call.answered");
+        let answer = answer.map(|answer| redact::answer(answer, &self.0.token));
         let failure = match &answer {
-            Ok(answer) if answer.status < 300 => None,
-            Ok(answer) => Some(problem::failure(answer)),
+            Ok(answer) => judge(answer),
             Err(failure) => Some(failure.clone()),
         };
         pass.done(failure.as_ref());
@@ -318,39 +271,6 @@ impl Inner {
         let text = str::from_utf8(&answer.body).map_err(|e| unreadable(answer, &e.to_string()))?;
         wire::order(text, &self.fields).map_err(|why| unreadable(answer, &why))
     }
-}
-
-/// How often a call with this failure is tried.
-const fn tries_max(failure: &Failure) -> u32 {
-    match failure.class {
-        Class::Broken => BROKEN_TRIES_MAX,
-        Class::Unreachable | Class::TimedOut | Class::RateLimited | Class::Unavailable => {
-            PASSING_TRIES_MAX
-        }
-        Class::Held | Class::Unauthorized | Class::Forbidden => 1,
-        Class::NotFound | Class::Exists => 1,
-        Class::Locked | Class::Data | Class::Config | Class::State | Class::Unclassified => 1,
-    }
-}
-
-fn orders_target(query: &OrdersQuery, len: usize, page: u32) -> String {
-    let OrdersQuery { after_s, filter, sort, page: _ } = query;
-    let order = match sort {
-        Sort::OldestFirst => "&order%5BlastRenewDate%5D=asc",
-        Sort::NewestFirst => "&order%5BlastRenewDate%5D=desc",
-        Sort::ById => "",
-    };
-    let after = match filter {
-        Filter::LastRenewDate => format!("&lastRenewDate%5Bafter%5D={}", encode(&date(*after_s))),
-        Filter::None => String::new(),
-    };
-    format!("/orders?itemsPerPage={len}&page={page}{order}{after}")
-}
-
-/// Writes a date with its offset: a date that the shop cannot read is ignored in silence.
-fn date(seconds: i64) -> String {
-    let at = OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
-    at.format(&Rfc3339).unwrap_or_default()
 }
 
 /// Lets an answer of the API through: 2xx with JSON, or without any body after a write.

@@ -19,6 +19,15 @@ use time::{OffsetDateTime, format_description::well_known::Iso8601};
 pub enum OrderOnPage {
     /// An order.
     Order(Box<Order>),
+    /// An order of which the list says no more than this.
+    Glimpse {
+        /// Its `order_id`.
+        id: u64,
+        /// The number the buyer reads.
+        number: OrderNumber,
+        /// When its row was last saved, in seconds since 1970.
+        updated_s: i64,
+    },
     /// Something that should be one.
     Unreadable {
         /// Its `order_id`, if that can be read.
@@ -31,10 +40,20 @@ pub enum OrderOnPage {
 }
 
 impl OrderOnPage {
+    /// Returns its internal id, if that can be read.
+    pub fn id(&self) -> Option<u64> {
+        match self {
+            Self::Order(order) => Some(order.id),
+            Self::Glimpse { id, .. } => Some(*id),
+            Self::Unreadable { id, .. } => *id,
+        }
+    }
+
     /// Returns when it was last changed, in seconds since 1970, if that can be read.
     pub fn updated_s(&self) -> Option<i64> {
         match self {
             Self::Order(order) => Some(order.updated_s),
+            Self::Glimpse { updated_s, .. } => Some(*updated_s),
             Self::Unreadable { updated_s, .. } => *updated_s,
         }
     }
@@ -71,21 +90,25 @@ struct WireOrder {
     tracking_numbers: List<WireTracking>,
 }
 
+/// A status, in both dialects.
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct WireStatus {
-    id: Text,
-    code: Text,
+pub(super) struct WireStatus {
+    pub(super) id: Text,
+    pub(super) code: Text,
 }
 
+/// A tracking number, in both dialects.
 #[derive(Deserialize)]
-struct WireTracking {
+pub(super) struct WireTracking {
     #[serde(default)]
-    value: Text,
+    pub(super) value: Text,
 }
 
+/// A line; the older dialect names its columns.
 #[derive(Deserialize)]
-struct WireItem {
+pub(super) struct WireItem {
+    #[serde(alias = "item_id")]
     id: Text,
     #[serde(default)]
     sku: Text,
@@ -93,12 +116,13 @@ struct WireItem {
     name: Text,
     price: Text,
     amount: Text,
-    #[serde(default)]
+    #[serde(default, alias = "discountedSubtotal")]
     discounted_subtotal: Text,
 }
 
+/// A surcharge, in both dialects.
 #[derive(Deserialize)]
-struct WireSurcharge {
+pub(super) struct WireSurcharge {
     #[serde(default, rename = "type")]
     kind: Text,
     #[serde(default)]
@@ -197,13 +221,13 @@ fn unreadable(json: &str, why: String) -> OrderOnPage {
 
 impl WireStatus {
     /// Custom statuses may have no code; their id stands in for it (reference/xcart.md 3.3).
-    fn code(self) -> Option<String> {
+    pub(super) fn code(self) -> Option<String> {
         some(self.code).or_else(|| some(self.id))
     }
 }
 
 impl WireItem {
-    fn read(self) -> Result<Line, String> {
+    pub(super) fn read(self) -> Result<Line, String> {
         let quantity = whole("amount", &self.amount)?;
         let subtotal = some(self.discounted_subtotal).map(Text);
         let subtotal = subtotal.map(|text| amount("discounted_subtotal", &text)).transpose()?;
@@ -220,7 +244,7 @@ impl WireItem {
 }
 
 impl WireSurcharge {
-    fn read(self) -> Result<Surcharge, String> {
+    pub(super) fn read(self) -> Result<Surcharge, String> {
         let kind = match self.kind.0.trim() {
             "tax" => SurchargeKind::Tax,
             "discount" => SurchargeKind::Discount,
@@ -268,7 +292,7 @@ fn each<W, T>(list: List<W>, read: impl Fn(W) -> Result<T, String>) -> Result<Ve
     list.into_iter().flatten().map(read).collect()
 }
 
-fn some(Text(text): Text) -> Option<String> {
+pub(super) fn some(Text(text): Text) -> Option<String> {
     Some(text.trim().to_owned()).filter(|text| !text.is_empty())
 }
 
@@ -412,6 +436,7 @@ mod tests {
             .iter()
             .map(|entry| match entry {
                 OrderOnPage::Order(order) => (Some(order.id), None, true),
+                OrderOnPage::Glimpse { .. } => panic!("a page of 5.5 has whole orders"),
                 OrderOnPage::Unreadable { id, updated_s, why } => {
                     assert!(!why.is_empty());
                     (*id, *updated_s, false)

@@ -26,12 +26,8 @@ impl Trial<'_> {
         let sorted = relied("sorted", "2.3", "orders can be sorted by their last change");
         let sort = Sort::NewestFirst;
         let query = OrdersQuery { after_s: 0, filter: Filter::None, sort, page: 1 };
-        let page = match self.shop.orders_changed(query).await {
-            // One order may break the page for all; the poller reads it in parts, too.
-            Err(failure) if failure.code == "HTTP 500" => self.shop.orders_one_by_one(query).await,
-            page => page,
-        };
-        let page = match page {
+        // One order may break the page for all; the poller reads it in parts, too.
+        let page = match self.shop.orders_whole(query).await {
             Ok(page) => page,
             Err(failure) => {
                 self.book.note(readable, unexpected(&failure));
@@ -42,6 +38,7 @@ impl Trial<'_> {
         for order in page {
             match order {
                 OrderOnPage::Order(order) => self.orders.push(*order),
+                OrderOnPage::Glimpse { id, .. } => odd.push(format!("{id}: it was not read")),
                 OrderOnPage::Unreadable { id, why, .. } => odd.push(format!("{id:?}: {why}")),
             }
         }

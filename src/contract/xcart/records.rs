@@ -42,8 +42,9 @@ impl Trial<'_> {
         self.book.note(fact, verdict);
     }
 
-    async fn by_number(&mut self) {
-        let fact = open("by-number", "3.1", "an order is found by its number (5.5.0.10)");
+    pub(super) async fn by_number(&mut self) {
+        let fact =
+            open("by-number", "3.1", "an order is found by its number (in 5.5 from 5.5.0.10 on)");
         let Some(order) = self.orders.first() else {
             return self.book.note(fact, needs("an order"));
         };
@@ -57,7 +58,7 @@ impl Trial<'_> {
         self.book.note(fact, verdict);
     }
 
-    fn totals(&mut self) {
+    pub(super) fn totals(&mut self) {
         let fact = relied("totals", "3.2", "lines and surcharges add up to the total");
         let (mut odd, mut count) = (Vec::new(), 0_usize);
         for order in self.orders.iter().filter(|order| !order.lines.is_empty()) {
@@ -76,7 +77,7 @@ impl Trial<'_> {
         self.book.note(fact, verdict);
     }
 
-    fn statuses(&mut self) {
+    pub(super) fn statuses(&mut self) {
         let fact = open("statuses", "6", "orders have the statuses we know");
         let seen = |known: &[&str], code: fn(&Order) -> Option<&str>| {
             let seen: BTreeSet<&str> = self.orders.iter().filter_map(code).collect();

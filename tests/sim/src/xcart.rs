@@ -1,8 +1,7 @@
-//! An X-Cart 5.5 shop, as reference/xcart.md describes it.
+//! An X-Cart shop, as reference/xcart.md describes it: one of 5.5, or one of 5.0 to 5.4.
 //!
 //! Guarantees: what the API shows is what [`Shop::books`] says; an order without a defect can be
 //! imported, one with a defect cannot; the same seed gives the same shop and the same orders.
-//! It is no shop for the legacy dialect (reference/xcart.md 9).
 
 mod address;
 mod address_calls;
@@ -17,6 +16,7 @@ mod events;
 mod fields;
 mod front;
 mod hands;
+mod legacy;
 mod money;
 mod options;
 mod order;
@@ -42,8 +42,8 @@ pub use address::Address;
 pub use books::{BookedLine, BookedOrder, BookedSurcharge, Seen};
 pub use events::WebhookCounts;
 pub use options::{
-    Clock, Encoding, ITEMS_BY_DEFAULT, Options, Payload, Quirks, Signature, Timestamp,
-    WebhookTarget,
+    Clock, DateFilter, Depth, Encoding, ITEMS_BY_DEFAULT, Legacy, Options, Payload, Quirks,
+    Signature, Timestamp, WebhookTarget,
 };
 pub use order::{Defect, SurchargeKind};
 pub use spec::{Customer, OrderSpec};
@@ -372,6 +372,11 @@ impl Shop {
     /// Changes the quirks.
     pub fn set_quirks(&self, quirks: Quirks) {
         lock(&self.inner.world).quirks = quirks;
+    }
+
+    /// Makes it another kind of shop of 5.0 to 5.4, or one of 5.5.
+    pub fn set_legacy(&self, legacy: Option<Legacy>) {
+        lock(&self.inner.world).legacy = legacy;
     }
 
     #[expect(clippy::fn_params_excessive_bools, reason = "the one word says what it is")]

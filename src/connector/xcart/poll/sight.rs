@@ -48,6 +48,10 @@ pub(super) fn found(entry: &OrderOnPage) -> Option<Found> {
             let (id, number) = (order.id, Some(order.number.clone()));
             Some(Found { id, number, updated_s: Some(order.updated_s) })
         }
+        OrderOnPage::Glimpse { id, number, updated_s } => {
+            let (number, updated_s) = (Some(number.clone()), Some(*updated_s));
+            Some(Found { id: *id, number, updated_s })
+        }
         OrderOnPage::Unreadable { id, updated_s, why: _ } => {
             id.map(|id| Found { id, number: None, updated_s: *updated_s })
         }

@@ -1,12 +1,11 @@
 //! What the shop says of itself, and single looks at it (reference/xcart.md 1, 2.2 and 9.1).
 //!
-//! Guarantees: only reads, but for [`Shop::put_json`]; the token is sent to the API alone.
+//! Guarantees: only reads, but for [`Shop::put_json`].
 
-use super::{Shop, unreadable, unsendable};
+use super::{Shop, legacy::Tongue, unreadable, unsendable};
 use crate::{
     connector::{
         Class, Failure,
-        http::Answer,
         xcart::{
             docs::{Dialect, Probe},
             guard,
@@ -14,12 +13,10 @@ use crate::{
     },
     log,
 };
-use reqwest::{Method, header};
+use reqwest::Method;
 use serde_json::value::RawValue;
 use std::time::Duration;
 
-/// Where the add-on of 5.0 to 5.4 answers.
-const LEGACY: &str = "/admin.php?target=RESTAPI";
 /// First pause between two tries to find out what the shop speaks; it doubles.
 const PAUSE_FIRST: Duration = Duration::from_secs(2);
 /// The longest of them.
@@ -27,20 +24,28 @@ const PAUSE_MAX: Duration = Duration::from_mins(5);
 
 impl Shop {
     /// Asks the shop what its API can do. A shop without this API, but with the add-on of
-    /// 5.0 to 5.4, is told apart from one that is not there.
+    /// 5.0 to 5.4, is told apart from one that is not there; then our key is tried, too.
     pub async fn probe(&self) -> Result<Probe, Failure> {
+        if self.0.legacy.is_settled() {
+            return self.legacy_probe().await;
+        }
         match self.get("/docs.json").await {
             Ok(answer) => Probe::read(&answer.body).map_err(|why| unreadable(&answer, &why)),
-            Err(failure) if may_be_legacy(&failure) && self.is_legacy().await => {
-                Ok(Probe::legacy())
+            Err(failure) if may_be_legacy(&failure) && self.has_add_on().await.unwrap_or(false) => {
+                self.0.legacy.settle(Tongue::Legacy);
+                self.legacy_probe().await
             }
             Err(failure) => Err(failure),
         }
     }
 
-    /// Reads something, by its path below `/api`, as the shop wrote it.
+    /// Reads something, by its path below `/api`, as the shop wrote it; from a shop of 5.0 to 5.4
+    /// by what it calls `_path`, without passwords.
     pub async fn look(&self, path: &str) -> Result<Box<RawValue>, Failure> {
         let target = guard::readable(path).map_err(unsendable)?;
+        if self.is_legacy().await? {
+            return self.legacy_look(target).await;
+        }
         let answer = self.get(target).await?;
         serde_json::from_slice(&answer.body).map_err(|why| unreadable(&answer, &why.to_string()))
     }
@@ -74,22 +79,10 @@ impl Shop {
             pause = pause.saturating_mul(2).min(PAUSE_MAX);
         }
     }
-
-    /// Whether the add-on answers: a call without its key is refused with an empty page.
-    async fn is_legacy(&self) -> bool {
-        let Some(root) = self.0.base.strip_suffix("/api") else { return false };
-        let request = self.0.http.client().get(format!("{root}{LEGACY}"));
-        let request = request.header(header::ACCEPT, "application/json").build();
-        let (Ok(request), Ok(pass)) = (request, self.0.gate.enter().await) else { return false };
-        let answer = self.0.http.send(request).await;
-        // What the add-on says to a stranger proves nothing about the API.
-        drop(pass);
-        matches!(answer, Ok(Answer { status: 403, body, .. }) if body.trim_ascii().is_empty())
-    }
 }
 
 /// Whether what answered may be a shop without this API: an unknown path, or a page for people.
-fn may_be_legacy(failure: &Failure) -> bool {
+pub(super) fn may_be_legacy(failure: &Failure) -> bool {
     let page = failure.class == Class::Broken && failure.code == "HTTP 200";
     page || failure.code == "HTTP 404"
 }
@@ -99,10 +92,7 @@ fn log_probe(probe: &Probe) {
     let (dialect, title) = (probe.dialect.name(), &probe.title);
     match probe.dialect {
         Dialect::Legacy => {
-            tracing::error!(
-                dialect,
-                "the shop has the API of 5.0 to 5.4, which is not spoken here"
-            );
+            tracing::info!(dialect, lacks = probe.dialect.lacks(), "what the shop speaks");
         }
         Dialect::XCart550 | Dialect::XCart551 | Dialect::XCart56 => {
             tracing::info!(

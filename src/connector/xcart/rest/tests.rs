@@ -3,7 +3,10 @@
 use super::*;
 use crate::connector::{
     stub::{Asked, Reply, Stub},
-    xcart::notes::{Shipped, Written},
+    xcart::{
+        notes::{Shipped, Written},
+        wire::OrderOnPage,
+    },
 };
 
 const ORDER: &str = r#"{"id":42,"order_number":"1042","total":10,"sub_total":10,"items":[],"currency":"EUR","update_date":"2024-05-01T12:34:56+0000"}"#;
@@ -11,12 +14,16 @@ const NOT_THERE: &str = r#"{"type":"https://tools.ietf.org/html/rfc2616#section-
 const CATCH_ALL: &str = r#"{"title":"An error occurred","detail":"Not found"}"#;
 const HTML: &str = "<html><body>Log in</body></html>";
 
-fn shop(stub: &Stub) -> Shop {
+fn speaking(stub: &Stub, dialect: &str) -> Shop {
     let text = format!(
-        "base_url = \"{}/store/\"\ncredential = \"shop\"\nhttp = {{ call_ms_max = 300 }}",
+        "base_url = \"{}/store/\"\ncredential = \"shop\"\nhttp = {{ call_ms_max = 300 }}\ndialect = {dialect:?}",
         stub.url()
     );
     Shop::new(toml::from_str(&text).unwrap(), &Secret::new("s3cret")).unwrap()
+}
+
+fn shop(stub: &Stub) -> Shop {
+    speaking(stub, "5.5")
 }
 
 fn told<T: std::fmt::Debug>(answer: Result<T, Failure>) -> String {
@@ -201,14 +208,19 @@ async fn an_old_shop_is_told_apart_from_none() {
     ];
     for (docs, legacy, want) in table {
         let asked_for_legacy = legacy.is_some();
-        let stub = Stub::start(std::iter::once(docs).chain(legacy)).await;
-        let probed = shop(&stub).probe().await.map(|probe| probe.dialect);
+        let key_is_tried = Reply::json(200, "[]");
+        let stub = Stub::start(std::iter::once(docs).chain(legacy).chain([key_is_tried])).await;
+        let probed = speaking(&stub, "auto").probe().await.map(|probe| probe.dialect);
         assert_eq!(told(probed), want);
         let asked = stub.asked();
-        assert_eq!(asked.len(), 1 + usize::from(asked_for_legacy), "{want}");
+        let tried = usize::from(asked_for_legacy) + usize::from(want == "Legacy");
+        assert_eq!(asked.len(), 1 + tried, "{want}");
         if let Some(Asked { line, head, .. }) = asked.get(1) {
             assert_eq!(line, "GET /store/admin.php?target=RESTAPI");
             assert!(!head.contains("s3cret"), "the token goes to the API alone: {head}");
+        }
+        if let Some(Asked { line, .. }) = asked.get(2) {
+            assert!(line.ends_with("&_key=s3cret"), "{line}");
         }
     }
 }
@@ -270,5 +282,132 @@ async fn a_new_product_is_known_by_the_answer_or_must_be_looked_for() {
         let got = made.map(|shown| format!("made {}", shown.place.product));
         let got = got.unwrap_or_else(|failure| format!("{:?} {:?}", failure.fate, failure.class));
         assert!(got.starts_with(want), "{reply:?}: {got}, not {want}");
+    }
+}
+
+const LEGACY_ORDER: &str = r#"{"order_id":42,"orderNumber":"1042","date":5,"total":10,"subtotal":10,"currency":{"code":"EUR"},
+    "profile":{"profile_id":7,"addresses":[{"is_billing":true,"street":"S 1","country_code":"DE"}]}}"#;
+
+#[tokio::test]
+async fn a_call_waits_until_it_is_known_which_api_the_shop_has() {
+    let add_on = || Reply::With(403, "", String::new());
+    let docs = r#"{"paths":{}}"#;
+    let page = || Reply::json(200, HTML);
+    let table: [(&str, Vec<Reply>, &str, usize); 7] = [
+        // what happens, the replies, what reading an order comes to, calls
+        ("older", vec![Reply::json(404, HTML), add_on(), Reply::json(200, LEGACY_ORDER)], "42", 3),
+        ("newer", vec![Reply::json(200, docs), Reply::json(200, ORDER)], "42", 2),
+        (
+            "no right to the document",
+            vec![Reply::json(403, "{}"), Reply::json(200, ORDER)],
+            "42",
+            2,
+        ),
+        ("a document that fails", vec![Reply::json(500, HTML), Reply::json(200, ORDER)], "42", 2),
+        ("a page everywhere", vec![page(), page(), page()], "NotDone Broken", 3),
+        ("maintenance", vec![Reply::json(503, HTML)], "NotDone Unavailable", 1),
+        (
+            "silence of the add-on",
+            vec![Reply::json(404, HTML), Reply::HangUp],
+            "NotDone Unreachable",
+            2,
+        ),
+    ];
+    for (name, replies, want, calls) in table {
+        let stub = Stub::start(replies).await;
+        let shop = speaking(&stub, "auto");
+        assert_eq!(told(shop.order_by_id(42).await.map(|order| order.id)), want, "{name}");
+        assert_eq!(stub.asked().len(), calls, "{name}");
+        if name == "a page everywhere" {
+            // When it is over the shop is asked once more.
+            let old = [Reply::json(404, HTML), add_on(), Reply::json(200, LEGACY_ORDER)];
+            stub.play(old);
+            assert_eq!(shop.order_by_id(42).await.unwrap().id, 42);
+        }
+        if want == "42" {
+            let order = if name == "older" { LEGACY_ORDER } else { ORDER };
+            stub.play([Reply::json(200, order)]);
+            assert_eq!(shop.order_by_id(42).await.unwrap().id, 42);
+            assert_eq!(stub.asked().len(), 1, "{name}: it is asked once");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_key_of_the_older_api_stands_in_the_address_and_in_no_failure() {
+    let echo = "<html><h1>Not Found</h1><p>/store/admin.php?_path=order/1&amp;_key=s3cret was not found</p></html>";
+    let said = "X-REST-Error: no way with s3cret\r\n";
+    let replies = [
+        Reply::json(404, echo),
+        Reply::json(500, echo),
+        Reply::json(200, echo),
+        Reply::With(400, said, "null".to_owned()),
+        Reply::json(200, r#"{"order_id":"s3cret"}"#),
+        Reply::Silence,
+        Reply::HangUp,
+    ];
+    let count = replies.len();
+    let stub = Stub::start(replies).await;
+    let shop = speaking(&stub, "legacy");
+    for _ in 0..count {
+        let failure = shop.order_by_id(1).await.unwrap_err();
+        let shown = format!("{failure} {failure:?}");
+        assert!(!shown.contains("s3cret"), "{shown}");
+    }
+    let lines: Vec<_> = stub.asked().into_iter().map(|asked| asked.line).collect();
+    assert!(lines.iter().all(|line| line.contains("_key=s3cret")), "{lines:?}");
+    assert!(!format!("{shop:?}").contains("s3cret"));
+}
+
+#[tokio::test]
+async fn what_only_the_newer_api_can_do_is_not_sent_to_the_older_one() {
+    let stub = Stub::start([]).await;
+    let shop = speaking(&stub, "legacy");
+    let place = crate::connector::xcart::products::Place { product: 5, variant: None };
+    let refused = [
+        told(shop.profiles(1).await),
+        told(shop.memberships().await),
+        told(shop.tiers(place).await),
+        told(shop.remove_tier(place, 7).await),
+        told(shop.put_json("/orders/5", &serde_json::json!({})).await),
+        told(shop.send(Method::DELETE, "/products/5", None::<&()>).await),
+    ];
+    assert!(refused.iter().all(|told| told == "NotDone Config"), "{refused:?}");
+    assert!(stub.asked().is_empty());
+    for path in ["/order?_method=delete", "/order?%20_method=delete", "/order/0"] {
+        assert_eq!(told(shop.look(path).await), "NotDone Config", "{path}");
+    }
+    assert!(stub.asked().is_empty());
+}
+
+#[tokio::test]
+async fn a_list_of_an_older_shop_is_read_to_its_end_whether_it_is_cut_or_not() {
+    let rows = |ids: std::ops::Range<u32>| {
+        let rows = ids.map(|id| format!(r#"{{"order_id":{id},"orderNumber":"{id}","date":{id}}}"#));
+        Reply::json(200, &format!("[{}]", rows.collect::<Vec<_>>().join(",")))
+    };
+    let table = [
+        // the parts, the calls they take, the orders in them
+        (vec![rows(1..201), rows(191..391), rows(381..400)], 3, 399),
+        (vec![rows(1..201), rows(1..201)], 2, 200),
+        (vec![rows(1..501)], 1, 500),
+        (vec![rows(1..201), Reply::json(200, "null")], 2, 200),
+        (vec![rows(1..1)], 1, 0),
+        (vec![Reply::json(200, "null")], 1, 0),
+    ];
+    for (parts, calls, want) in table {
+        let stub = Stub::start(parts).await;
+        let shop = speaking(&stub, "legacy");
+        let (filter, sort) = (Filter::LastRenewDate, Sort::ById);
+        let newest =
+            OrdersQuery { after_s: 1, filter, sort, page: 1 + u32::saturating_sub(want, 1) / 100 };
+        let last = shop.orders_changed(newest).await.unwrap();
+        let ids: Vec<_> = last.iter().filter_map(OrderOnPage::id).collect();
+        assert_eq!(ids.last().copied().unwrap_or(0), u64::from(want));
+        let asked: Vec<_> = stub.asked().into_iter().map(|asked| asked.line).collect();
+        assert_eq!(asked.len(), calls, "{want}: {asked:?}");
+        assert!(
+            asked[0].contains("limit%5D%5B0%5D=0&") && asked[0].contains("limit%5D%5B1%5D=200")
+        );
     }
 }

@@ -2,7 +2,7 @@
 
 use causeway_sim::{
     weather::Weather,
-    xcart::{Options, Quirks, Shop, WebhookTarget},
+    xcart::{Legacy, Options, Quirks, Shop, WebhookTarget},
 };
 use clap::Parser;
 use std::{
@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-/// A simulated X-Cart 5.5 shop.
+/// A simulated X-Cart shop, of 5.5 if it is not told otherwise.
 #[derive(Debug, Parser)]
 #[command(name = "sim-xcart", version)]
 struct Arguments {
@@ -29,6 +29,9 @@ struct Arguments {
     /// calm (5.5.1), old (5.5.0) or storm.
     #[arg(long, default_value = "calm", value_parser = quirks)]
     quirks: Quirks,
+    /// Makes it one of 5.0 to 5.4: calm, or odd in what nobody knows; the tokens are its keys.
+    #[arg(long, value_parser = legacy)]
+    legacy: Option<Legacy>,
     /// Lets tracking numbers be written.
     #[arg(long)]
     tracking_extension: bool,
@@ -72,6 +75,10 @@ fn quirks(name: &str) -> Result<Quirks, &'static str> {
     Quirks::named(name).ok_or("calm, old or storm")
 }
 
+fn legacy(name: &str) -> Result<Legacy, &'static str> {
+    Legacy::named(name).ok_or("calm or odd")
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
     match run(Arguments::parse()).await {
@@ -112,6 +119,7 @@ fn options(arguments: Arguments) -> io::Result<Options> {
         read_token: arguments.read_token,
         write_token: arguments.write_token,
         webhook,
+        legacy: arguments.legacy,
         defects_permille: arguments.defects_permille,
         ..Options::calm(arguments.seed)
     })

@@ -3,7 +3,7 @@
 //! Guarantees: a fault on demand comes before any weather; work that is cut off before it
 //! begins is not done, work that is cut off after it is; admin paths see clear skies.
 
-use super::{admin, api, books::Seen, world::World};
+use super::{admin, api, books::Seen, legacy, world::World};
 use crate::{
     dice::Dice,
     serve::{Answer, Request},
@@ -71,8 +71,11 @@ impl Front {
         if sky.outage || sky.redeploying {
             return (None, latency);
         }
-        let fits =
-            |it: &Ordered| it.method == request.method && request.path.starts_with(&it.path_prefix);
+        let (method, path) = match request.path.as_str() {
+            "/admin.php" => legacy::place(request),
+            path => (request.method.clone(), path.to_owned()),
+        };
+        let fits = |it: &Ordered| it.method == method && path.starts_with(&it.path_prefix);
         let fault = match sky.ordered.iter().position(fits) {
             Some(at) => sky.ordered.remove(at).fault,
             None => sky.weather.decide(&mut sky.dice),
@@ -121,13 +124,20 @@ impl Front {
     }
 
     fn work(&self, request: &Request) -> Answer {
+        let mut world = lock(&self.shop.inner.world);
+        if let Some(kind) = world.legacy.clone() {
+            if request.path != "/admin.php" {
+                return Answer::page(404, "Page not found");
+            }
+            return legacy::answer(&mut world, &kind, &self.shop.inner.tokens, request);
+        }
         let below_api = request.path == "/api"
             || request.path.starts_with("/api/")
             || request.path.starts_with("/api.");
         if !below_api {
             return Answer::page(404, "Page not found");
         }
-        api::answer(&mut lock(&self.shop.inner.world), &self.shop.inner.tokens, request)
+        api::answer(&mut world, &self.shop.inner.tokens, request)
     }
 
     fn remember(&self, request: &Request, answer: &Answer) {

@@ -1,5 +1,9 @@
 //! What can be set on the shop: its goods, quirks, weather and webhooks.
 
+mod legacy;
+
+pub use legacy::{DateFilter, Depth, Legacy};
+
 use crate::{catalogue::Item, weather::Weather};
 use std::sync::{
     Arc,
@@ -42,6 +46,8 @@ pub struct Options {
     pub pays_after_ms: Option<u64>,
     /// What the shop takes for the present.
     pub clock: Clock,
+    /// Its kind, if it is one of 5.0 to 5.4; its two tokens are that one's keys.
+    pub legacy: Option<Legacy>,
 }
 
 impl Options {
@@ -61,6 +67,7 @@ impl Options {
             awaiting_permille: 0,
             pays_after_ms: None,
             clock: Clock::wall(),
+            legacy: None,
         }
     }
 

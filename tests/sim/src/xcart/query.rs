@@ -25,6 +25,11 @@ impl Query {
         Self(pairs.collect())
     }
 
+    /// All of them.
+    pub(crate) fn pairs(&self) -> &[(String, String)] {
+        &self.0
+    }
+
     /// The last value of a name.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().rev().find(|(is, _)| is == name).map(|(_, value)| value.as_str())

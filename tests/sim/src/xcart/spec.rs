@@ -230,6 +230,13 @@ impl OrderSpec {
         self
     }
 
+    /// With these notes of the staff.
+    #[must_use]
+    pub fn admin_notes(mut self, notes: &str) -> Self {
+        notes.clone_into(&mut self.admin_notes);
+        self
+    }
+
     /// Booked as not importable, for this reason.
     #[must_use]
     pub fn defect(mut self, defect: Defect) -> Self {

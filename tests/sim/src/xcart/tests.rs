@@ -1,5 +1,6 @@
 //! The shop as a client meets it, over HTTP, held to reference/xcart.md.
 
+mod legacy;
 mod orders;
 mod others;
 mod seeded;

@@ -6,7 +6,7 @@
 use super::{
     books::Seen,
     events::{Happened, Outbox},
-    options::{Clock, Options, Quirks},
+    options::{Clock, Legacy, Options, Quirks},
     order::{Defect, Event, Order, Tracking},
     product::Product,
     profile::Profile,
@@ -24,6 +24,7 @@ pub const SEEN_LEN_MAX: usize = 200_000;
 /// The shop's whole state.
 pub(crate) struct World {
     pub(crate) quirks: Quirks,
+    pub(crate) legacy: Option<Legacy>,
     pub(crate) items: HashMap<String, Item>,
     pub(crate) goods: Vec<Item>,
     pub(crate) products: BTreeMap<u64, Product>,
@@ -53,6 +54,7 @@ impl World {
         let dice = Dice::new(options.seed).fork("shop");
         let mut world = Self {
             quirks: options.quirks.clone(),
+            legacy: options.legacy.clone(),
             items: options.items.iter().map(|it| (it.sku.clone(), it.clone())).collect(),
             goods: options.items.clone(),
             products: BTreeMap::new(),
@@ -217,14 +219,22 @@ impl World {
 
     /// Adds a line to the notes for the staff, as the extension or an admin does.
     pub(crate) fn add_note(&mut self, order_id: u64, text: &str) {
+        let Some(order) = self.orders.get(&order_id) else { return };
+        let mut notes = order.admin_notes.clone();
+        if !notes.is_empty() {
+            notes.push('\n');
+        }
+        notes.push_str(text);
+        self.set_notes(order_id, &notes);
+    }
+
+    /// Makes these the notes for the staff.
+    pub(crate) fn set_notes(&mut self, order_id: u64, notes: &str) {
         let now_s = self.now_s();
         let Some(order) = self.orders.get_mut(&order_id) else { return };
-        if !order.admin_notes.is_empty() {
-            order.admin_notes.push('\n');
-        }
-        order.admin_notes.push_str(text);
+        notes.clone_into(&mut order.admin_notes);
         order.updated_s = now_s;
-        self.record(order_id, "CHANGE NOTES ORDER", text);
+        self.record(order_id, "CHANGE NOTES ORDER", notes);
         self.tell_order(order_id, "order.updated");
     }
 
