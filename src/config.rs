@@ -30,7 +30,9 @@ use crate::{
     },
     goods,
     intake::{self, poller},
-    journal, log, metrics, reconcile, state,
+    journal, log, metrics,
+    profiles::rules::Profiles,
+    reconcile, state,
 };
 use serde::Deserialize;
 use std::{
@@ -68,6 +70,8 @@ pub struct Config {
     pub items: Option<goods::rules::items::Items>,
     /// How the shop's buyers follow M3's customers; absent: they do not.
     pub buyers: Option<buyers::rules::Buyers>,
+    /// How customers of M3 are made of the shop's profiles; absent: orders alone make them.
+    pub profiles: Option<Profiles>,
     /// When both systems are compared each night; absent: when somebody asks.
     pub reconcile: Option<reconcile::Nightly>,
     /// What stock, prices and items share.
@@ -166,6 +170,13 @@ impl Config {
             let needs = [("m3", self.m3.is_none()), ("xcart", self.xcart.is_none())];
             for (table, _) in needs.into_iter().filter(|(_, missing)| *missing) {
                 problems.add(table, "is missing, and [buyers] needs it", format!("add [{table}]"));
+            }
+        }
+        if let Some(profiles) = &self.profiles {
+            profiles.check(problems);
+            if self.order_to_cash.is_none() {
+                let told = "is missing, and [profiles] makes customers as it says";
+                problems.add("order_to_cash", told, "add [order_to_cash]");
             }
         }
         if let Some(reconcile) = &self.reconcile {

@@ -54,6 +54,8 @@ mod pressure;
 mod prices;
 #[path = "gateway/process.rs"]
 mod process;
+#[path = "gateway/profiles.rs"]
+mod profiles;
 #[path = "gateway/reconcile.rs"]
 mod reconcile;
 #[path = "gateway/refusals.rs"]

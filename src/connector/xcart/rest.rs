@@ -246,6 +246,10 @@ impl Shop {
         self.0.gate.state()
     }
 
+    pub(super) fn address_fields(&self) -> &super::AddressFields {
+        &self.0.fields
+    }
+
     pub(super) async fn get(&self, target: &str) -> Result<Answer, Failure> {
         let answer = self.send(Method::GET, target, None::<&()>).await;
         answer.and_then(success).map_err(|failure| failure.of_kind(Kind::Read))

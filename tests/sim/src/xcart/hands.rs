@@ -4,6 +4,7 @@
 
 use super::{
     Shop,
+    address::Address,
     front::lock,
     profile::{self, Profile},
 };
@@ -28,6 +29,11 @@ impl Shop {
     /// Somebody opens an account; gives its id.
     pub fn add_profile(&self, login: &str) -> u64 {
         profile::add(&mut lock(&self.inner.world), login)
+    }
+
+    /// A customer gives a profile this address, for invoices and goods; the one it gave before is changed.
+    pub fn set_address(&self, id: u64, address: &Address) {
+        profile::set_address(&mut lock(&self.inner.world), id, address);
     }
 
     /// Somebody in the back office deletes a profile.

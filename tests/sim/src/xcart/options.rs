@@ -108,6 +108,9 @@ pub struct Quirks {
     pub ties_shuffled: bool,
     /// A PUT of a profile must hold its login and its password, null included.
     pub strict_profiles: bool,
+    /// A profile says whether it is a guest's (`anonymous`); whether a shop lists these, and says so, is not
+    /// known (reference/xcart.md 3.2).
+    pub marks_guests: bool,
     /// Error bodies carry a trace, as on a shop left in debug mode.
     pub debug: bool,
     /// Wholesale prices: a module that a shop may not have.
@@ -134,6 +137,7 @@ impl Quirks {
             broken_single_too: false,
             ties_shuffled: false,
             strict_profiles: false,
+            marks_guests: false,
             debug: false,
             wholesale_module: true,
             wholesale_from_one: true,
