@@ -19,6 +19,7 @@ pub mod balance;
 pub mod card;
 pub mod good;
 pub mod held;
+pub mod lists;
 pub mod load;
 pub mod loader;
 pub mod make;

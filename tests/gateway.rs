@@ -64,6 +64,8 @@ mod refusals;
 mod returns;
 #[path = "gateway/several.rs"]
 mod several;
+#[path = "gateway/shelves.rs"]
+mod shelves;
 #[path = "gateway/shipments.rs"]
 mod shipments;
 #[path = "gateway/stock.rs"]

@@ -11,6 +11,7 @@ pub mod products;
 pub mod profiles;
 pub mod rest;
 pub mod sheet;
+pub mod shelves;
 pub mod wholesale;
 pub mod wire;
 

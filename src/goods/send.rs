@@ -13,9 +13,11 @@ use super::{
     card::Edits,
     commit_or_not,
     good::{Good, Refused},
+    lists::Lists,
     load::Part,
     loader::{self, Leave},
     make::{Made, Maker},
+    row,
     table::{self, Due},
     want::{self, Wants},
     watch::IDLE,
@@ -25,7 +27,11 @@ use crate::{
     clock,
     connector::{
         Class, Failure, Fate,
-        xcart::{products::Change, rest::Shop, sheet::Sheet},
+        xcart::{
+            products::Change,
+            rest::Shop,
+            sheet::{Field, Sheet},
+        },
     },
     delivery::rows,
     ids::short_hash,
@@ -270,7 +276,7 @@ impl Sender {
         if before.as_ref().is_some_and(|refused| refused.rests(now_ms)) {
             return Ok(Written::Rests);
         }
-        match self.shop.change_goods(good.place, &change).await {
+        match self.give(good, &change).await {
             Ok(()) => {
                 tracing::debug!(sku, ?change, "the shop has it");
                 self.shared.note(|standing| standing.written = standing.written.saturating_add(1));
@@ -292,6 +298,35 @@ impl Sender {
                 Ok(Written::Rests)
             }
             Err(failure) => Err(failure.into()),
+        }
+    }
+
+    /// Sends a change. A category is a list of its own in the shop; all of it may be sent again.
+    async fn give(&self, good: &Good, change: &Change) -> Result<(), Failure> {
+        let mut rest = change.clone();
+        let category = rest.sheet.remove(&Field::Category);
+        if rest != Change::default() {
+            self.shop.change_goods(good.place, &rest).await?;
+        }
+        match category {
+            Some(category) => self.shelve(good, &category).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Puts a product into a category, and takes it out of the one that we put it into before.
+    async fn shelve(&self, good: &Good, category: &str) -> Result<(), Failure> {
+        let lists: Option<Lists> = row(&self.state, &rows::cursor(table::LISTS))
+            .map_err(|trouble| Failure::new(Fate::NotDone, Class::Locked, &trouble.to_string()))?;
+        let lists = lists.unwrap_or_default();
+        let product = good.place.product;
+        let into = lists.category(category);
+        let into = into.map_err(|why| Failure::new(Fate::Refused, Class::Data, &why))?;
+        self.shop.put_in(into.id, product).await?;
+        let left = good.card.leaves(category).and_then(|path| lists.category(path).ok());
+        match left {
+            Some(left) => self.shop.take_out(left.id, product).await,
+            None => Ok(()),
         }
     }
 

@@ -11,6 +11,7 @@
 use super::{
     Shared, Trouble, afresh, commit,
     good::Good,
+    lists::Lists,
     mark,
     newcomer::Newcomer,
     table::{self, WalkCursor},
@@ -25,6 +26,7 @@ use crate::{
         xcart::{
             products::{Entry, Shown},
             rest::{PAGE_LEN, Shop},
+            sheet::{Field, Sheet},
         },
     },
     delivery::rows,
@@ -33,7 +35,7 @@ use crate::{
     retry::{Jitter, RetryPolicy, is_told},
     state::{Batch, State},
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use tokio_util::sync::CancellationToken;
 
 /// Pages of one walk; a shop that has more does not turn them.
@@ -54,11 +56,31 @@ pub struct Walker {
 }
 
 /// What a walk met.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 struct Met {
     goods: u64,
     unreadable: u64,
     variants: Variants,
+    shelves: Shelves,
+}
+
+/// The shop's categories and tax classes, and what stands where.
+#[derive(Debug, Default)]
+struct Shelves {
+    lists: Lists,
+    /// The categories that count, by product; none where nobody wants to know.
+    of: Option<HashMap<u64, Vec<String>>>,
+}
+
+impl Shelves {
+    /// Adds to what a product shows of itself what the shop's lists show.
+    fn complete(&self, sheet: &mut Sheet, product: u64) {
+        self.lists.name_class(sheet);
+        if let Some(of) = &self.of {
+            let stands = of.get(&product).map(|paths| paths.join("\n")).unwrap_or_default();
+            sheet.insert(Field::Category, stands);
+        }
+    }
 }
 
 /// Who wants a walk now.
@@ -142,7 +164,7 @@ impl Walker {
     }
 
     async fn walk(&self, mut cursor: WalkCursor) -> Result<(), Trouble> {
-        let mut met = Met::default();
+        let mut met = Met { shelves: self.shelves().await?, ..Met::default() };
         if !self.shared.rules.goods.variants {
             met.variants = Variants::None;
         }
@@ -169,6 +191,36 @@ impl Walker {
         });
         self.shared.bells.send.notify_waiters();
         Ok(())
+    }
+
+    /// Reads the shop's categories and tax classes and what stands where, as far as the settings want it.
+    async fn shelves(&self) -> Result<Shelves, Trouble> {
+        let Some(items) = &self.shared.rules.items else { return Ok(Shelves::default()) };
+        let mut shelves = Shelves::default();
+        if items.tax_classes.is_some() {
+            shelves.lists.tax_classes = patiently(|| self.shop.tax_classes()).await?;
+        }
+        if items.categories.is_some() {
+            shelves.lists.categories = patiently(|| self.shop.categories()).await?;
+        }
+        if items.update.contains(&Field::Category) {
+            shelves.of.get_or_insert_default();
+        }
+        for category in shelves.lists.mapped(items) {
+            let Some(of) = &mut shelves.of else { break };
+            for product in patiently(|| self.shop.products_in(category.id)).await? {
+                of.entry(product).or_default().push(category.path.clone());
+            }
+        }
+        let (key, known) = (rows::cursor(table::LISTS), rows::write(&shelves.lists)?);
+        if self.state.get(&key)?.as_ref() != Some(&known) {
+            let mut batch = Batch::new();
+            batch.put(key, known);
+            commit(&self.state, batch).await?;
+            // What was not in the shop may be there by now.
+            afresh::texts(&self.state).await?;
+        }
+        Ok(shelves)
     }
 
     async fn keep(&self, cursor: WalkCursor) -> Result<(), Trouble> {
@@ -200,6 +252,9 @@ impl Walker {
         for shown in &mut all {
             let items = self.shared.rules.items.as_ref();
             shown.sheet = items.map(|items| items.compared(&shown.sheet)).unwrap_or_default();
+            if shown.place.variant.is_none() {
+                met.shelves.complete(&mut shown.sheet, shown.place.product);
+            }
         }
         met.goods = met.goods.saturating_add(u64::try_from(all.len()).unwrap_or(u64::MAX));
         self.write_down(&all, cursor.number).await

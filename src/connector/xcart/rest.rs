@@ -5,7 +5,9 @@
 //! an empty list.
 
 use super::{
-    Settings, guard,
+    Settings,
+    docs::Dialect,
+    guard,
     problem::{self, Missing},
     wire::{self, OrderOnPage},
 };
@@ -24,7 +26,10 @@ use crate::{
 };
 use reqwest::{Method, header};
 use serde::Serialize;
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 use thiserror::Error;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
@@ -52,6 +57,8 @@ struct Inner {
     base: String,
     token: Secret,
     fields: super::AddressFields,
+    /// What the shop speaks, once it was asked.
+    dialect: OnceLock<Dialect>,
 }
 
 /// Why the shop cannot be called at all. The text continues "could not prepare the shop: ".
@@ -114,7 +121,8 @@ impl Shop {
         let http = http.clone();
         let base = format!("{}/api", url.as_str().trim_end_matches('/'));
         let gate = Gate::new(&gate);
-        Ok(Self(Arc::new(Inner { http, gate, base, token: token.clone(), fields })))
+        let (token, dialect) = (token.clone(), OnceLock::new());
+        Ok(Self(Arc::new(Inner { http, gate, base, token, fields, dialect })))
     }
 
     /// Reads an order by X-Cart's internal id.
@@ -276,7 +284,7 @@ impl Shop {
         if let Some(why) = guard::forbidden(method.as_str(), target) {
             return Err(unsendable(why));
         }
-        let Inner { http, gate, base, token, fields: _ } = &*self.0;
+        let Inner { http, gate, base, token, fields: _, dialect: _ } = &*self.0;
         let request = http
             .client()
             .request(method.clone(), format!("{base}{target}"))

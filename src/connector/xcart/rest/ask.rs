@@ -29,12 +29,23 @@ impl Shop {
     /// Asks the shop what its API can do. A shop without this API, but with the add-on of
     /// 5.0 to 5.4, is told apart from one that is not there.
     pub async fn probe(&self) -> Result<Probe, Failure> {
-        match self.get("/docs.json").await {
+        let probe = match self.get("/docs.json").await {
             Ok(answer) => Probe::read(&answer.body).map_err(|why| unreadable(&answer, &why)),
             Err(failure) if may_be_legacy(&failure) && self.is_legacy().await => {
                 Ok(Probe::legacy())
             }
             Err(failure) => Err(failure),
+        }?;
+        // It stays until the next start, as an upgrade of a shop has one.
+        let _ = self.0.dialect.set(probe.dialect);
+        Ok(probe)
+    }
+
+    /// Returns what the shop speaks; it is asked if it was not yet.
+    pub(in crate::connector::xcart) async fn dialect(&self) -> Result<Dialect, Failure> {
+        match self.0.dialect.get() {
+            Some(dialect) => Ok(*dialect),
+            None => Ok(self.probe().await?.dialect),
         }
     }
 
