@@ -29,6 +29,7 @@ pub mod price;
 pub mod report;
 pub mod rules;
 pub mod send;
+mod shelf;
 pub mod source;
 pub mod table;
 pub mod tier;

@@ -13,11 +13,10 @@ use super::{
     card::Edits,
     commit_or_not,
     good::{Good, Refused},
-    lists::Lists,
     load::Part,
     loader::{self, Leave},
     make::{Made, Maker},
-    row,
+    shelf,
     table::{self, Due},
     want::{self, Wants},
     watch::IDLE,
@@ -309,23 +308,7 @@ impl Sender {
             self.shop.change_goods(good.place, &rest).await?;
         }
         match category {
-            Some(category) => self.shelve(good, &category).await,
-            None => Ok(()),
-        }
-    }
-
-    /// Puts a product into a category, and takes it out of the one that we put it into before.
-    async fn shelve(&self, good: &Good, category: &str) -> Result<(), Failure> {
-        let lists: Option<Lists> = row(&self.state, &rows::cursor(table::LISTS))
-            .map_err(|trouble| Failure::new(Fate::NotDone, Class::Locked, &trouble.to_string()))?;
-        let lists = lists.unwrap_or_default();
-        let product = good.place.product;
-        let into = lists.category(category);
-        let into = into.map_err(|why| Failure::new(Fate::Refused, Class::Data, &why))?;
-        self.shop.put_in(into.id, product).await?;
-        let left = good.card.leaves(category).and_then(|path| lists.category(path).ok());
-        match left {
-            Some(left) => self.shop.take_out(left.id, product).await,
+            Some(category) => shelf::put((&self.shop, &self.state), good, &category).await,
             None => Ok(()),
         }
     }

@@ -11,9 +11,9 @@
 use super::{
     Shared, Trouble, afresh, commit,
     good::Good,
-    lists::Lists,
     mark,
     newcomer::Newcomer,
+    shelf::{self, Shelves},
     table::{self, WalkCursor},
     want,
     watch::IDLE,
@@ -26,7 +26,6 @@ use crate::{
         xcart::{
             products::{Entry, Shown},
             rest::{PAGE_LEN, Shop},
-            sheet::{Field, Sheet},
         },
     },
     delivery::rows,
@@ -35,7 +34,7 @@ use crate::{
     retry::{Jitter, RetryPolicy, is_told},
     state::{Batch, State},
 };
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use tokio_util::sync::CancellationToken;
 
 /// Pages of one walk; a shop that has more does not turn them.
@@ -62,25 +61,6 @@ struct Met {
     unreadable: u64,
     variants: Variants,
     shelves: Shelves,
-}
-
-/// The shop's categories and tax classes, and what stands where.
-#[derive(Debug, Default)]
-struct Shelves {
-    lists: Lists,
-    /// The categories that count, by product; none where nobody wants to know.
-    of: Option<HashMap<u64, Vec<String>>>,
-}
-
-impl Shelves {
-    /// Adds to what a product shows of itself what the shop's lists show.
-    fn complete(&self, sheet: &mut Sheet, product: u64) {
-        self.lists.name_class(sheet);
-        if let Some(of) = &self.of {
-            let stands = of.get(&product).map(|paths| paths.join("\n")).unwrap_or_default();
-            sheet.insert(Field::Category, stands);
-        }
-    }
 }
 
 /// Who wants a walk now.
@@ -164,7 +144,9 @@ impl Walker {
     }
 
     async fn walk(&self, mut cursor: WalkCursor) -> Result<(), Trouble> {
-        let mut met = Met { shelves: self.shelves().await?, ..Met::default() };
+        let items = self.shared.rules.items.as_ref();
+        let shelves = shelf::read((&self.shop, &self.state), items).await?;
+        let mut met = Met { shelves, ..Met::default() };
         if !self.shared.rules.goods.variants {
             met.variants = Variants::None;
         }
@@ -191,36 +173,6 @@ impl Walker {
         });
         self.shared.bells.send.notify_waiters();
         Ok(())
-    }
-
-    /// Reads the shop's categories and tax classes and what stands where, as far as the settings want it.
-    async fn shelves(&self) -> Result<Shelves, Trouble> {
-        let Some(items) = &self.shared.rules.items else { return Ok(Shelves::default()) };
-        let mut shelves = Shelves::default();
-        if items.tax_classes.is_some() {
-            shelves.lists.tax_classes = patiently(|| self.shop.tax_classes()).await?;
-        }
-        if items.categories.is_some() {
-            shelves.lists.categories = patiently(|| self.shop.categories()).await?;
-        }
-        if items.update.contains(&Field::Category) {
-            shelves.of.get_or_insert_default();
-        }
-        for category in shelves.lists.mapped(items) {
-            let Some(of) = &mut shelves.of else { break };
-            for product in patiently(|| self.shop.products_in(category.id)).await? {
-                of.entry(product).or_default().push(category.path.clone());
-            }
-        }
-        let (key, known) = (rows::cursor(table::LISTS), rows::write(&shelves.lists)?);
-        if self.state.get(&key)?.as_ref() != Some(&known) {
-            let mut batch = Batch::new();
-            batch.put(key, known);
-            commit(&self.state, batch).await?;
-            // What was not in the shop may be there by now.
-            afresh::texts(&self.state).await?;
-        }
-        Ok(shelves)
     }
 
     async fn keep(&self, cursor: WalkCursor) -> Result<(), Trouble> {

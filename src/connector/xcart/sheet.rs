@@ -8,7 +8,7 @@ use crate::{
     connector::{Class, Failure, Fate, loose::Text},
     ids::short_hash,
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, value::RawValue};
 use std::collections::BTreeMap;
 
@@ -86,7 +86,9 @@ struct Wire {
     brief_description: Option<Text>,
     weight: Option<Text>,
     enabled: Option<bool>,
-    tax_class: Option<Box<RawValue>>,
+    /// None where the shop does not show it; null is no class.
+    #[serde(default)]
+    tax_class: WireTaxClass,
 }
 
 /// A tax class as 5.5 shows it.
@@ -96,12 +98,24 @@ struct WireClass {
     name: Text,
 }
 
+/// A tax class as the shop shows it; empty for none.
+#[derive(Default)]
+struct WireTaxClass(Option<String>);
+
+impl<'de> Deserialize<'de> for WireTaxClass {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        <Box<RawValue>>::deserialize(deserializer).map(|raw| Self(Some(class(&raw))))
+    }
+}
+
 /// Reads a tax class: with its name, or by its id alone, as [`BY_ID`] and the id.
 fn class(raw: &RawValue) -> String {
     match serde_json::from_str::<WireClass>(raw.get()) {
         Ok(WireClass { name: Text(name) }) => name.trim().to_owned(),
-        Err(_) => serde_json::from_str::<Text>(raw.get())
-            .map_or_else(|_| String::new(), |Text(id)| format!("{BY_ID}{}", id.trim())),
+        Err(_) => match serde_json::from_str::<Text>(raw.get()) {
+            Ok(Text(id)) if !id.trim().is_empty() => format!("{BY_ID}{}", id.trim()),
+            Ok(Text(_)) | Err(_) => String::new(),
+        },
     }
 }
 
@@ -115,7 +129,7 @@ pub(super) fn read(text: &str) -> Sheet {
         (Field::BriefDescription, wire.brief_description.map(|text| kept(text.0))),
         (Field::Weight, weight.map(Amount::to_mi)),
         (Field::Enabled, wire.enabled.map(|enabled| enabled.to_string())),
-        (Field::TaxClass, Some(wire.tax_class.map(|raw| class(&raw)).unwrap_or_default())),
+        (Field::TaxClass, wire.tax_class.0),
     ];
     pairs.into_iter().filter_map(|(field, value)| Some((field, value?))).collect()
 }
