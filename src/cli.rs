@@ -26,6 +26,7 @@ pub mod parked;
 pub mod payments;
 pub mod pretty;
 pub mod probe;
+pub mod profiles;
 pub mod reconcile;
 pub mod report;
 pub mod serve;
@@ -78,6 +79,8 @@ enum Command {
     Goods(goods::Goods),
     /// Bring the shop to what M3 says for the first time: planned, at a rate, halted and gone on with.
     Load(load::Load),
+    /// See which of the shop's profiles have a customer in M3, and which need a person.
+    Profiles(profiles::Profiles),
     /// See how the shop's buyers follow M3's customers, and which differ.
     Buyers(buyers::Buyers),
     /// Compare orders, customers and goods of the shop with M3.
@@ -156,6 +159,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Result<(), Fault> {
         Command::Alert(alert) => alert::run(&alert),
         Command::Goods(goods) => goods::run(&goods),
         Command::Load(load) => load::run(&load),
+        Command::Profiles(profiles) => profiles::run(&profiles),
         Command::Buyers(buyers) => buyers::run(&buyers),
         Command::Reconcile(asked) => reconcile::run(&asked),
         Command::Payments(payments) => payments::run(&payments),

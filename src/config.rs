@@ -30,7 +30,9 @@ use crate::{
     },
     goods,
     intake::{self, poller},
-    journal, log, metrics, reconcile, state,
+    journal, log, metrics,
+    profiles::rules::Profiles,
+    reconcile, state,
 };
 use serde::Deserialize;
 use std::{
@@ -68,6 +70,8 @@ pub struct Config {
     pub items: Option<goods::rules::items::Items>,
     /// How the shop's buyers follow M3's customers; absent: they do not.
     pub buyers: Option<buyers::rules::Buyers>,
+    /// How customers of M3 are made of the shop's profiles; absent: orders alone make them.
+    pub profiles: Option<Profiles>,
     /// When both systems are compared each night; absent: when somebody asks.
     pub reconcile: Option<reconcile::Nightly>,
     /// What stock, prices and items share.
@@ -151,6 +155,7 @@ impl Config {
             ("items", self.items.is_some(), "products are not made or described there"),
             ("prices.wholesale", wholesale, "it has no prices by quantity or membership for us"),
             ("buyers", self.buyers.is_some(), "its profiles are not written"),
+            ("profiles", self.profiles.is_some(), "its profiles are read for their orders only"),
         ];
         for (key, _, why) in table.into_iter().filter(|(_, is_set, _)| *is_set) {
             let told = format!("needs a shop of 5.5 or newer, and xcart.dialect is legacy: {why}");
@@ -187,6 +192,13 @@ impl Config {
             let needs = [("m3", self.m3.is_none()), ("xcart", self.xcart.is_none())];
             for (table, _) in needs.into_iter().filter(|(_, missing)| *missing) {
                 problems.add(table, "is missing, and [buyers] needs it", format!("add [{table}]"));
+            }
+        }
+        if let Some(profiles) = &self.profiles {
+            profiles.check(problems);
+            if self.order_to_cash.is_none() {
+                let told = "is missing, and [profiles] makes customers as it says";
+                problems.add("order_to_cash", told, "add [order_to_cash]");
             }
         }
         if let Some(reconcile) = &self.reconcile {

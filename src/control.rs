@@ -12,7 +12,7 @@ use crate::{
     delivery::desk::{Ask, Reply, Request},
     goods,
     journal::Journal,
-    log,
+    log, profiles,
     reconcile::summary::{self, Summary},
     state::State,
 };
@@ -91,16 +91,24 @@ impl ControlError {
 
 /// Whom a question is for, as it goes through the socket.
 #[derive(Debug, Serialize, Deserialize)]
-enum Question<A, B, C, D, E> {
+enum Question<A, B, C, D, E, F> {
     Cases(A),
     Alerts(B),
     Errand(C),
     Goods(D),
     Buyers(E),
+    Profiles(F),
     Compared,
 }
 
-type Asked = Question<Ask, alert::Ask, Errand, goods::report::Ask, buyers::report::Ask>;
+type Asked = Question<
+    Ask,
+    alert::Ask,
+    Errand,
+    goods::report::Ask,
+    buyers::report::Ask,
+    profiles::report::Ask,
+>;
 
 /// Who answers.
 #[derive(Clone, Debug)]
@@ -113,6 +121,8 @@ pub struct Desks {
     pub goods: Option<goods::Shared>,
     /// What is asked of the buyers; absent: their flow is off.
     pub buyers: Option<buyers::Shared>,
+    /// What is asked of the profiles; absent: their flow is off.
+    pub profiles: Option<profiles::Shared>,
 }
 
 /// The door.
@@ -200,6 +210,16 @@ async fn converse(
             };
             serde_json::to_vec(&answer)?
         }
+        Ok(Question::Profiles(ask)) => {
+            let answer = match &desks.profiles {
+                Some(shared) => {
+                    let answering = profiles::report::answer(&stores.0, shared, &ask);
+                    timeout(ANSWER_TIME_MAX, answering).await?
+                }
+                None => Err("the configuration has no [profiles]".to_owned()),
+            };
+            serde_json::to_vec(&answer)?
+        }
         Ok(Question::Compared) => serde_json::to_vec(&summary::last(&stores.0))?,
         Ok(Question::Errand(errand)) => serde_json::to_vec(&run_errand(errand, stores).await)?,
         Err(fault) => {
@@ -251,14 +271,14 @@ async fn asked<Q, R>(
 
 /// Asks the gateway that runs on a state folder about its cases.
 pub async fn ask(state_dir: &Path, ask: &Ask) -> Result<Reply, ControlError> {
-    let question = Question::<_, (), (), (), ()>::Cases(ask);
+    let question = Question::<_, (), (), (), (), ()>::Cases(ask);
     let talk = talk(state_dir, &question);
     timeout(ANSWER_TIME_MAX, talk).await.map_err(|_| ControlError::Slow)?
 }
 
 /// Asks the gateway that runs on a state folder about its alerts.
 pub async fn ask_alerts(state_dir: &Path, ask: &alert::Ask) -> Result<alert::Reply, ControlError> {
-    let question = Question::<(), _, (), (), ()>::Alerts(ask);
+    let question = Question::<(), _, (), (), (), ()>::Alerts(ask);
     let talk = talk(state_dir, &question);
     timeout(ANSWER_TIME_MAX, talk).await.map_err(|_| ControlError::Slow)?
 }
@@ -268,7 +288,7 @@ pub async fn ask_goods(
     state_dir: &Path,
     ask: &goods::report::Ask,
 ) -> Result<goods::report::Reply, ControlError> {
-    let question = Question::<(), (), (), _, ()>::Goods(ask);
+    let question = Question::<(), (), (), _, (), ()>::Goods(ask);
     let talk = talk(state_dir, &question);
     timeout(ANSWER_TIME_MAX, talk).await.map_err(|_| ControlError::Slow)?
 }
@@ -278,20 +298,30 @@ pub async fn ask_buyers(
     state_dir: &Path,
     ask: &buyers::report::Ask,
 ) -> Result<buyers::report::Reply, ControlError> {
-    let question = Question::<(), (), (), (), _>::Buyers(ask);
+    let question = Question::<(), (), (), (), _, ()>::Buyers(ask);
+    let talk = talk(state_dir, &question);
+    timeout(ANSWER_TIME_MAX, talk).await.map_err(|_| ControlError::Slow)?
+}
+
+/// Asks the gateway that runs on a state folder about the customers of the shop's profiles.
+pub async fn ask_profiles(
+    state_dir: &Path,
+    ask: &profiles::report::Ask,
+) -> Result<profiles::report::Reply, ControlError> {
+    let question = Question::<(), (), (), (), (), _>::Profiles(ask);
     let talk = talk(state_dir, &question);
     timeout(ANSWER_TIME_MAX, talk).await.map_err(|_| ControlError::Slow)?
 }
 
 /// Asks the gateway that runs on a state folder what it found when it last compared both systems.
 pub async fn ask_compared(state_dir: &Path) -> Result<Option<Summary>, ControlError> {
-    let talk = talk(state_dir, &Question::<(), (), (), (), ()>::Compared);
+    let talk = talk(state_dir, &Question::<(), (), (), (), (), ()>::Compared);
     timeout(ANSWER_TIME_MAX, talk).await.map_err(|_| ControlError::Slow)?
 }
 
 /// Has the gateway that runs on a state folder do an errand, and waits until it is done.
 pub async fn send(state_dir: &Path, errand: &Errand) -> Result<Contents, ControlError> {
-    let question = Question::<(), (), _, (), ()>::Errand(errand);
+    let question = Question::<(), (), _, (), (), ()>::Errand(errand);
     let talk = talk(state_dir, &question);
     timeout(ERRAND_TIME_MAX, talk).await.map_err(|_| ControlError::Slow)?
 }

@@ -13,6 +13,7 @@
 pub mod answers;
 pub mod cases;
 mod credit;
+pub mod customers;
 pub mod desk;
 pub mod dispatch;
 pub mod events;
@@ -25,6 +26,7 @@ mod ramp;
 pub mod rows;
 mod sick;
 mod timekeeper;
+pub(crate) mod trouble;
 mod worker;
 
 use serde::Deserialize;

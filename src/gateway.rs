@@ -12,6 +12,7 @@ mod catalogue;
 mod flows;
 mod ion;
 mod nightly;
+mod profiles;
 
 pub use book::Book;
 
@@ -31,6 +32,7 @@ use crate::{
     control::{Desks, Door},
     delivery::{
         cases::Cases,
+        customers::Customers,
         desk::Request,
         dispatch::{Delivery, Tally},
         events,
@@ -133,8 +135,8 @@ pub async fn start(frame: &Frame) -> Result<Foundation, GatewayError> {
     let (alerts_desk, alert_requests) = mpsc::channel(QUESTIONS_WAITING_MAX);
     let flows = Flows::of(config, &state);
     let alerts_desk = config.alerts.as_ref().map(|_| alerts_desk);
-    let Flows { goods, buyers, compared } = flows.clone();
-    let desks = Desks { cases: desk, alerts: alerts_desk, goods, buyers };
+    let Flows { goods, buyers, profiles, compared } = flows.clone();
+    let desks = Desks { cases: desk, alerts: alerts_desk, goods, buyers, profiles };
     let opened = |source| GatewayError::Door { what: "the control socket", source };
     let door = Door::open(&config.state_dir, desks, (state.clone(), journal.clone()));
     let door = Arc::new(door.map_err(opened)?);
@@ -152,8 +154,15 @@ pub async fn start(frame: &Frame) -> Result<Foundation, GatewayError> {
             let stores = (journal.clone(), state.clone());
             poll(config, frame, (shop.clone(), &stores), rules);
             let cases = Cases::new(state.clone()).hearing(ion::ears(frame, &state, &flows)?);
-            let stores = (journal.clone(), cases);
-            deliver(frame, stores, (shop, m3), rules, (requests, tally.clone()));
+            let rules = Arc::new(Rules { payments: config.payments.clone(), ..rules.clone() });
+            let customers = Customers::new(m3.clone(), state.clone(), Arc::clone(&rules));
+            let customers = Arc::new(customers);
+            if let Some(shared) = &flows.profiles {
+                profiles::start(supervisor, &state, (&shop, &customers), shared);
+            }
+            let performer = Performer::new(shop, m3, rules, customers);
+            let parts = (journal.clone(), cases, performer);
+            deliver(frame, parts, (requests, tally.clone()));
         }
     }
     if config.order_to_cash.is_none() {
@@ -253,17 +262,11 @@ fn recall(supervisor: &Supervisor, journal: Journal, memory: Arc<std::sync::Mute
 
 fn deliver(
     frame: &Frame,
-    (journal, cases): (Journal, Cases),
-    (shop, m3): (Shop, M3),
-    rules: &Rules,
-    (requests, tally): (mpsc::Receiver<Request>, watch::Sender<Tally>),
+    parts: (Journal, Cases, Performer),
+    asked: (mpsc::Receiver<Request>, watch::Sender<Tally>),
 ) {
-    let config = &frame.loaded.config;
-    let rules = Arc::new(Rules { payments: config.payments.clone(), ..rules.clone() });
-    let performer = Performer::new(shop, m3, cases.state().clone(), Arc::clone(&rules));
-    let parts = (journal, cases, performer);
-    let confirmed = frame.metrics.confirmed.clone();
-    let delivery = Delivery::new(parts, rules, config.delivery, (requests, tally), confirmed);
+    let (config, confirmed) = (frame.loaded.config.delivery, frame.metrics.confirmed.clone());
+    let delivery = Delivery::new(parts, config, asked, confirmed);
     let delivery = Arc::new(Mutex::new(delivery));
     frame.supervisor.keep("delivery", move |stop| {
         let delivery = Arc::clone(&delivery);

@@ -26,6 +26,7 @@ pub mod delivery;
 pub mod goods;
 
 pub mod buyers;
+pub mod profiles;
 
 pub mod connector;
 

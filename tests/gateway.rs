@@ -60,6 +60,8 @@ mod pressure;
 mod prices;
 #[path = "gateway/process.rs"]
 mod process;
+#[path = "gateway/profiles.rs"]
+mod profiles;
 #[path = "gateway/reconcile.rs"]
 mod reconcile;
 #[path = "gateway/refusals.rs"]
@@ -70,6 +72,8 @@ mod resources;
 mod returns;
 #[path = "gateway/several.rs"]
 mod several;
+#[path = "gateway/shelves.rs"]
+mod shelves;
 #[path = "gateway/shipments.rs"]
 mod shipments;
 #[path = "gateway/stock.rs"]

@@ -63,7 +63,7 @@ fn cut(text: &str) -> String {
 impl Buyer {
     /// Begins with what the shop shows.
     pub fn new(shown: &Shown, walk: u64) -> Self {
-        let Shown { id: _, login, rank, status, comment, membership } = shown.clone();
+        let Shown { id: _, login, rank, status, comment, membership, account: _ } = shown.clone();
         let (tie, wants, given) = (Tie::default(), Wants::default(), Given::default());
         let comment = cut(&comment);
         let (unsure, refused) = (false, None);
@@ -193,12 +193,14 @@ impl Buyer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::connector::xcart::profiles::Account;
 
     const NONE: Belongs = Belongs::Nowhere;
 
     fn shown(status: Status, comment: &str, membership: Belongs) -> Shown {
         let (login, comment) = ("a@x".to_owned(), comment.to_owned());
-        Shown { id: 7, login, rank: Rank::Customer, status, comment, membership }
+        let account = Account::Used;
+        Shown { id: 7, login, rank: Rank::Customer, status, comment, membership, account }
     }
 
     fn buyer(status: Status, comment: &str, membership: Belongs) -> Buyer {

@@ -90,6 +90,11 @@ fn flows(config: &Config, lines: &mut Vec<String>) {
             buyers.group_field
         ));
     }
+    if let Some(profiles) = &config.profiles {
+        let mode =
+            if profiles.mode == Mode::Write { "written" } else { "watched, nothing is written" };
+        lines.push(format!("profiles    {mode}: at most {} a minute", profiles.per_min));
+    }
     if let Some(reconcile) = &config.reconcile {
         let what: Vec<&str> = reconcile.what.iter().map(|what| what.name()).collect();
         lines.push(format!("reconcile   each night: {}", what.join(", ")));

@@ -3,8 +3,11 @@
 //! Guarantees: `plan` writes nothing anywhere; what the running gateway knows only the running gateway
 //! tells.
 
+mod customers;
 mod orders;
+mod wanted;
 
+use self::wanted::Wanted;
 use super::{
     ConfigFile, Fault, aside,
     goods::unexpected,
@@ -96,6 +99,8 @@ pub enum Bring {
     Prices,
     /// Pieces.
     Stock,
+    /// Customers of M3 for profiles of the shop; a load of its own.
+    Profiles,
 }
 
 fn parts(only: &[Bring]) -> Parts {
@@ -103,6 +108,7 @@ fn parts(only: &[Bring]) -> Parts {
         Bring::Items => Part::Items,
         Bring::Prices => Part::Prices,
         Bring::Stock => Part::Stock,
+        Bring::Profiles => Part::Customers,
     };
     only.iter().map(part).collect()
 }
@@ -111,32 +117,54 @@ fn parts(only: &[Bring]) -> Parts {
 pub fn run(load: &Load) -> Result<(), Fault> {
     let loaded = config::load(&load.config.path)?;
     let runtime = super::runtime()?;
+    let only = |only: &[Bring]| Wanted::of(&loaded.config, &parts(only));
     let turn = |stage, told: &str| {
-        runtime.block_on(begun(&loaded, load::Ask::Turn(stage)))?;
+        let wanted = only(&[])?;
+        runtime.block_on(turned(&loaded, &wanted, stage))?;
         say(told)
     };
     match &load.action {
-        Action::Plan { only, rate, list, form, orders_days } => {
+        Action::Plan { only: parts, rate, list, form, orders_days } => {
+            let wanted = only(parts)?;
             let asked = Asked { rate: *rate, lists: *list, form: *form };
-            runtime.block_on(Box::pin(plan(&loaded, &parts(only), asked)))?;
+            if let Some(goods) = &wanted.goods {
+                runtime.block_on(Box::pin(plan(&loaded, goods, asked)))?;
+            }
+            if wanted.customers {
+                runtime.block_on(Box::pin(customers::plan(&loaded, asked)))?;
+            }
             let days = *orders_days;
             if days == 0 || *form != Form::Text {
                 return Ok(());
             }
             runtime.block_on(Box::pin(orders::told(&loaded, days))).and_then(|text| say(&text))
         }
-        Action::Start { only, rate } => {
-            let ask = load::Ask::Start { parts: parts(only), per_min: *rate };
-            runtime.block_on(begun(&loaded, ask))?;
+        Action::Start { only: parts, rate } => {
+            let asked = only(parts)?;
+            let wanted = if parts.is_empty() { asked.that_watch(&loaded.config) } else { asked };
+            if let Some(parts) = wanted.goods {
+                let ask = load::Ask::Start { parts, per_min: *rate };
+                runtime.block_on(begun(&loaded, ask))?;
+            }
+            if wanted.customers {
+                runtime.block_on(customers::start(&loaded, *rate))?;
+            }
             say("the load is running; see `causeway load status`\n")
         }
         Action::Status { json } => {
-            let told = runtime.block_on(status(&loaded.config.state_dir))?;
-            let json = json.then(|| serde_json::to_string(&told)).transpose();
-            match json.map_err(ControlError::Unreadable)? {
-                Some(json) => say(&format!("{json}\n")),
-                None => say(&standing(&told)),
+            let (wanted, state_dir) = (only(&[])?, &loaded.config.state_dir);
+            let show = |told: &Told, text: fn(&Told) -> String| -> Result<(), Fault> {
+                let json = json.then(|| serde_json::to_string(told)).transpose();
+                let json = json.map_err(ControlError::Unreadable)?.map(|json| json + "\n");
+                say(&json.unwrap_or_else(|| text(told)))
+            };
+            if wanted.goods.is_some() {
+                show(&runtime.block_on(status(state_dir))?, standing)?;
             }
+            if wanted.customers {
+                show(&runtime.block_on(customers::status(&loaded))?, customers::standing)?;
+            }
+            Ok(())
         }
         Action::Pause => {
             turn(Stage::Paused, "the load is paused; `causeway load resume` goes on\n")
@@ -144,6 +172,22 @@ pub fn run(load: &Load) -> Result<(), Fault> {
         Action::Resume => turn(Stage::Running, "the load goes on; see `causeway load status`\n"),
         Action::Stop => turn(Stage::Stopped, "the load has ended; what was brought stays\n"),
     }
+}
+
+/// Halts the loads that are under way, goes on with them or ends them.
+async fn turned(loaded: &Loaded, wanted: &Wanted, stage: Stage) -> Result<(), Fault> {
+    let mut outcomes = Vec::new();
+    if wanted.goods.is_some() {
+        outcomes.push(begun(loaded, load::Ask::Turn(stage)).await);
+    }
+    if wanted.customers {
+        outcomes.push(customers::turn(loaded, stage).await);
+    }
+    // One of the two may not have been started.
+    if outcomes.iter().any(Result::is_ok) {
+        return Ok(());
+    }
+    outcomes.into_iter().collect()
 }
 
 async fn begun(loaded: &Loaded, ask: load::Ask) -> Result<(), Fault> {

@@ -15,7 +15,7 @@ use crate::{
     flow::rules::Rules,
     reconcile::{
         What,
-        others::{of_buyers, of_goods},
+        others::{of_customers, of_goods, sides},
         row::Row,
         summary::Summary,
         walk::{PAGES_MAX, Walk, WalkError},
@@ -105,7 +105,8 @@ fn compare(
             (What::Orders, Some(rules)) => orders(runtime, loaded, (rules, days), told)?,
             (What::Orders, None) => {}
             (What::Customers, _) => {
-                runtime.block_on(of_buyers(state_dir, |row| told.take(row)))?;
+                let sides = sides(&loaded.config);
+                runtime.block_on(of_customers(state_dir, &sides, |row| told.take(row)))?;
             }
             (What::Goods, _) => runtime.block_on(of_goods(state_dir, |row| told.take(row)))?,
         }
@@ -117,7 +118,7 @@ fn compare(
 fn wanted(asked: &[What], config: &Config) -> Result<Vec<What>, Fault> {
     let on = |what: What| match what {
         What::Orders => (config.order_to_cash.is_some(), "[order_to_cash]"),
-        What::Customers => (config.buyers.is_some(), "[buyers]"),
+        What::Customers => (!sides(config).is_empty(), "[buyers] or [profiles]"),
         What::Goods => (config.goods().is_some(), "[stock], [prices] or [items]"),
     };
     if let Some(off) = asked.iter().find(|what| !on(**what).0) {

@@ -14,6 +14,7 @@ pub mod profiles;
 pub mod resources;
 pub mod rest;
 pub mod sheet;
+pub mod shelves;
 pub mod wholesale;
 pub mod wire;
 

@@ -220,7 +220,7 @@ pub(super) async fn answer(tools: &Tools, request: Request) -> Vec<Moved> {
 type Answered = Result<(Reply, Vec<Moved>), String>;
 
 async fn answered(tools: &Tools, ask: Ask) -> Answered {
-    let (cases, now_ms) = (&tools.cases, tools.time.now().now_ms);
+    let (cases, now_ms) = (&tools.cases, tools.time().now().now_ms);
     let only = |reply: Reply| (reply, Vec::new());
     match ask {
         Ask::List { after } => list(cases, after.as_deref()).map(only),

@@ -14,14 +14,9 @@ use super::{
     hand::InHand,
     perform::Performer,
     rows::{self, CaseKey, Due},
-    timekeeper::Timekeeper,
     worker::{self, Finished, Job, Moved, Tools},
 };
-use crate::{
-    clock,
-    flow::{rules::Rules, run::Need},
-    journal::Journal,
-};
+use crate::{clock, flow::run::Need, journal::Journal};
 use prometheus_client::metrics::counter::Counter;
 use std::{
     collections::BTreeMap,
@@ -90,17 +85,15 @@ impl Delivery {
     /// Puts the parts together.
     pub fn new(
         (journal, cases, performer): (Journal, Cases, Performer),
-        rules: Arc<Rules>,
         config: Config,
         (requests, tally): (mpsc::Receiver<Request>, watch::Sender<Tally>),
         confirmed: Counter,
     ) -> Self {
         let stop = CancellationToken::new();
-        let time = Timekeeper::new(cases.state().epoch().0);
+        let rules = performer.customers().shared_rules();
         let confirms = Arc::new(Semaphore::new(config.confirm_concurrency_max.max(1)));
         let confirms_queued = AtomicBool::new(false);
-        let tools =
-            Tools { cases, performer, rules, stop, confirmed, time, confirms, confirms_queued };
+        let tools = Tools { cases, performer, rules, stop, confirmed, confirms, confirms_queued };
         let config = Config { lanes_max: config.lanes_max.max(1), ..config };
         Self { journal, tools: Arc::new(tools), config, requests, tally }
     }
@@ -173,11 +166,11 @@ impl Delivery {
 
     /// Takes events as long as not too many cases wait; the others stay in the journal.
     async fn take_events(&self, hand: &mut InHand) -> Result<(), events::TakeError> {
-        let Tools { cases, performer, rules, time, .. } = &*self.tools;
+        let Tools { cases, performer, rules, .. } = &*self.tools;
         if !hand.more_events {
             return Ok(());
         }
-        let now_ms = time.now().now_ms;
+        let now_ms = self.tools.time().now().now_ms;
         let begun = clock::now().mono;
         if hand.credit.is_to_be_counted(begun) {
             // What waits for an M3 that is away lies on the disk and costs nothing; the more events have
@@ -197,7 +190,7 @@ impl Delivery {
     }
 
     fn hand_out(&self, hand: &mut InHand) -> Result<Duration, CaseError> {
-        let now = self.tools.time.now();
+        let now = self.tools.time().now();
         let mut view = View { ready: Vec::new(), oldest_ms: None, pause: SLEEP_MAX };
         for need in Need::ALL {
             self.look(hand, need, now.now_ms, &mut view)?;
@@ -314,7 +307,7 @@ impl Delivery {
     async fn panicked(&self, hand: &mut InHand, id: task::Id) {
         let Some((key, _)) = hand.keys.remove(&id) else { return };
         tracing::error!(order = %key, "the program failed on this order");
-        match desk::set_aside(&self.tools.cases, &key, self.tools.time.now().now_ms).await {
+        match desk::set_aside(&self.tools.cases, &key, self.tools.time().now().now_ms).await {
             Ok(moved) => self.moved(moved),
             Err(fault) => {
                 hand.sick.fell(key, &crate::log::chain(&fault), clock::now().mono);
@@ -359,7 +352,7 @@ impl Delivery {
         while let Some(found) = pages.next_page()? {
             for (_, row) in &found {
                 let row: rows::RunRow = rows::read(row)?;
-                self.tools.time.was(row.run.last_ms());
+                self.tools.time().was(row.run.last_ms());
                 let count: &mut u64 = stages.entry(row.run.stage.name()).or_default();
                 *count = count.saturating_add(1);
             }

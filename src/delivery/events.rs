@@ -26,6 +26,8 @@ use thiserror::Error;
 const EVENTS_MAX: usize = 128;
 /// Bytes of events taken in one go.
 const EVENT_BYTES_MAX: usize = 512 * 1024;
+/// What the entity of an event about a profile begins with, and that of no other.
+const PROFILE: &str = "profile:";
 /// Name of the cursor.
 const CURSOR: &str = "journal";
 
@@ -60,7 +62,17 @@ pub fn entity(order: &OrderRef) -> String {
     }
 }
 
+/// Writes how an event names a profile of the shop.
+pub fn profile_entity(id: u64) -> String {
+    format!("{PROFILE}{id}")
+}
+
 /// Reads it.
+fn profile_of(event: &Event) -> Option<u64> {
+    event.entity.strip_prefix(PROFILE)?.parse().ok()
+}
+
+/// Reads which order an event names.
 fn order_of(event: &Event) -> Option<OrderRef> {
     match event.entity.split_once(':')? {
         ("id", id) => id.parse().ok().map(OrderRef::Id),
@@ -117,6 +129,10 @@ pub async fn take(
             }
             continue;
         }
+        if let Some(id) = profile_of(event) {
+            gained.profiles.extend(ears.profiles.as_ref().map(|_| id));
+            continue;
+        }
         let Some(order) = order_of(event) else {
             let topic = &event.topic;
             tracing::error!(seq, topic, "the event names no order; it is passed over");
@@ -126,8 +142,25 @@ pub async fn take(
         Wake { reference: order, seq, by_m3: false }.join(&mut wakes, key);
     }
     batch.put(rows::cursor(CURSOR), rows::write(&next)?);
-    gained.note(now_ms, &mut batch)?;
+    gained.note(state, now_ms, &mut batch)?;
     let woken = wakes.len();
+    write_wakes(&mut batch, state, wakes, now_ms)?;
+    failpoint::pass("events.take.before");
+    state.commit(batch).await?;
+    failpoint::pass("events.take.durable");
+    gained.count(ears);
+    journal.settle(Seq(next));
+    let more = events.len() == EVENTS_MAX || *journal.heads().borrow() > Seq(next);
+    Ok(Taken { more, woken })
+}
+
+/// Adds the wake-ups to the batch that moves the cursor.
+fn write_wakes(
+    batch: &mut Batch,
+    state: &State,
+    wakes: BTreeMap<CaseKey, Wake>,
+    now_ms: UnixMs,
+) -> Result<(), TakeError> {
     for (key, Wake { mut reference, seq, mut by_m3 }) in wakes {
         let known = known_wake(state, &key)?;
         let due_ms = known.as_ref().map_or(now_ms, |wake| wake.due_ms);
@@ -138,13 +171,7 @@ pub async fn take(
         batch.put(key.wake(), rows::write(&WakeRow { reference, seq, due_ms, by_m3 })?);
         batch.put(key.due(Due::of_event(due_ms)), Vec::new());
     }
-    failpoint::pass("events.take.before");
-    state.commit(batch).await?;
-    failpoint::pass("events.take.durable");
-    gained.count(ears);
-    journal.settle(Seq(next));
-    let more = events.len() == EVENTS_MAX || *journal.heads().borrow() > Seq(next);
-    Ok(Taken { more, woken })
+    Ok(())
 }
 
 /// Wakes an order of the shop as an event would, for a person who knows of it.

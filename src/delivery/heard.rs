@@ -25,6 +25,7 @@ use crate::{
     journal::Event,
     metrics::Heard,
     order::OrderRef,
+    profiles,
     state::{Batch, State, StateError},
 };
 use sha2::{Digest, Sha256};
@@ -62,6 +63,8 @@ pub struct Ears {
     pub items: Option<Arc<Bells>>,
     /// Wakes who asks M3 for customers; absent: nobody does.
     pub buyers: Option<Arc<buyers::Bells>>,
+    /// Wakes who looks at the shop's profiles; absent: nobody does.
+    pub profiles: Option<Arc<profiles::Bells>>,
     /// Counts documents.
     pub counted: Heard,
 }
@@ -95,6 +98,8 @@ enum Deaf {
 pub(super) struct Gained {
     /// Orders to be woken: how they are named, and by which event.
     pub wakes: Vec<(CaseKey, OrderRef)>,
+    /// Profiles of the shop to be looked at.
+    pub profiles: Vec<u64>,
     variations: BTreeMap<Vec<u8>, u64>,
     woken: usize,
     counts: Vec<(&'static str, &'static str)>,
@@ -260,7 +265,15 @@ impl Gained {
     }
 
     /// Adds what is to be remembered to the batch that moves the cursor.
-    pub(super) fn note(&self, now_ms: u64, batch: &mut Batch) -> Result<(), CaseError> {
+    pub(super) fn note(
+        &self,
+        state: &State,
+        now_ms: u64,
+        batch: &mut Batch,
+    ) -> Result<(), CaseError> {
+        for id in &self.profiles {
+            profiles::mark(batch, state, (profiles::table::NEWS, *id), now_ms)?;
+        }
         for (key, variation) in &self.variations {
             let row = VariationRow { variation: *variation, seen_ms: now_ms };
             batch.put(key.clone(), rows::write(&row)?);
@@ -282,6 +295,9 @@ impl Gained {
             && self.counts.iter().any(|(_, result)| *result == CUSTOMER)
         {
             buyers.look.notify_waiters();
+        }
+        if let Some(profiles) = ears.profiles.as_ref().filter(|_| !self.profiles.is_empty()) {
+            profiles.keep.notify_waiters();
         }
         if let Some(answers) = &ears.answers {
             answers.news.notify_one();

@@ -6,7 +6,7 @@ mod customers;
 mod following;
 mod paying;
 
-use super::{people::Turns, rows::BadRow};
+use super::{customers::Customers, trouble::Trouble};
 use crate::{
     connector::{
         Class, Failure, Fate, Kind,
@@ -15,14 +15,12 @@ use crate::{
     },
     failpoint::{self, Plant},
     flow::{
-        cause::Cause,
         place::{Ask, Deletion, Found, Told},
         rules::Rules,
-        run::{Case, Context, Effect, Need, Outcome},
+        run::{Case, Effect, Need, Outcome},
     },
     ids::{Cuno, Itno, OrderKey, Orno},
     order::OrderRef,
-    state::{State, StateError},
 };
 use std::{
     collections::BTreeMap,
@@ -38,53 +36,20 @@ const ITEMS_REMEMBERED_MAX: usize = 10_000;
 pub struct Performer {
     shop: Shop,
     m3: M3,
-    state: State,
     rules: Arc<Rules>,
     items: Mutex<BTreeMap<String, Itno>>,
-    people: Turns,
-}
-
-/// Why an effect has no answer.
-#[derive(Debug)]
-enum Trouble {
-    Failed(Failure),
-    Stopped(Cause),
-}
-
-impl From<Failure> for Trouble {
-    fn from(failure: Failure) -> Self {
-        Self::Failed(failure)
-    }
-}
-
-impl From<Cause> for Trouble {
-    fn from(cause: Cause) -> Self {
-        Self::Stopped(cause)
-    }
-}
-
-impl From<StateError> for Trouble {
-    fn from(fault: StateError) -> Self {
-        Self::Failed(own_fault(&fault))
-    }
-}
-
-impl From<BadRow> for Trouble {
-    fn from(fault: BadRow) -> Self {
-        Self::Failed(own_fault(&fault))
-    }
-}
-
-/// Our own disk failed: nothing was asked of anybody.
-fn own_fault(fault: &dyn std::error::Error) -> Failure {
-    Failure::new(Fate::NotDone, Class::Unavailable, &format!("the state store: {fault}"))
+    customers: Arc<Customers>,
 }
 
 impl Performer {
-    /// Takes the two systems and the store of customers.
-    pub fn new(shop: Shop, m3: M3, state: State, rules: Arc<Rules>) -> Self {
-        let (items, people) = (Mutex::default(), Turns::default());
-        Self { shop, m3, state, rules, items, people }
+    /// Takes the two systems and who keeps the customers.
+    pub fn new(shop: Shop, m3: M3, rules: Arc<Rules>, customers: Arc<Customers>) -> Self {
+        Self { shop, m3, rules, items: Mutex::default(), customers }
+    }
+
+    /// The customers, as the performer shares them with others.
+    pub(super) fn customers(&self) -> &Arc<Customers> {
+        &self.customers
     }
 
     /// Ends all waiting for leave to call; calls on their way are not touched.
@@ -103,20 +68,15 @@ impl Performer {
     }
 
     /// Carries an effect out. The case is durable already if the effect writes.
-    pub async fn perform(&self, effect: &Effect, case: &Case, context: &Context<'_>) -> Outcome {
-        match self.outcome(effect, case, context).await {
+    pub async fn perform(&self, effect: &Effect, case: &Case) -> Outcome {
+        match self.outcome(effect, case).await {
             Ok(outcome) => outcome,
             Err(Trouble::Failed(failure)) => Outcome::Failed(failure),
             Err(Trouble::Stopped(why)) => Outcome::Stopped(why),
         }
     }
 
-    async fn outcome(
-        &self,
-        effect: &Effect,
-        case: &Case,
-        context: &Context<'_>,
-    ) -> Result<Outcome, Trouble> {
+    async fn outcome(&self, effect: &Effect, case: &Case) -> Result<Outcome, Trouble> {
         match effect {
             Effect::ReadOrder(reference) => {
                 let order = match reference {
@@ -125,7 +85,7 @@ impl Performer {
                 };
                 Ok(Outcome::Order(Box::new(order)))
             }
-            Effect::EnsureCustomer => Box::pin(self.ensure_customer(case, context)).await,
+            Effect::EnsureCustomer => Box::pin(self.ensure_customer(case)).await,
             Effect::FindItems(skus) => {
                 let itnos = self.find_items(skus).await?;
                 Ok(Outcome::Items { itnos, booked: Box::pin(self.book(case)).await? })

@@ -18,7 +18,7 @@
 //! | `v/<noun>/<hash>` | the newest variation of a document of ION, and when it came |
 //! | `f/<sequence number, 8 bytes>` | an answer to a document of ION that is to be given |
 //! | `y/compared` | what the last comparison at night came to; `reconcile::nightly` alone writes it |
-//! | `g…/`, `u…/` | goods and buyers: `goods::table`, `buyers::table` |
+//! | `g…/`, `u…/`, `cp/` and its kin | goods, buyers, profiles: `goods::table`, `buyers::table`, `profiles::table` |
 //! | `a/<name>` | what the alerts remember; `alert::watch` alone writes it |
 //!
 //! A value begins with the version of its form; every released one stays readable.

@@ -37,7 +37,6 @@ pub(super) struct Tools {
     pub rules: Arc<Rules>,
     pub stop: CancellationToken,
     pub confirmed: Counter,
-    pub time: Timekeeper,
     /// One for each confirmation that may run.
     pub confirms: Arc<Semaphore>,
     /// Whether cases wait for a confirmation: then nobody overtakes them.
@@ -86,7 +85,7 @@ pub(super) async fn work(tools: Arc<Tools>, job: Job) -> Finished {
 
 async fn lead(tools: &Tools, job: Job) -> Result<Moved, CaseError> {
     let Job { key, due, mut ticket } = job;
-    let now_ms = tools.time.now().now_ms;
+    let now_ms = tools.time().now().now_ms;
     let Some(mut held) = tools.cases.load(&key, Some(due), now_ms)? else {
         tools.cases.forget_due(&key, due).await?;
         return Ok(Moved::default());
@@ -144,8 +143,13 @@ async fn lead(tools: &Tools, job: Job) -> Result<Moved, CaseError> {
 }
 
 impl Tools {
+    /// The time that cases are due by.
+    pub(super) fn time(&self) -> &Timekeeper {
+        self.performer.customers().time()
+    }
+
     fn context(&self) -> Context<'_> {
-        let now = self.time.now();
+        let now = self.time().now();
         Context {
             rules: &self.rules,
             now_ms: now.now_ms,
@@ -197,7 +201,7 @@ impl Tools {
     /// Carries an effect out.
     async fn carry_out(&self, effect: &Effect, held: &mut Held) -> Result<Done, CaseError> {
         failpoint::pass_at("effect", effect, "before");
-        let outcome = self.performer.perform(effect, &held.case, &self.context()).await;
+        let outcome = self.performer.perform(effect, &held.case).await;
         failpoint::pass_at("effect", effect, "after");
         if let Outcome::Failed(failure) = &outcome
             && (failure.fate, failure.class) == (Fate::NotDone, Class::Held)
@@ -208,7 +212,7 @@ impl Tools {
         let alarmed = held.case.run.attention.is_some();
         held.case.on(outcome, &self.context());
         if Self::belongs_elsewhere(held) {
-            self.cases.hand_over(held, self.time.now().now_ms).await?;
+            self.cases.hand_over(held, self.time().now().now_ms).await?;
             return Ok(Done::HandedOver);
         }
         let run = &held.case.run;

@@ -32,6 +32,21 @@ const ACCOUNT: &str = "c:";
 /// Characters of CUNM.
 const NAME_CHARS_MAX: usize = 36;
 
+/// What the shop says of a buyer.
+#[derive(Clone, Copy, Debug)]
+pub struct Buyer<'a> {
+    /// The profile's id; none for a guest.
+    pub account: Option<u64>,
+    /// The e-mail address as the shop has it.
+    pub email: &'a str,
+    /// Where invoices go.
+    pub billing: Option<&'a Address>,
+    /// Where goods go.
+    pub shipping: Option<&'a Address>,
+    /// When it was said, in seconds since 1970.
+    pub told_s: i64,
+}
+
 /// Who the customer is and what M3 would be told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Person {
@@ -56,13 +71,21 @@ pub struct Person {
 impl Person {
     /// Derives the customer of an order.
     pub fn of(order: &Order, all: &Rules) -> Result<Self, Cause> {
+        let Order { customer_id, email, billing, shipping, created_s, .. } = order;
+        let (billing, shipping) = (billing.as_ref(), shipping.as_ref());
+        let (account, told_s) = (*customer_id, *created_s);
+        Self::who(&Buyer { account, email, billing, shipping, told_s }, all)
+    }
+
+    /// Derives the customer of a buyer, of whom an order or a profile tells.
+    pub fn who(buyer: &Buyer<'_>, all: &Rules) -> Result<Self, Cause> {
         let rules = &all.customer;
-        let email = clean(&order.email).to_lowercase();
-        if let Some(cuno) = rules.shared_of(order) {
+        let email = clean(buyer.email).to_lowercase();
+        if let Some(cuno) = rules.shared_of(buyer.account) {
             return Ok(Self::shared(cuno.clone(), email));
         }
         let unfit = |text: &str| Cause::new(CauseKind::UnfitValue, text);
-        let (identity, cuno) = match order.customer_id {
+        let (identity, cuno) = match buyer.account {
             Some(id) => (account(id), number_of(&rules.account_prefix, id)),
             None if email.is_empty() => {
                 return Err(unfit("a guest's order without an e-mail address"));
@@ -75,15 +98,15 @@ impl Person {
         };
         let cuno =
             cuno.map_err(|fault| unfit(&format!("customer number from the profile id: {fault}")))?;
-        let bill_to = order.billing.as_ref().or(order.shipping.as_ref());
+        let bill_to = buyer.billing.or(buyer.shipping);
         let lines = bill_to.map(|address| Lines::from_shop(address, &all.address));
         let lines = lines.unwrap_or_default();
-        let vat = vat_of(order).unwrap_or_default();
+        let vat = vat_of([buyer.billing, buyer.shipping]).unwrap_or_default();
         let fields = fields(&lines, (&email, &vat));
         let language = rules.language.clone().unwrap_or_default();
         let from = [("CUTM", rules.template.clone()), ("LNCD", language)];
         let from = from.map(|(name, value)| (name.to_owned(), value)).into();
-        let (country, told_s) = (lines.country, order.created_s);
+        let (country, told_s) = (lines.country, buyer.told_s);
         Ok(Self { identity, cuno, email, vat, country, told_s, fields, from })
     }
 
@@ -178,11 +201,10 @@ pub fn typed(text: &str) -> Result<String, String> {
     Err(format!("{text:?} is neither a profile id nor an e-mail address"))
 }
 
-/// The VAT number of an order; none where there is none, or it is none.
-fn vat_of(order: &Order) -> Option<String> {
-    let typed =
-        order.billing.iter().chain(&order.shipping).map(|address| vat::read(&address.vat_number));
-    typed.into_iter().find_map(|typed| match typed {
+/// The VAT number that addresses give; none where there is none, or it is none.
+fn vat_of(addresses: [Option<&Address>; 2]) -> Option<String> {
+    let mut typed = addresses.into_iter().flatten().map(|address| vat::read(&address.vat_number));
+    typed.find_map(|typed| match typed {
         vat::Typed::Number(number) => Some(number),
         vat::Typed::Nothing | vat::Typed::Odd => None,
     })
@@ -192,7 +214,8 @@ fn vat_of(order: &Order) -> Option<String> {
 pub fn odd_vat(order: &Order) -> Option<&str> {
     let given = |address: &Address| vat::read(&address.vat_number) == vat::Typed::Odd;
     let odd = order.billing.iter().chain(&order.shipping).find(|address| given(address));
-    odd.map(|address| address.vat_number.as_str()).filter(|_| vat_of(order).is_none())
+    let addresses = [order.billing.as_ref(), order.shipping.as_ref()];
+    odd.map(|address| address.vat_number.as_str()).filter(|_| vat_of(addresses).is_none())
 }
 
 fn fields(lines: &Lines, (email, vat): (&str, &str)) -> Vec<(Part, Field)> {

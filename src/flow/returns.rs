@@ -92,7 +92,8 @@ impl InM3<'_> {
     /// What was credited, less what takes back an invoice that was higher than the order.
     fn credited_beyond_correction(&self) -> Amount {
         let credited = self.sum(Invoice::is_credit);
-        let surplus = self.sum(|i| !i.is_credit()).minus(self.total).filter(|more| *more > Amount::ZERO);
+        let surplus =
+            self.sum(|i| !i.is_credit()).minus(self.total).filter(|more| *more > Amount::ZERO);
         let rest = surplus.and_then(|surplus| credited.minus(surplus)).unwrap_or(credited);
         rest.max(Amount::ZERO)
     }

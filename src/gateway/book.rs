@@ -3,7 +3,11 @@
 use crate::{
     clock::UnixMs,
     delivery::events,
-    intake::{reception::NotKept, shelf::Ledger, webhook::Signal},
+    intake::{
+        reception::NotKept,
+        shelf::Ledger,
+        webhook::{Signal, Subject},
+    },
     journal::{Journal, JournalError, NewEvent, Receipt},
     log,
 };
@@ -30,7 +34,10 @@ impl Ledger for Book {
         let event = NewEvent {
             source: signal.source,
             topic: signal.topic.wire().to_owned(),
-            entity: events::entity(&signal.order),
+            entity: match &signal.subject {
+                Subject::Order(order) => events::entity(order),
+                Subject::Profile(id) => events::profile_entity(*id),
+            },
             delivery: signal.delivery,
             received_ms: received,
             body: body.into(),

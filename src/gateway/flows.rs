@@ -20,6 +20,8 @@ pub(super) struct Flows {
     pub(super) goods: Option<goods::Shared>,
     /// Profiles.
     pub(super) buyers: Option<crate::buyers::Shared>,
+    /// Customers of profiles.
+    pub(super) profiles: Option<crate::profiles::Shared>,
     /// What came of the last comparison at night.
     pub(super) compared: watch::Sender<Option<Summary>>,
 }
@@ -32,6 +34,7 @@ impl Flows {
         Self {
             goods: config.goods().map(goods::Shared::new),
             buyers: config.buyers().map(crate::buyers::Shared::new),
+            profiles: config.profiles.clone().map(crate::profiles::Shared::new),
             compared: watch::Sender::new(last),
         }
     }
@@ -58,6 +61,7 @@ impl Flows {
         Picture {
             goods: self.goods.as_ref().map(|goods| *goods.standing.borrow()),
             buyers: self.buyers.as_ref().map(|buyers| *buyers.standing.borrow()),
+            profiles: self.profiles.as_ref().map(|profiles| *profiles.standing.borrow()),
             compared: self.compared.borrow().clone(),
             ..picture
         }

@@ -60,6 +60,7 @@ pub(super) fn ears(frame: &Frame, state: &State, flows: &Flows) -> Result<Ears, 
         answers: settings.map(|ion| answers(frame, ion, state)).transpose()?.flatten(),
         items: flows.goods.as_ref().map(|goods| Arc::clone(&goods.bells)),
         buyers: flows.buyers.as_ref().map(|buyers| Arc::clone(&buyers.bells)),
+        profiles: flows.profiles.as_ref().map(|profiles| Arc::clone(&profiles.bells)),
         counted: frame.metrics.heard.clone(),
     })
 }

@@ -3,7 +3,7 @@
 use crate::{
     cli::serve::Frame,
     connector::{m3::M3, xcart::rest::Shop},
-    reconcile::{What, nightly::Parts, summary::Summary},
+    reconcile::{What, nightly::Parts, others::sides, summary::Summary},
     state::State,
 };
 use std::sync::Arc;
@@ -18,9 +18,10 @@ pub(super) fn start(
 ) {
     let config = &frame.loaded.config;
     let Some(settings) = &config.reconcile else { return };
+    let sides = sides(config);
     let on = |what: &What| match what {
         What::Orders => config.order_to_cash.is_some(),
-        What::Customers => config.buyers.is_some(),
+        What::Customers => !sides.is_empty(),
         What::Goods => config.goods().is_some(),
     };
     let parts = Arc::new(Parts {
@@ -30,6 +31,7 @@ pub(super) fn start(
         state_dir: config.state_dir.clone(),
         rules: config.order_to_cash.clone(),
         what: settings.what.iter().copied().filter(on).collect(),
+        sides: sides.clone(),
         settings: settings.clone(),
         poll_since_s: config.poll.poll_since.map(|since| since.0),
         last: last.clone(),

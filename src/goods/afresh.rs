@@ -42,6 +42,17 @@ pub(super) async fn after_other_settings(state: &State, shared: &Shared) -> Resu
     Ok(before.is_some())
 }
 
+/// Marks the items of which M3 has texts: the shop's lists are others than they were.
+pub(super) async fn texts(state: &State) -> Result<(), Trouble> {
+    let mut items = BTreeSet::new();
+    let mut pages = state.pages(rows::table(table::ITEMS), ROWS_MAX);
+    while let Some(page) = pages.next_page()? {
+        items.extend(page.iter().filter_map(|(key, _)| table::name_of(key)).map(str::to_owned));
+        tokio::task::yield_now().await;
+    }
+    mark_all(state, items).await
+}
+
 /// Marks the items without a product that something stood in the way of; returns how many there are
 /// without one.
 pub(super) async fn newcomers(state: &State) -> Result<u64, Trouble> {

@@ -49,6 +49,8 @@ pub fn sheet(
                 rules.weight.as_ref().map(|of| weight(article, of)).transpose()?.flatten()
             }
             Field::Enabled => shown(article, rules).map(|shown| shown.to_string()),
+            Field::TaxClass => rules.tax_classes.as_ref().and_then(|of| of.named(article)),
+            Field::Category => rules.categories.as_ref().and_then(|of| of.named(article)),
         };
         sheet.extend(value.map(|value| (field, value)));
     }

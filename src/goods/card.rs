@@ -57,7 +57,7 @@ impl Card {
 
     fn is_due(&self, field: Field, want: &String, edits: Edits) -> bool {
         let shows = field == Field::Enabled && want == SHOWN;
-        let has = self.has.get(&field) == Some(want);
+        let has = self.has.get(&field).is_some_and(|has| field.is_so(has, want));
         match self.given.get(&field) {
             _ if shows && self.hidden => false,
             None => !has,
@@ -90,11 +90,19 @@ impl Card {
         }
     }
 
+    /// Returns the category that the product was put into and still stands in, where another is wanted.
+    pub fn leaves(&self, category: &str) -> Option<&str> {
+        let given = self.given.get(&Field::Category).filter(|given| *given != category)?;
+        let has = self.has.get(&Field::Category)?;
+        Field::Category.is_so(has, given).then_some(given.as_str())
+    }
+
     /// Names the fields in which the shop has something else than M3, and keeps it.
     pub fn kept(&self, edits: Edits) -> Vec<Field> {
         let due = self.due(edits);
         let differ = self.wants.iter().filter(|(field, want)| {
-            !self.has.is_empty() && self.has.get(field) != Some(want) && !due.contains_key(field)
+            let has = self.has.get(field).is_some_and(|has| field.is_so(has, want));
+            !self.has.is_empty() && !has && !due.contains_key(field)
         });
         differ.map(|(field, _)| *field).collect()
     }
@@ -139,6 +147,26 @@ mod tests {
         assert_eq!(card.given, name("M3"));
         card.seen(name("a person's"));
         assert!(card.due(Edits::Kept).is_empty());
+    }
+
+    #[test]
+    fn a_product_leaves_only_the_category_that_we_put_it_into() {
+        let category = |text: &str| Sheet::from([(Field::Category, text.to_owned())]);
+        let mut card = Card { has: category("Sale"), wants: category("Tools"), ..Card::default() };
+        assert_eq!(card.due(Edits::Kept), category("Tools"), "where a person put it it stays");
+        assert_eq!(card.leaves("Tools"), None);
+        card.written(&category("Tools"));
+        card.seen(category("Sale\nTools"));
+        assert!(card.due(Edits::Overwritten).is_empty() && card.kept(Edits::Kept).is_empty());
+        card.wants = category("Garden");
+        assert_eq!(card.due(Edits::Kept), category("Garden"));
+        assert_eq!(card.leaves("Garden"), Some("Tools"));
+        card.seen(category("Sale"));
+        assert_eq!(card.leaves("Garden"), None, "a person took it out");
+        card.wants = category("Tools");
+        card.settle(Edits::Kept);
+        assert!(card.due(Edits::Kept).is_empty(), "a person took it out, and M3 has not changed");
+        assert_eq!(card.due(Edits::Overwritten), category("Tools"));
     }
 
     #[test]

@@ -26,13 +26,15 @@ pub enum Part {
     Prices,
     /// Pieces.
     Stock,
+    /// Customers of M3; a load of its own, which `profiles::load` carries on.
+    Customers,
 }
 
 /// Some of them.
 pub type Parts = BTreeSet<Part>;
 
 impl Part {
-    /// All of them.
+    /// Those of the goods.
     pub const ALL: [Self; 3] = [Self::Items, Self::Prices, Self::Stock];
 
     /// Returns the name of its table in the configuration.
@@ -41,6 +43,7 @@ impl Part {
             Self::Items => "items",
             Self::Prices => "prices",
             Self::Stock => "stock",
+            Self::Customers => "profiles",
         }
     }
 
@@ -50,6 +53,7 @@ impl Part {
             Self::Items => rules.items.as_ref().map(|items| items.mode),
             Self::Prices => rules.prices.as_ref().map(|prices| prices.mode),
             Self::Stock => rules.stock.as_ref().map(|stock| stock.mode),
+            Self::Customers => None,
         }
     }
 }
@@ -145,6 +149,12 @@ impl Load {
             Stage::Running | Stage::Paused => true,
             Stage::Stopped | Stage::Done => false,
         }
+    }
+
+    /// Returns how long it has taken, in seconds, up to its end.
+    pub fn seconds(&self, now_ms: u64) -> u64 {
+        let until = if self.is_under_way() { now_ms } else { self.ended_ms };
+        until.saturating_sub(self.began_ms) / 1_000
     }
 
     /// Comes to another stage; the error says why it cannot.

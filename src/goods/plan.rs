@@ -7,6 +7,7 @@ use super::{
     Trouble,
     article::{self, Article},
     good::Good,
+    lists::{self, Lists},
     row,
     rules::items::{Create, Items, SkuFrom},
     table,
@@ -21,6 +22,7 @@ use crate::{
             sheet::Field,
         },
     },
+    delivery::rows,
     state::State,
 };
 
@@ -59,6 +61,12 @@ impl Planner {
             Ok(sheet) => sheet,
             Err(why) => return Ok(Plan::Not(why)),
         };
+        let known: Option<Lists> = row(&self.state, &rows::cursor(table::LISTS))?;
+        if let Err(why) = lists::resolve(&mut sheet, known.as_ref()) {
+            return Ok(Plan::Not(why));
+        }
+        // It is put there once it is made.
+        sheet.remove(&Field::Category);
         let shown = create.enabled && sheet.get(&Field::Enabled).is_some_and(|on| on == "true");
         sheet.insert(Field::Enabled, shown.to_string());
         let price = wants.price.filter(|price| !price.is_zero());

@@ -16,6 +16,7 @@ use super::{
     load::Part,
     loader::{self, Leave},
     make::{Made, Maker},
+    shelf,
     table::{self, Due},
     want::{self, Wants},
     watch::IDLE,
@@ -25,7 +26,11 @@ use crate::{
     clock,
     connector::{
         Class, Failure, Fate,
-        xcart::{products::Change, rest::Shop, sheet::Sheet},
+        xcart::{
+            products::Change,
+            rest::Shop,
+            sheet::{Field, Sheet},
+        },
     },
     delivery::rows,
     ids::short_hash,
@@ -270,7 +275,7 @@ impl Sender {
         if before.as_ref().is_some_and(|refused| refused.rests(now_ms)) {
             return Ok(Written::Rests);
         }
-        match self.shop.change_goods(good.place, &change).await {
+        match self.give(good, &change).await {
             Ok(()) => {
                 tracing::debug!(sku, ?change, "the shop has it");
                 self.shared.note(|standing| standing.written = standing.written.saturating_add(1));
@@ -292,6 +297,19 @@ impl Sender {
                 Ok(Written::Rests)
             }
             Err(failure) => Err(failure.into()),
+        }
+    }
+
+    /// Sends a change. A category is a list of its own in the shop; all of it may be sent again.
+    async fn give(&self, good: &Good, change: &Change) -> Result<(), Failure> {
+        let mut rest = change.clone();
+        let category = rest.sheet.remove(&Field::Category);
+        if rest != Change::default() {
+            self.shop.change_goods(good.place, &rest).await?;
+        }
+        match category {
+            Some(category) => shelf::put((&self.shop, &self.state), good, &category).await,
+            None => Ok(()),
         }
     }
 

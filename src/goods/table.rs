@@ -35,6 +35,8 @@ pub const DUE: &str = "gq";
 pub const ADMITTED: &str = "ga";
 /// Table of what was ordered and is not in M3.
 pub const HELD: &str = "gh";
+/// Name of the row with the shop's categories and tax classes.
+pub const LISTS: &str = "goods-lists";
 /// Name of the row that says for which settings everything was marked.
 pub const SETTINGS: &str = "goods-settings";
 /// Name of the row of the load.

@@ -13,6 +13,7 @@ use super::{
     good::Good,
     mark,
     newcomer::Newcomer,
+    shelf::{self, Shelves},
     table::{self, WalkCursor},
     want,
     watch::IDLE,
@@ -54,11 +55,12 @@ pub struct Walker {
 }
 
 /// What a walk met.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 struct Met {
     goods: u64,
     unreadable: u64,
     variants: Variants,
+    shelves: Shelves,
 }
 
 /// Who wants a walk now.
@@ -142,7 +144,9 @@ impl Walker {
     }
 
     async fn walk(&self, mut cursor: WalkCursor) -> Result<(), Trouble> {
-        let mut met = Met::default();
+        let items = self.shared.rules.items.as_ref();
+        let shelves = shelf::read((&self.shop, &self.state), items).await?;
+        let mut met = Met { shelves, ..Met::default() };
         if !self.shared.rules.goods.variants {
             met.variants = Variants::None;
         }
@@ -200,6 +204,9 @@ impl Walker {
         for shown in &mut all {
             let items = self.shared.rules.items.as_ref();
             shown.sheet = items.map(|items| items.compared(&shown.sheet)).unwrap_or_default();
+            if shown.place.variant.is_none() {
+                met.shelves.complete(&mut shown.sheet, shown.place.product);
+            }
         }
         met.goods = met.goods.saturating_add(u64::try_from(all.len()).unwrap_or(u64::MAX));
         self.write_down(&all, cursor.number).await

@@ -6,7 +6,9 @@ use super::{
     Trouble, article,
     card::Edits,
     good::{Balances, Good, for_sale},
-    held, price, row,
+    held,
+    lists::{self, Lists},
+    price, row,
     rules::{Prices, Rules, Stock, items::Items, wholesale::Wholesale},
     source::Source as _,
     table::{self, Cursor},
@@ -146,7 +148,13 @@ pub(super) fn of(
         && let Some(article) = row::<article::Article>(state, &table::key(table::ITEMS, itno))?
         && !article.is_empty()
     {
-        match article::sheet(&article, items, items.update.iter().copied()) {
+        let known: Option<Lists> = row(state, &rows::cursor(table::LISTS))?;
+        let sheet = article::sheet(&article, items, items.update.iter().copied());
+        let resolved = sheet.and_then(|mut sheet| {
+            lists::resolve(&mut sheet, known.as_ref())?;
+            Ok(sheet)
+        });
+        match resolved {
             Ok(sheet) => wants.sheet = sheet,
             Err(why) => wants.unclear = Some(why),
         }

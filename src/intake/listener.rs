@@ -151,7 +151,7 @@ mod tests {
             reception::{Kept, NotKept},
             signature::Verifier,
             tls,
-            webhook::{Signal, Source, SourceConfig},
+            webhook::{Signal, Source, SourceConfig, Subject},
         },
         metrics::Received,
         order::OrderRef,
@@ -331,8 +331,8 @@ mod tests {
                 assert_eq!(answer.contains("allow: POST"), status == "405", "{answer}");
             }
             let kept = stage.shelf.0.lock().unwrap();
-            let orders: Vec<_> = kept.kept.iter().map(|signal| signal.order.clone()).collect();
-            assert_eq!(orders, [OrderRef::Id(7)]);
+            let subjects: Vec<_> = kept.kept.iter().map(|signal| signal.subject.clone()).collect();
+            assert_eq!(subjects, [Subject::Order(OrderRef::Id(7))]);
         })
         .await;
     }

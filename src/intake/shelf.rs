@@ -119,7 +119,10 @@ impl<L: Ledger, M: Memory + Send + 'static> Shelf for Once<L, M> {
 mod tests {
     use super::*;
     use crate::{
-        intake::{dedup::Recent, webhook::Topic},
+        intake::{
+            dedup::Recent,
+            webhook::{Subject, Topic},
+        },
         journal::{self, NewEvent},
         order::OrderRef,
     };
@@ -147,7 +150,7 @@ mod tests {
         let signal = |n| Signal {
             source: "shop".to_owned(),
             topic: Topic::OrderUpdated,
-            order: OrderRef::Id(1),
+            subject: Subject::Order(OrderRef::Id(1)),
             delivery: [n; 32],
         };
         let story = [

@@ -35,6 +35,8 @@ pub struct SourceConfig {
     pub order_id: Option<String>,
     /// JSON pointer to the order number the buyer reads.
     pub order_number: Option<String>,
+    /// JSON pointer to the id of a profile, for events about customers.
+    pub profile_id: Option<String>,
 }
 
 /// Where in a delivery a value stands.
@@ -59,10 +61,22 @@ pub enum Topic {
     /// An order's payment or shipping status changed.
     #[serde(rename = "order.status_changed")]
     OrderStatusChanged,
+    /// Somebody has opened an account.
+    #[serde(rename = "customer.created")]
+    CustomerCreated,
+    /// Something about a profile or its addresses changed.
+    #[serde(rename = "customer.updated")]
+    CustomerUpdated,
 }
 
 impl Topic {
-    const ALL: [Self; 3] = [Self::OrderCreated, Self::OrderUpdated, Self::OrderStatusChanged];
+    const ALL: [Self; 5] = [
+        Self::OrderCreated,
+        Self::OrderUpdated,
+        Self::OrderStatusChanged,
+        Self::CustomerCreated,
+        Self::CustomerUpdated,
+    ];
 
     /// Returns the name in the journal and in the config.
     pub const fn wire(self) -> &'static str {
@@ -70,6 +84,8 @@ impl Topic {
             Self::OrderCreated => "order.created",
             Self::OrderUpdated => "order.updated",
             Self::OrderStatusChanged => "order.status_changed",
+            Self::CustomerCreated => "customer.created",
+            Self::CustomerUpdated => "customer.updated",
         }
     }
 }
@@ -98,17 +114,21 @@ impl SourceConfig {
         if let Some(delivery) = &self.delivery {
             delivery.check(&format!("{key}.delivery"), problems);
         }
-        let pointers = [("order_id", &self.order_id), ("order_number", &self.order_number)];
+        let pointers = [
+            ("order_id", &self.order_id),
+            ("order_number", &self.order_number),
+            ("profile_id", &self.profile_id),
+        ];
         for (name, pointer) in pointers {
             if let Some(pointer) = pointer {
                 check_pointer(&format!("{key}.{name}"), pointer, problems);
             }
         }
-        if self.order_id.is_none() && self.order_number.is_none() {
+        if [&self.order_id, &self.order_number, &self.profile_id].iter().all(|at| at.is_none()) {
             problems.add(
                 key,
-                "neither order_id nor order_number is set",
-                "say with a JSON pointer where a delivery names its order",
+                "none of order_id, order_number and profile_id is set",
+                "say with a JSON pointer where a delivery names its order or profile",
             );
         }
     }
@@ -147,10 +167,19 @@ pub struct Signal {
     pub source: String,
     /// What happened.
     pub topic: Topic,
-    /// To which order.
-    pub order: OrderRef,
+    /// To what.
+    pub subject: Subject,
     /// The identity of this delivery: equal when it is sent again.
     pub delivery: [u8; 32],
+}
+
+/// What a delivery is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// An order.
+    Order(OrderRef),
+    /// X-Cart's id of a profile.
+    Profile(u64),
 }
 
 /// Why a delivery is not taken.
@@ -174,6 +203,9 @@ pub enum Refusal {
     /// The configured pointers lead to no order.
     #[error("the delivery names no order")]
     NoOrder,
+    /// The configured pointer leads to no profile, or there is none.
+    #[error("the delivery names no profile; is profile_id set?")]
+    NoProfile,
 }
 
 impl Refusal {
@@ -186,6 +218,7 @@ impl Refusal {
             Self::UnknownEvent(_) => 400,
             Self::NoDeliveryId => 400,
             Self::NoOrder => 400,
+            Self::NoProfile => 400,
         }
     }
 }
@@ -224,7 +257,7 @@ impl Source {
         let json: Value = serde_json::from_slice(body).map_err(|_| Refusal::NotJson)?;
         let event = self.config.event.text(headers, &json).ok_or(Refusal::NoEvent)?;
         let topic = self.topic(&event).ok_or_else(|| Refusal::UnknownEvent(clip(&event)))?;
-        let order = self.order(&json).ok_or(Refusal::NoOrder)?;
+        let subject = self.subject(topic, &json)?;
         let delivery = match &self.config.delivery {
             Some(place) => {
                 let id = place.text(headers, &json).ok_or(Refusal::NoDeliveryId)?;
@@ -232,12 +265,25 @@ impl Source {
             }
             None => hash([self.name().as_bytes(), event.as_bytes(), body]),
         };
-        Ok(Signal { source: self.name().to_owned(), topic, order, delivery })
+        Ok(Signal { source: self.name().to_owned(), topic, subject, delivery })
     }
 
     fn topic(&self, event: &str) -> Option<Topic> {
         let ours = || Topic::ALL.into_iter().find(|topic| topic.wire() == event);
         self.config.events.get(event).copied().or_else(ours)
+    }
+
+    fn subject(&self, topic: Topic, json: &Value) -> Result<Subject, Refusal> {
+        match topic {
+            Topic::OrderCreated | Topic::OrderUpdated | Topic::OrderStatusChanged => {
+                self.order(json).map(Subject::Order).ok_or(Refusal::NoOrder)
+            }
+            Topic::CustomerCreated | Topic::CustomerUpdated => {
+                let at = self.config.profile_id.as_deref();
+                let id = at.and_then(|at| scalar(json.pointer(at)?)?.parse().ok());
+                id.filter(|id| *id > 0).map(Subject::Profile).ok_or(Refusal::NoProfile)
+            }
+        }
     }
 
     /// The id is preferred: it is what the REST API is asked by.
@@ -301,7 +347,7 @@ mod tests {
     fn a_delivery_becomes_a_signal_or_a_refusal_with_a_status() {
         let source = source(BY_HEADER);
         let number = |text: &str| OrderRef::Number(OrderNumber::try_from(text.to_owned()).unwrap());
-        let ok = |topic, order| Ok((topic, order));
+        let ok = |topic, order| Ok((topic, Subject::Order(order)));
         let table = [
             ("orders/create", r#"{"order":{"id":7}}"#, ok(Topic::OrderCreated, OrderRef::Id(7))),
             ("order.updated", r#"{"order":{"id":"7"}}"#, ok(Topic::OrderUpdated, OrderRef::Id(7))),
@@ -325,7 +371,7 @@ mod tests {
         ];
         for (event, body, want) in table {
             let got = source.read(&headers(event, "d1"), body.as_bytes(), 0);
-            let got = got.map(|signal| (signal.topic, signal.order));
+            let got = got.map(|signal| (signal.topic, signal.subject));
             assert_eq!(got, want, "{event} {body}");
             if let Err(refusal) = got {
                 assert_eq!(refusal.status(), 400, "{refusal}");
@@ -354,6 +400,21 @@ mod tests {
     }
 
     #[test]
+    fn a_delivery_about_a_customer_names_a_profile_if_the_source_says_where() {
+        let with = source(&format!("{BY_HEADER}\nprofile_id = \"/profile/id\""));
+        let read = |source: &Source, body: &str| {
+            let got = source.read(&headers("customer.updated", "d1"), body.as_bytes(), 0);
+            got.map(|signal| signal.subject)
+        };
+        let body = r#"{"profile":{"id":12}}"#;
+        assert_eq!(read(&with, body), Ok(Subject::Profile(12)));
+        assert_eq!(read(&with, r#"{"profile":{"id":0}}"#), Err(Refusal::NoProfile));
+        assert_eq!(read(&with, r#"{"order":{"id":7}}"#), Err(Refusal::NoProfile));
+        assert_eq!(read(&source(BY_HEADER), body), Err(Refusal::NoProfile));
+        assert_eq!(Refusal::NoProfile.status(), 400);
+    }
+
+    #[test]
     fn event_and_delivery_id_may_stand_in_the_body() {
         let source = source(
             r#"
@@ -371,7 +432,7 @@ mod tests {
         let none: Vec<(&str, String)> = Vec::new();
         let signal = source.read(&none, body, 0).unwrap();
         assert_eq!(signal.topic, Topic::OrderCreated);
-        assert_eq!(signal.order, OrderRef::Id(173_331));
+        assert_eq!(signal.subject, Subject::Order(OrderRef::Id(173_331)));
         let without = br#"{"scope":"store/order/created","data":{"id":173331}}"#;
         assert_eq!(source.read(&none, without, 0), Err(Refusal::NoDeliveryId));
     }

@@ -23,6 +23,13 @@ pub(super) struct Flows {
     buyers_unknown: Gauge,
     buyers_held: Gauge,
     buyers_written: Gauge,
+    profiles_walked: Gauge,
+    profiles_waiting: Gauge,
+    profiles_differing: Gauge,
+    profiles_parked: Gauge,
+    profiles_left_out: Gauge,
+    profiles_made: Gauge,
+    profiles_told: Gauge,
     compared_last: Gauge,
     compared_differing: Gauge,
     compared: Family<ComparedLabels, Gauge>,
@@ -33,6 +40,9 @@ impl Flows {
         let told = "When M3 was last asked for customers, since 1970";
         let polled = self.buyers_polled.clone();
         registry.register_with_unit("buyers_polled", told, Unit::Seconds, polled);
+        let told = "When the shop's profiles were last read to the end, since 1970";
+        let walked = self.profiles_walked.clone();
+        registry.register_with_unit("profiles_walked", told, Unit::Seconds, walked);
         let told = "When both systems were last compared at night, since 1970";
         let last = self.compared_last.clone();
         registry.register_with_unit("compared_last", told, Unit::Seconds, last);
@@ -47,6 +57,12 @@ impl Flows {
             ("buyers_unknown", "Profiles without a certain customer", &self.buyers_unknown),
             ("buyers_held", "Profiles that are too many to be disabled", &self.buyers_held),
             ("buyers_written", "Changes of profiles since the start", &self.buyers_written),
+            ("profiles_waiting", "Profiles that wait to be looked at", &self.profiles_waiting),
+            ("profiles_differing", "Profiles of which M3 is to be told", &self.profiles_differing),
+            ("profiles_parked", "Profiles that need a person", &self.profiles_parked),
+            ("profiles_left_out", "Profiles that are left out", &self.profiles_left_out),
+            ("profiles_made", "Customers made of profiles since the start", &self.profiles_made),
+            ("profiles_told", "Customers told of changes since the start", &self.profiles_told),
             ("compared_differing", "What somebody should look at", &self.compared_differing),
         ];
         for (name, told, gauge) in gauges {
@@ -64,6 +80,14 @@ impl Flows {
         self.buyers_unknown.set(gauge(buyers.unknown));
         self.buyers_held.set(gauge(buyers.held));
         self.buyers_written.set(gauge(buyers.written));
+        let profiles = picture.profiles.unwrap_or_default();
+        self.profiles_walked.set(gauge(profiles.walked_ms / 1_000));
+        self.profiles_waiting.set(gauge(profiles.waiting));
+        self.profiles_differing.set(gauge(profiles.differing));
+        self.profiles_parked.set(gauge(profiles.parked));
+        self.profiles_left_out.set(gauge(profiles.left_out));
+        self.profiles_made.set(gauge(profiles.made));
+        self.profiles_told.set(gauge(profiles.told));
         self.compared.clear();
         let Some(compared) = &picture.compared else { return };
         self.compared_last.set(gauge(compared.at_ms / 1_000));

@@ -2,7 +2,7 @@
 //!
 //! Guarantees: every text is escaped; the page needs nothing but itself.
 
-use crate::{buyers, dates, goods, reconcile::summary::Summary};
+use crate::{buyers, dates, goods, profiles, reconcile::summary::Summary};
 use std::fmt::{self, Write};
 
 /// What the page and the metrics can show. Published by its owner, never locked.
@@ -22,6 +22,8 @@ pub struct Picture {
     pub goods: Option<goods::Standing>,
     /// How the shop's buyers follow M3, if they do.
     pub buyers: Option<buyers::Standing>,
+    /// How the customers of the shop's profiles stand, if they are kept.
+    pub profiles: Option<profiles::Standing>,
     /// What was found when both systems were last compared at night.
     pub compared: Option<Summary>,
     /// The systems we call.
@@ -173,6 +175,9 @@ pub fn overview(picture: &Picture) -> Result<String, fmt::Error> {
     if let Some(buyers) = &picture.buyers {
         table(&mut html, "Buyers", buyers_rows(buyers).into_iter())?;
     }
+    if let Some(profiles) = &picture.profiles {
+        table(&mut html, "Profiles", profiles_rows(profiles).into_iter())?;
+    }
     if let Some(compared) = &picture.compared {
         table(&mut html, "Compared at night", compared.rows().into_iter())?;
     }
@@ -202,6 +207,23 @@ fn goods_rows(goods: &goods::Standing) -> [(String, String); 8] {
         row("Goods that the shop refuses", goods.refused.to_string()),
         row("Goods that M3 does not know", goods.unknown.to_string()),
         row("Items without a product", goods.missing.to_string()),
+    ]
+}
+
+fn profiles_rows(profiles: &profiles::Standing) -> [(String, String); 7] {
+    let row = |name: &str, value: String| (name.to_owned(), value);
+    let walked = match profiles.walked_ms {
+        0 => "never".to_owned(),
+        at_ms => dates::rfc3339(at_ms),
+    };
+    [
+        row("Shop's profiles read last", walked),
+        row("Profiles waiting", profiles.waiting.to_string()),
+        row("Profiles of which M3 is to be told", profiles.differing.to_string()),
+        row("Profiles that need a person", profiles.parked.to_string()),
+        row("Profiles left out", profiles.left_out.to_string()),
+        row("Profiles that are equal", profiles.equal.to_string()),
+        row("Customers made since the start", profiles.made.to_string()),
     ]
 }
 

@@ -8,7 +8,7 @@
 
 use super::{
     Nightly, What,
-    others::{of_buyers, of_goods},
+    others::{Side, of_customers, of_goods},
     summary::{self, Summary},
     walk::Walk,
 };
@@ -51,6 +51,8 @@ pub struct Parts {
     pub rules: Option<Rules>,
     /// What is compared of what is on.
     pub what: Vec<What>,
+    /// The flows of profiles that are on.
+    pub sides: Vec<Side>,
     /// When, and how far back.
     pub settings: Nightly,
     /// From when on the shop is asked for orders at all, in seconds since 1970, where that is set.
@@ -118,9 +120,11 @@ impl Parts {
         for what in &self.what {
             let compared = match what {
                 What::Orders => self.orders(&mut summary).await,
-                What::Customers => of_buyers(&self.state_dir, |row| summary.take(&row))
-                    .await
-                    .map_err(|fault| log::chain(&fault)),
+                What::Customers => {
+                    of_customers(&self.state_dir, &self.sides, |row| summary.take(&row))
+                        .await
+                        .map_err(|fault| log::chain(&fault))
+                }
                 What::Goods => of_goods(&self.state_dir, |row| summary.take(&row))
                     .await
                     .map_err(|fault| log::chain(&fault)),

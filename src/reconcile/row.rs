@@ -3,7 +3,7 @@
 //! Guarantees: what is only being worked on, and what a person chose, is no difference.
 
 use super::What;
-use crate::{buyers, goods};
+use crate::{buyers, goods, profiles};
 use serde::Serialize;
 
 /// One line.
@@ -73,6 +73,31 @@ pub fn of_buyer(line: buyers::report::Line, flow: Flow) -> Option<Row> {
         orno: line.cuno.unwrap_or_default(),
         verdict: verdict.to_owned(),
         text,
+        repair,
+        differs,
+    })
+}
+
+/// Judges a profile by its customer in M3; none where there is nothing to compare.
+pub fn of_profile(line: profiles::report::Line, flow: Flow) -> Option<Row> {
+    let (verdict, repair, differs) = match (line.stands.as_str(), flow) {
+        ("left-out", _) => return None,
+        ("parked", _) => ("parked", line.advice, true),
+        ("waiting", _) | ("make" | "match" | "change", Flow::Writes) => {
+            ("underway", String::new(), false)
+        }
+        ("make" | "match", Flow::Watches) => ("not-in-m3", line.advice, true),
+        ("change", Flow::Watches) => ("differs", line.advice, true),
+        _ => ("equal", String::new(), false),
+    };
+    Some(Row {
+        what: What::Customers,
+        id: line.profile,
+        key: line.login,
+        orno: line.cuno.unwrap_or_default(),
+        total: String::new(),
+        verdict: verdict.to_owned(),
+        text: line.note,
         repair,
         differs,
     })

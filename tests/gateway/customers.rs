@@ -17,19 +17,19 @@ fn with(rules: &str) -> Plot {
 }
 
 /// The customer of this number.
-fn customer(scene: &Scene, cuno: &str) -> Booked {
+pub(crate) fn customer(scene: &Scene, cuno: &str) -> Booked {
     let customers = scene.m3.books().customers;
     customers.into_iter().find(|customer| customer.cuno == cuno).unwrap()
 }
 
 /// Waits until a field of a customer has this value.
-async fn has(scene: &Scene, (cuno, field): (&str, &str), want: &str) {
+pub(crate) async fn has(scene: &Scene, (cuno, field): (&str, &str), want: &str) {
     let looked = async || (customer(scene, cuno).text(field) == want).then_some(());
     eventually(&format!("{field} of {cuno} to be {want:?}"), looked).await;
 }
 
 /// Waits until the index of customers knows all there are.
-async fn indexed(scene: &Scene) {
+pub(crate) async fn indexed(scene: &Scene) {
     let until_ms = scene.m3.books().customers.iter().map(|c| c.indexed_ms).max().unwrap();
     let looked = async || {
         let number = scene.shop.place(order_of(&scene.shop, 1).email("else@example.org"));
@@ -39,11 +39,11 @@ async fn indexed(scene: &Scene) {
     eventually("the index to know the customers", looked).await;
 }
 
-fn at(street: &str) -> Address {
+pub(crate) fn at(street: &str) -> Address {
     Address { street: street.to_owned(), ..Address::simple() }
 }
 
-fn with_vat(number: &str) -> Address {
+pub(crate) fn with_vat(number: &str) -> Address {
     let custom_fields = vec![("vat_number".to_owned(), number.to_owned())];
     Address { custom_fields, ..Address::simple() }
 }
@@ -54,7 +54,7 @@ fn to(address: &Address, mail: &str) -> OrderSpec {
 }
 
 /// How often M3 was asked for this.
-fn asked(scene: &Scene, transaction: &str) -> usize {
+pub(crate) fn asked(scene: &Scene, transaction: &str) -> usize {
     scene.m3.what_it_saw().iter().filter(|seen| seen.transaction == transaction).count()
 }
 
@@ -65,7 +65,7 @@ async fn says(scene: &Scene, number: &str, what: &str) -> bool {
 }
 
 /// M3's customers with this e-mail address.
-fn with_mail(scene: &Scene, mail: &str) -> Vec<Booked> {
+pub(crate) fn with_mail(scene: &Scene, mail: &str) -> Vec<Booked> {
     let customers = scene.m3.books().customers;
     customers.into_iter().filter(|customer| customer.text("MAIL") == mail).collect()
 }

@@ -15,6 +15,7 @@ use causeway::{
     connector::{http, m3, xcart},
     delivery::{
         cases::Cases,
+        customers::Customers,
         desk::{Ask, Reply, Request},
         dispatch::{Delivery, Tally},
         perform::Performer,
@@ -306,11 +307,11 @@ impl Scene {
         let poll =
             causeway::intake::poller::Config { poll_s: self.plan.poll_s, ..config.poll.clone() };
         let poller = Poller::new(parts, &poll);
-        let performer = Performer::new(shop, m3, state.clone(), Arc::clone(&rules));
+        let customers = Customers::new(m3.clone(), state.clone(), Arc::clone(&rules));
+        let performer = Performer::new(shop, m3, rules, Arc::new(customers));
         let (desk, requests) = mpsc::channel(16);
         let mut delivery = Delivery::new(
             (journal.clone(), Cases::new(state), performer),
-            rules,
             config.delivery,
             (requests, watch::Sender::new(Tally::default())),
             Counter::default(),

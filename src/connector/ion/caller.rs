@@ -237,7 +237,12 @@ mod tests {
 
     #[test]
     fn an_answer_is_told_by_its_message_or_its_text() {
-        let answer = |body: &str| Answer { status: 400, retry_after_s: None, body: body.into() };
+        let answer = |body: &str| Answer {
+            status: 400,
+            retry_after_s: None,
+            rest_error: None,
+            body: body.into(),
+        };
         assert_eq!(told(&answer(r#"{"message":"no"}"#)), "HTTP 400: no");
         assert_eq!(told(&answer("<h1>Bad</h1>")), "HTTP 400: Bad");
     }

@@ -14,7 +14,7 @@ use crate::{
     connector::{Class, Failure, Fate},
 };
 use serde::Serialize;
-use serde_json::value::RawValue;
+use serde_json::{Value, value::RawValue};
 
 /// Characters of a SKU.
 pub const SKU_CHARS_MAX: usize = 32;
@@ -51,7 +51,8 @@ impl Shop {
     ///
     /// A SKU that is there already is refused with [`Class::Exists`].
     pub async fn make_product(&self, new: &NewProduct) -> Result<Shown, Failure> {
-        let answer = self.post("/products", &wire(new)?).await?;
+        let class = self.tax_class(&new.sheet).await?;
+        let answer = self.post("/products", &wire(new, class)?).await?;
         match entry(&String::from_utf8_lossy(&answer.body), None) {
             Entry::Shown(shown) => Ok(shown),
             Entry::Unreadable { id: _, why } => {
@@ -89,11 +90,11 @@ impl Shop {
     }
 }
 
-fn wire(new: &NewProduct) -> Result<WireNew<'_>, Failure> {
+fn wire(new: &NewProduct, class: Option<Value>) -> Result<WireNew<'_>, Failure> {
     let price = new.price.map(|price| RawValue::from_string(price.to_mi())).transpose();
     let price =
         price.map_err(|fault| Failure::new(Fate::NotDone, Class::Data, &fault.to_string()))?;
-    let sheet = Written::of(&new.sheet)?;
+    let sheet = Written::of(&new.sheet, class)?;
     Ok(WireNew { sku: &new.sku, sheet, amount: 0, inventory_traceable: true, price })
 }
 
@@ -110,11 +111,11 @@ mod tests {
             (Field::Enabled, "false".to_owned()),
         ]);
         let new = NewProduct { sku: "MUG".to_owned(), sheet, price: None };
-        let text = serde_json::to_string(&wire(&new).unwrap()).unwrap();
+        let text = serde_json::to_string(&wire(&new, None).unwrap()).unwrap();
         let want = r#"{"sku":"MUG","name":"Mug","weight":0.5,"enabled":false,"amount":0,"inventory_traceable":true}"#;
         assert_eq!(text, want);
         let priced = NewProduct { price: Some("1.25".parse().unwrap()), ..new };
-        let text = serde_json::to_string(&wire(&priced).unwrap()).unwrap();
+        let text = serde_json::to_string(&wire(&priced, None).unwrap()).unwrap();
         assert!(text.ends_with(r#","price":1.25}"#), "{text}");
     }
 }

@@ -14,7 +14,7 @@ use crate::{
 };
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use serde_json::{Value, value::RawValue};
 
 /// Where a SKU is sold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -144,7 +144,9 @@ impl Shop {
         if self.is_legacy().await? {
             return Box::pin(self.legacy_change_goods(place, change)).await;
         }
-        let change = wire(place, change)?;
+        let class =
+            if place.variant.is_none() { self.tax_class(&change.sheet).await? } else { None };
+        let change = wire(place, change, class)?;
         let Place { product, variant } = place;
         match variant {
             None => self.put(&format!("/products/{product}"), &change).await,
@@ -156,7 +158,7 @@ impl Shop {
 }
 
 /// Writes a change of a product, or of a variant, which then has its own.
-fn wire(place: Place, change: &Change) -> Result<WireChange, Failure> {
+fn wire(place: Place, change: &Change, class: Option<Value>) -> Result<WireChange, Failure> {
     let Change { amount, price, ref sheet } = *change;
     // A price is written as it is: as a float it might not be.
     let raw = price.map(|price| RawValue::from_string(price.to_mi())).transpose();
@@ -169,7 +171,11 @@ fn wire(place: Place, change: &Change) -> Result<WireChange, Failure> {
         default_amount: own(amount.is_some()),
         price: raw,
         default_price: own(price.is_some()),
-        sheet: if is_variant { sheet::Written::default() } else { sheet::Written::of(sheet)? },
+        sheet: if is_variant {
+            sheet::Written::default()
+        } else {
+            sheet::Written::of(sheet, class)?
+        },
     })
 }
 
@@ -275,7 +281,7 @@ mod tests {
         let price = Some("0.1235".parse().unwrap());
         let text = |change, variant: Option<u64>| {
             let place = Place { product: 1, variant };
-            serde_json::to_string(&wire(place, &change).unwrap()).unwrap()
+            serde_json::to_string(&wire(place, &change, None).unwrap()).unwrap()
         };
         let both = Change { amount: Some(3), price, ..Change::default() };
         assert_eq!(text(both, None), r#"{"amount":3,"inventory_traceable":true,"price":0.1235}"#);

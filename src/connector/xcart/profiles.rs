@@ -7,8 +7,13 @@
 use super::{
     problem::{self, Missing},
     rest::{PAGE_LEN, Shop},
+    wire::{self as orders, AddressBook},
 };
-use crate::connector::{Class, Failure, Fate, Kind, loose::Text};
+use crate::connector::{
+    Class, Failure, Fate, Kind,
+    http::Answer,
+    loose::{Flag, Text},
+};
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
@@ -31,6 +36,20 @@ pub struct Shown {
     pub comment: String,
     /// Its membership.
     pub membership: Belongs,
+    /// Whether somebody has an account behind it.
+    pub account: Account,
+}
+
+/// Whether somebody has an account behind a profile. X-Cart may list the profiles of guests, too, and does
+/// not say so of each of them (reference/xcart.md 3.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Account {
+    /// Somebody has logged in.
+    Used,
+    /// Nobody ever has: it is a guest's, or the staff made it.
+    Unused,
+    /// The shop says that it is a guest's.
+    Guest,
 }
 
 /// Whose profile it is.
@@ -132,6 +151,12 @@ struct WireProfile {
     status_comment: Text,
     #[serde(default)]
     membership_id: Text,
+    #[serde(default)]
+    first_login_date: Text,
+    #[serde(default)]
+    last_login_date: Text,
+    #[serde(default)]
+    anonymous: Flag,
 }
 
 #[derive(Deserialize)]
@@ -167,13 +192,27 @@ impl Shop {
 
     /// Reads one profile; none if there is no such profile.
     pub async fn profile(&self, id: u64) -> Result<Option<Entry>, Failure> {
-        let answer = self.send(Method::GET, &format!("/profiles/{id}"), None::<&()>).await;
+        let answer = self.found(&format!("/profiles/{id}")).await?;
+        answer.map(|answer| one(&answer.body)).transpose()
+    }
+
+    /// Reads a record; none if there is no such record.
+    async fn found(&self, target: &str) -> Result<Option<Answer>, Failure> {
+        let answer = self.send(Method::GET, target, None::<&()>).await;
         let answer = answer.and_then(|answer| match answer.status {
             404 if problem::missing(&answer) == Missing::Record => Ok(None),
             _ => super::rest::success(answer).map(Some),
         });
-        let answer = answer.map_err(|failure| failure.of_kind(Kind::Read))?;
-        answer.map(|answer| one(&answer.body)).transpose()
+        answer.map_err(|failure| failure.of_kind(Kind::Read))
+    }
+
+    /// Reads the addresses of a profile that count, of the first [`PAGE_LEN`] (reference/xcart.md 4.2);
+    /// none if there is no such profile.
+    pub async fn address_book(&self, id: u64) -> Result<Option<AddressBook>, Failure> {
+        let target = format!("/profiles/{id}/addresses?itemsPerPage={PAGE_LEN}");
+        let Some(answer) = self.found(&target).await? else { return Ok(None) };
+        let read = orders::addresses(&answer.body, self.address_fields());
+        read.map(Some).map_err(|fault| broken("addresses", &fault))
     }
 
     /// Writes what changed, with the login as it was just read. Absolute: after an unknown fate it is
@@ -279,8 +318,16 @@ fn entry(text: &str) -> Entry {
             Err(_) => return unreadable("its membership_id is no number"),
         },
     };
+    let never_in = [&wire.first_login_date, &wire.last_login_date]
+        .into_iter()
+        .all(|at| at.0.trim().is_empty() || at.0.trim() == "0");
+    let account = match (wire.anonymous, never_in) {
+        (Flag(true), _) => Account::Guest,
+        (Flag(false), true) => Account::Unused,
+        (Flag(false), false) => Account::Used,
+    };
     let (login, comment) = (wire.login.0.trim().to_owned(), wire.status_comment.0);
-    Entry::Shown(Shown { id, login, rank, status, comment, membership })
+    Entry::Shown(Shown { id, login, rank, status, comment, membership, account })
 }
 
 #[cfg(test)]
@@ -290,7 +337,8 @@ mod tests {
     #[test]
     fn profiles_are_read_as_they_are_written_and_whose_rank_is_unknown_is_nobody() {
         let body = r#"[
-            {"id":7,"login":" A@x.example ","access_level":0,"status":"E","membership_id":null,"new":{}},
+            {"id":7,"login":" A@x.example ","access_level":0,"status":"E","membership_id":null,"new":{},
+                "first_login_date":null,"last_login_date":"2024-05-01T12:34:56+00:00"},
             {"id":"8","login":"b@x","access_level":100,"status":"D","status_comment":"no","membership_id":4},
             {"id":9,"login":"c@x","status":"E"},
             {"id":10,"access_level":0,"status":"X"},
@@ -304,6 +352,7 @@ mod tests {
             status: Status::Enabled,
             comment: String::new(),
             membership: Belongs::Nowhere,
+            account: Account::Used,
         };
         assert_eq!(read[0], Entry::Shown(shown.clone()));
         let other = Shown {
@@ -313,6 +362,7 @@ mod tests {
             status: Status::Disabled,
             comment: "no".to_owned(),
             membership: Belongs::To(4),
+            account: Account::Unused,
         };
         assert_eq!(read[1], Entry::Shown(other));
         for (at, id) in [(2, Some(9)), (3, Some(10)), (4, Some(11)), (5, None), (6, None)] {

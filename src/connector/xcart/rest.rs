@@ -5,7 +5,9 @@
 //! not the API's own (a login page, a maintenance page) is a failure, never an empty list.
 
 use super::{
-    Settings, guard,
+    Settings,
+    docs::Dialect,
+    guard,
     legacy::statuses::Table,
     problem::{self, Missing},
     wire,
@@ -26,7 +28,10 @@ use crate::{
 use legacy::{Side, Tongue};
 use reqwest::{Method, Request, header};
 use serde::Serialize;
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 use thiserror::Error;
 
 mod ask;
@@ -49,6 +54,8 @@ struct Inner {
     token: Secret,
     fields: super::AddressFields,
     legacy: Side,
+    /// What the shop speaks, once it was asked.
+    dialect: OnceLock<Dialect>,
 }
 
 /// Why the shop cannot be called at all. The text continues "could not prepare the shop: ".
@@ -110,8 +117,9 @@ impl Shop {
         let root = url.as_str().trim_end_matches('/').to_owned();
         let legacy = Side::new(settings.dialect, settings.legacy);
         let (http, gate, token) = (http.clone(), Gate::new(&settings.gate), token.clone());
-        let fields = settings.address_fields;
-        Ok(Self(Arc::new(Inner { http, gate, root, token, fields, legacy }), None))
+        let (fields, dialect) = (settings.address_fields, OnceLock::new());
+        let inner = Inner { http, gate, root, token, fields, legacy, dialect };
+        Ok(Self(Arc::new(inner), None))
     }
 
     /// Returns the same shop with its texts in a language, such as `de`, where it has them; else in
@@ -187,6 +195,10 @@ impl Shop {
     /// Returns what the gate looks like, for metrics and the doctor.
     pub fn gate_state(&self) -> gate::State {
         self.0.gate.state()
+    }
+
+    pub(super) fn address_fields(&self) -> &super::AddressFields {
+        &self.0.fields
     }
 
     pub(super) async fn get(&self, target: &str) -> Result<Answer, Failure> {

@@ -8,8 +8,8 @@ use crate::{
     connector::{Class, Failure, Fate, loose::Text},
     ids::short_hash,
 };
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Value, value::RawValue};
 use std::collections::BTreeMap;
 
 /// Characters of a value that is kept as it is.
@@ -29,6 +29,11 @@ pub enum Field {
     Weight,
     /// Whether buyers see it: `true` or `false`.
     Enabled,
+    /// Its tax class, by name; empty for none.
+    TaxClass,
+    /// The categories that count and that it stands in, by path, one on a line; it is no field of a
+    /// product in the shop, but a list of its own.
+    Category,
 }
 
 /// Values by field: numbers without needless zeros.
@@ -36,8 +41,15 @@ pub type Sheet = BTreeMap<Field, String>;
 
 impl Field {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Name, Self::Description, Self::BriefDescription, Self::Weight, Self::Enabled];
+    pub const ALL: [Self; 7] = [
+        Self::Name,
+        Self::Description,
+        Self::BriefDescription,
+        Self::Weight,
+        Self::Enabled,
+        Self::TaxClass,
+        Self::Category,
+    ];
 
     /// Returns the shop's name of it.
     pub const fn name(self) -> &'static str {
@@ -47,9 +59,24 @@ impl Field {
             Self::BriefDescription => "brief_description",
             Self::Weight => "weight",
             Self::Enabled => "enabled",
+            Self::TaxClass => "tax_class",
+            Self::Category => "category",
+        }
+    }
+
+    /// Whether a value that the shop shows is the one that is wanted: among the categories of a product
+    /// it is enough that one is.
+    pub fn is_so(self, has: &str, want: &str) -> bool {
+        match self {
+            Self::Name | Self::Description | Self::BriefDescription => has == want,
+            Self::Weight | Self::Enabled | Self::TaxClass => has == want,
+            Self::Category => has.lines().any(|one| one == want),
         }
     }
 }
+
+/// Begins a tax class that is shown by its id alone.
+pub const BY_ID: char = '#';
 
 /// The fields as the shop shows them; what it does not show is none.
 #[derive(Deserialize, Default)]
@@ -59,6 +86,37 @@ struct Wire {
     brief_description: Option<Text>,
     weight: Option<Text>,
     enabled: Option<bool>,
+    /// None where the shop does not show it; null is no class.
+    #[serde(default)]
+    tax_class: WireTaxClass,
+}
+
+/// A tax class as 5.5 shows it.
+#[derive(Deserialize)]
+struct WireClass {
+    #[serde(default)]
+    name: Text,
+}
+
+/// A tax class as the shop shows it; empty for none.
+#[derive(Default)]
+struct WireTaxClass(Option<String>);
+
+impl<'de> Deserialize<'de> for WireTaxClass {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        <Box<RawValue>>::deserialize(deserializer).map(|raw| Self(Some(class(&raw))))
+    }
+}
+
+/// Reads a tax class: with its name, or by its id alone, as [`BY_ID`] and the id.
+fn class(raw: &RawValue) -> String {
+    match serde_json::from_str::<WireClass>(raw.get()) {
+        Ok(WireClass { name: Text(name) }) => name.trim().to_owned(),
+        Err(_) => match serde_json::from_str::<Text>(raw.get()) {
+            Ok(Text(id)) if !id.trim().is_empty() => format!("{BY_ID}{}", id.trim()),
+            Ok(Text(_)) | Err(_) => String::new(),
+        },
+    }
 }
 
 /// Reads what a product shows; one that shows it in another form shows nothing.
@@ -71,6 +129,7 @@ pub(super) fn read(text: &str) -> Sheet {
         (Field::BriefDescription, wire.brief_description.map(|text| kept(text.0))),
         (Field::Weight, weight.map(Amount::to_mi)),
         (Field::Enabled, wire.enabled.map(|enabled| enabled.to_string())),
+        (Field::TaxClass, wire.tax_class.0),
     ];
     pairs.into_iter().filter_map(|(field, value)| Some((field, value?))).collect()
 }
@@ -97,11 +156,14 @@ pub(super) struct Written {
     weight: Option<Box<RawValue>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     enabled: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tax_class: Option<Value>,
 }
 
 impl Written {
-    /// Writes a sheet; a weight goes as the number it is, not as a float.
-    pub(super) fn of(sheet: &Sheet) -> Result<Self, Failure> {
+    /// Writes a sheet; a weight goes as the number it is, not as a float, and a tax class in the form that
+    /// the shop wants. What is no field of a product is left out.
+    pub(super) fn of(sheet: &Sheet, tax_class: Option<Value>) -> Result<Self, Failure> {
         let value = |field: Field| sheet.get(&field).cloned();
         let weight = value(Field::Weight).map(RawValue::from_string).transpose();
         Ok(Self {
@@ -111,6 +173,7 @@ impl Written {
             weight: weight
                 .map_err(|fault| Failure::new(Fate::NotDone, Class::Data, &fault.to_string()))?,
             enabled: value(Field::Enabled).map(|enabled| enabled == "true"),
+            tax_class,
         })
     }
 }
@@ -133,15 +196,26 @@ mod tests {
             ("0.5", "true")
         );
         assert!(!sheet.contains_key(&Field::BriefDescription));
+        for (shown, want) in
+            [(r#"{"id":2,"name":"Books"}"#, "Books"), ("null", ""), ("2", "#2"), (r#""2""#, "#2")]
+        {
+            assert_eq!(read(&format!(r#"{{"tax_class":{shown}}}"#))[&Field::TaxClass], want);
+        }
     }
 
     #[test]
     fn only_what_is_in_a_sheet_is_written() {
         let sheet =
             Sheet::from([(Field::Weight, "0.5".to_owned()), (Field::Enabled, "false".to_owned())]);
-        let text = serde_json::to_string(&Written::of(&sheet).unwrap()).unwrap();
+        let text = serde_json::to_string(&Written::of(&sheet, None).unwrap()).unwrap();
         assert_eq!(text, r#"{"weight":0.5,"enabled":false}"#);
+        let lists = Sheet::from([
+            (Field::TaxClass, "Books".to_owned()),
+            (Field::Category, "Apparel".to_owned()),
+        ]);
+        let text = serde_json::to_string(&Written::of(&lists, Some(2.into())).unwrap()).unwrap();
+        assert_eq!(text, r#"{"tax_class":2}"#, "a category is a list of its own");
         let bad = Sheet::from([(Field::Weight, "x".to_owned())]);
-        assert!(Written::of(&bad).is_err());
+        assert!(Written::of(&bad, None).is_err());
     }
 }

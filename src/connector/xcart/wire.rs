@@ -138,6 +138,8 @@ pub(super) struct WireSurcharge {
 #[derive(Deserialize, Default)]
 #[serde(default)]
 struct WireAddress {
+    is_billing: Flag,
+    is_shipping: Flag,
     firstname: Text,
     lastname: Text,
     phone: Text,
@@ -288,6 +290,34 @@ impl WireAddress {
     }
 }
 
+/// The addresses of a profile that count.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AddressBook {
+    /// The one that invoices go to, if one is marked so.
+    pub billing: Option<Address>,
+    /// The one that goods go to; the first of them where none is marked so.
+    pub shipping: Option<Address>,
+}
+
+/// Reads the addresses of a profile.
+pub(super) fn addresses(body: &[u8], fields: &AddressFields) -> serde_json::Result<AddressBook> {
+    let mut book = AddressBook::default();
+    let mut first = None;
+    for wire in serde_json::from_slice::<Vec<WireAddress>>(body)? {
+        let (Flag(bills), Flag(ships)) = (wire.is_billing, wire.is_shipping);
+        let address = wire.read(fields);
+        if bills && book.billing.is_none() {
+            book.billing = Some(address.clone());
+        }
+        if ships && book.shipping.is_none() {
+            book.shipping = Some(address.clone());
+        }
+        first = first.or(Some(address));
+    }
+    book.shipping = book.shipping.or(first);
+    Ok(book)
+}
+
 fn each<W, T>(list: List<W>, read: impl Fn(W) -> Result<T, String>) -> Result<Vec<T>, String> {
     list.into_iter().flatten().map(read).collect()
 }
@@ -343,6 +373,27 @@ pub(super) fn seconds(field: &str, Text(text): &Text) -> Result<Option<i64>, Str
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_a_profiles_addresses_those_count_that_are_marked_and_else_the_first() {
+        let address = |street: &str, bills: &str, ships: u8| {
+            format!(r#"{{"id":1,"street":"{street}","is_billing":{bills},"is_shipping":{ships}}}"#)
+        };
+        let table = [
+            (vec![], [None, None]),
+            (vec![address("a", "false", 0), address("b", "null", 0)], [None, Some("a")]),
+            (vec![address("a", "false", 1), address("b", "true", 0)], [Some("b"), Some("a")]),
+            (vec![address("a", "true", 1), address("b", "true", 1)], [Some("a"), Some("a")]),
+        ];
+        for (list, want) in table {
+            let body = format!("[{}]", list.join(","));
+            let book = addresses(body.as_bytes(), &AddressFields::default()).unwrap();
+            let street = |address: Option<Address>| address.map(|address| address.street);
+            let got = [street(book.billing), street(book.shipping)];
+            assert_eq!(got, want.map(|street| street.map(str::to_owned)), "{body}");
+        }
+        assert!(addresses(b"<html>", &AddressFields::default()).is_err());
+    }
 
     const FULL: &str = r#"{"id":42,"order_number":"1042","total":0.30000000000000004,"sub_total":1.0e+2,"email":"a@b.example ",
         "items":[{"id":7,"product_id":3,"sku":" TS-M ","update_date":"2024-05-01T12:34:56+00:00","name":"Shirt","price":19.99,

@@ -22,6 +22,7 @@ use crate::{
         run::ReplayFrom,
     },
     ids::Cuno,
+    profiles,
     state::Batch,
 };
 use serde::{Deserialize, Serialize};
@@ -130,7 +131,8 @@ pub(super) async fn link(
     let cuno = Cuno::try_from(customer.trim()).map_err(|fault| fault.to_string())?;
     let link = LinkRow { cuno, by: LinkedBy::Person, at_ms: now_ms, follows };
     let row = rows::write(&link).map_err(|fault| fault.to_string())?;
-    let mut batch = Batch::new();
+    let mut batch = profiles::report::wake(tools.cases.state(), &name, now_ms)
+        .map_err(|fault| fault.to_string())?;
     batch.put(rows::link(&name), row.clone());
     tools.cases.state().commit(batch).await.map_err(|fault| fault.to_string())?;
     let moved = wake(tools, &name, now_ms).await?;

@@ -50,7 +50,9 @@ impl Entry {
     /// Returns the entry of an order; none where its delivery address is the buyer's own, or many buyers
     /// share the customer.
     pub fn of(order: &Order, rules: &Rules) -> Option<Self> {
-        if rules.customer.addresses == KeptIn::Order || rules.customer.shared_of(order).is_some() {
+        if rules.customer.addresses == KeptIn::Order
+            || rules.customer.shared_of(order.customer_id).is_some()
+        {
             return None;
         }
         let lines = |address| Lines::from_shop(address, &rules.address);

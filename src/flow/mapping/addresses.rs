@@ -44,7 +44,7 @@ pub(super) fn of(order: &Order, rules: &Rules) -> Result<Addresses, Cause> {
         let text = format!("the address: {}", odd.join("; "));
         return Err(Cause::new(CauseKind::UnfitValue, text).with_details(&odd));
     }
-    let shared = rules.customer.shared_of(order).is_some();
+    let shared = rules.customer.shared_of(order.customer_id).is_some();
     let mut said = Vec::new();
     said.extend(ship_to.iter().filter(|l| l.is_cut()).map(|l| ("DELIVERY ADDRESS", &l.whole)));
     let invoice = bill_to.iter().filter(|lines| shared || lines.is_cut());

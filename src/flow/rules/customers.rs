@@ -1,9 +1,6 @@
 //! What an integrator may set about customers: `[order_to_cash.customer]`. Pure.
 
-use crate::{
-    ids::{Cuno, KeyPrefix},
-    order::Order,
-};
+use crate::ids::{Cuno, KeyPrefix};
 use serde::Deserialize;
 
 /// Characters of the text that empties a field.
@@ -110,10 +107,10 @@ pub enum SharedFor {
 }
 
 impl CustomerRules {
-    /// Returns the shared customer if the order is one of its.
-    pub fn shared_of(&self, order: &Order) -> Option<&Cuno> {
+    /// Returns the shared customer if a buyer with this profile id, or without one, is one of its.
+    pub fn shared_of(&self, account: Option<u64>) -> Option<&Cuno> {
         let its = match self.shared_for {
-            SharedFor::Guests => order.customer_id.is_none(),
+            SharedFor::Guests => account.is_none(),
             SharedFor::All => true,
         };
         self.shared.as_ref().filter(|_| its)

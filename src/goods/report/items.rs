@@ -19,6 +19,15 @@ use crate::{
 /// Characters of a value that are shown.
 const VALUE_CHARS_MAX: usize = 120;
 
+/// A value as it is shown; the categories of a product stand on one line.
+fn shown(field: Field, text: &str) -> String {
+    match field {
+        Field::Category => short(&text.replace('\n', ", ")),
+        Field::Name | Field::Description | Field::BriefDescription => short(text),
+        Field::Weight | Field::Enabled | Field::TaxClass => short(text),
+    }
+}
+
 fn short(text: &str) -> String {
     if text.chars().count() <= VALUE_CHARS_MAX {
         return text.to_owned();
@@ -29,7 +38,9 @@ fn short(text: &str) -> String {
 /// Says what is to be changed: `name "A" -> "B"`.
 pub(super) fn changes(card: &Card, edits: Edits) -> String {
     let due = card.due(edits);
-    let has = |sheet: &Sheet, field| sheet.get(field).map_or_else(String::new, |text| short(text));
+    let has = |sheet: &Sheet, field: &Field| {
+        sheet.get(field).map_or_else(String::new, |text| shown(*field, text))
+    };
     let told = due.iter().map(|(field, want)| {
         format!("{} {:?} -> {:?}", field.name(), has(&card.has, field), short(want))
     });
@@ -52,8 +63,9 @@ pub(super) fn kept(card: &Card, edits: Edits) -> Option<String> {
 
 /// Lists what a product says of itself.
 pub(super) fn card(card: &Card) -> Vec<(String, String, String)> {
-    let value =
-        |sheet: &Sheet, field| sheet.get(field).map_or_else(|| "-".to_owned(), |text| short(text));
+    let value = |sheet: &Sheet, field: &Field| {
+        sheet.get(field).map_or_else(|| "-".to_owned(), |text| shown(*field, text))
+    };
     let row = |field| (value(&card.has, field), value(&card.wants, field));
     let rows = card.wants.keys().map(|field| {
         let (has, wants) = row(field);

@@ -113,10 +113,7 @@ fn ready(state: &State, shared: &Shared) -> Result<Result<(), String>, Trouble> 
 fn status(state: &State, shared: &Shared) -> Result<Told, Trouble> {
     let now_ms = clock::now().unix_ms();
     let load = loader::stored(state)?;
-    let seconds = load.as_ref().map_or(0, |load| {
-        let until = if load.is_under_way() { now_ms } else { load.ended_ms };
-        until.saturating_sub(load.began_ms) / 1_000
-    });
+    let seconds = load.as_ref().map_or(0, |load| load.seconds(now_ms));
     let open = loader::open(state, now_ms)?;
     let waiting = u64::try_from(open.waiting).unwrap_or(u64::MAX);
     let mut left = Vec::new();

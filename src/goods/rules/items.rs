@@ -5,7 +5,7 @@ use crate::{
     amount::Amount,
     config::Problems,
     connector::xcart::sheet::{Field, Sheet},
-    goods::card::Edits,
+    goods::{article::Article, card::Edits},
 };
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,6 +40,10 @@ pub struct Items {
     /// Whether buyers see a product, by STAT; a status that is not there changes nothing.
     #[serde(default = "statuses")]
     pub statuses: BTreeMap<String, bool>,
+    /// The shop's category by a code of M3's; absent: people put products where they belong.
+    pub categories: Option<Coded>,
+    /// The shop's tax class by a code of M3's; absent: people choose it.
+    pub tax_classes: Option<Coded>,
     /// The fields of a product that are written when M3 changes them.
     #[serde(default)]
     pub update: BTreeSet<Field>,
@@ -58,6 +62,36 @@ pub struct Origin {
     pub field: String,
     /// LNCD; that of the flow when it is none.
     pub language: Option<String>,
+}
+
+/// What of the shop's a code of M3's stands for.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Coded {
+    /// The field of M3's that holds the code, such as `ITCL`.
+    pub field: String,
+    /// The name in the shop, or the path of a category, by code; one that is not there changes nothing.
+    pub of: BTreeMap<String, String>,
+}
+
+impl Coded {
+    /// Returns what an item's code stands for, if it is in the table.
+    pub fn named(&self, article: &Article) -> Option<String> {
+        let code = article.get(&self.field)?;
+        // M3 may write a number with zeros before it, or without.
+        let same = |own: &&String| match (own.parse::<u64>(), code.parse::<u64>()) {
+            (Ok(own), Ok(code)) => own == code,
+            (Ok(_), Err(_)) | (Err(_), _) => false,
+        };
+        let alike = || self.of.keys().find(same).and_then(|own| self.of.get(own));
+        self.of.get(code).or_else(alike).cloned()
+    }
+
+    fn is_odd(&self) -> bool {
+        !is_field(&self.field)
+            || self.of.is_empty()
+            || self.of.values().any(|name| name.trim().is_empty())
+    }
 }
 
 /// How a weight is worked out.
@@ -212,6 +246,35 @@ impl Items {
             ),
         ];
         tell("items", &rows, problems);
+        self.check_codes(problems);
+    }
+
+    fn check_codes(&self, problems: &mut Problems) {
+        let wants = |field: Field| self.update.contains(&field);
+        let odd_codes = |coded: &Option<Coded>| coded.as_ref().is_some_and(Coded::is_odd);
+        let rows: [Broken; 4] = [
+            (
+                wants(Field::Category) && self.categories.is_none(),
+                "categories",
+                "is missing, and items.update wants category",
+            ),
+            (
+                wants(Field::TaxClass) && self.tax_classes.is_none(),
+                "tax_classes",
+                "is missing, and items.update wants tax_class",
+            ),
+            (
+                odd_codes(&self.categories),
+                "categories",
+                "names what is no field of M3, no code, or an empty name",
+            ),
+            (
+                odd_codes(&self.tax_classes),
+                "tax_classes",
+                "names what is no field of M3, no code, or an empty name",
+            ),
+        ];
+        tell("items", &rows, problems);
     }
 
     /// Whether what people changed in the shop stays.
@@ -227,6 +290,8 @@ impl Items {
             Field::BriefDescription => !self.brief_description.is_empty(),
             Field::Weight => self.weight.is_some(),
             Field::Enabled => !self.statuses.is_empty(),
+            Field::TaxClass => self.tax_classes.is_some(),
+            Field::Category => self.categories.is_some(),
         };
         Field::ALL.into_iter().filter(has).collect()
     }
@@ -262,6 +327,8 @@ impl Items {
             fields.extend(weight.flat_map(|weight| [weight.field.as_str(), "UNMS"]));
             let create = self.create.iter().flat_map(|create| create.fits.keys());
             fields.extend(create.map(String::as_str));
+            let coded = self.categories.iter().chain(&self.tax_classes);
+            fields.extend(coded.map(|coded| coded.field.as_str()));
         }
         fields
     }
@@ -315,6 +382,20 @@ mod tests {
             ("update = [\"name\"]\nname = []", "items.name"),
             ("update = [\"name\"]\nlanguage = \"german\"", "items.language"),
             ("update = [\"name\"]\noverlap_days = 0", "items.overlap_days"),
+            ("update = [\"category\"]", "items.categories"),
+            ("update = [\"tax_class\"]", "items.tax_classes"),
+            (
+                "update = [\"category\"]\ncategories = { field = \"ITCL\", of = {} }",
+                "items.categories",
+            ),
+            (
+                "update = [\"tax_class\"]\ntax_classes = { field = \"x\", of = { 1 = \"A\" } }",
+                "items.tax_classes",
+            ),
+            (
+                "update = [\"tax_class\"]\ntax_classes = { field = \"VTCS\", of = { 1 = \"A\" } }",
+                "",
+            ),
             ("[create]\nwhere = {}", "items.create.where"),
             ("[create]\nwhere = { SALE = [] }", "items.create.where"),
             ("[create]\nwhere = { sale = [\"1\"] }", "items.create.where"),

@@ -29,13 +29,24 @@ impl Shop {
         if self.0.legacy.is_settled() {
             return self.legacy_probe().await;
         }
-        match self.get("/docs.json").await {
+        let probe = match self.get("/docs.json").await {
             Ok(answer) => Probe::read(&answer.body).map_err(|why| unreadable(&answer, &why)),
             Err(failure) if may_be_legacy(&failure) && self.has_add_on().await.unwrap_or(false) => {
                 self.0.legacy.settle(Tongue::Legacy);
                 self.legacy_probe().await
             }
             Err(failure) => Err(failure),
+        }?;
+        // It stays until the next start, as an upgrade of a shop has one.
+        let _ = self.0.dialect.set(probe.dialect);
+        Ok(probe)
+    }
+
+    /// Returns what the shop speaks; it is asked if it was not yet.
+    pub(in crate::connector::xcart) async fn dialect(&self) -> Result<Dialect, Failure> {
+        match self.0.dialect.get() {
+            Some(dialect) => Ok(*dialect),
+            None => Ok(self.probe().await?.dialect),
         }
     }
 

@@ -183,13 +183,6 @@ impl Shop {
         &self.0.legacy.settings
     }
 
-    /// Which additional address fields mean what.
-    pub(in crate::connector::xcart) fn address_fields(
-        &self,
-    ) -> &crate::connector::xcart::AddressFields {
-        &self.0.fields
-    }
-
     /// Which ids the shop's statuses have, as far as that is known.
     pub(in crate::connector::xcart) fn legacy_known(&self) -> MutexGuard<'_, Known> {
         self.0.legacy.known.lock().unwrap_or_else(PoisonError::into_inner)

@@ -324,6 +324,7 @@ fn article_row(article: &Article) -> Record {
         ("SPUN", "PCS".to_owned()),
         ("ITGR", "WEB".to_owned()),
         ("ITCL", "100".to_owned()),
+        ("VTCS", "1".to_owned()),
         ("ITTY", "010".to_owned()),
         ("SALE", saleable.to_owned()),
         ("DCCD", "0".to_owned()),

@@ -51,5 +51,7 @@ fn carry_out(world: &mut World, call: &Call) -> Result<Outcome, Refusal> {
         Route::WholesaleOne(owner, id, verb) => wholesale::one(world, call, (owner, id, verb)),
         Route::Small(kind) => classes::many(world, call, kind),
         Route::SmallOne(kind, id) => classes::one(world, kind, id),
+        Route::Standing(id, verb) => classes::standing(world, call, (id, verb)),
+        Route::StandingOne(id, product) => classes::take_out(world, id, product),
     }
 }

@@ -4,7 +4,7 @@
 use super::{call::Call, options::Quirks};
 use serde_json::{Map, Value, json};
 
-const PATHS: [(&str, &str); 25] = [
+const PATHS: [(&str, &str); 27] = [
     ("/api/orders", "get"),
     ("/api/orders/{id}", "get"),
     ("/api/orders/by_number/{orderNumber}", "get"),
@@ -28,6 +28,8 @@ const PATHS: [(&str, &str); 25] = [
     ("/api/products/{product_id}/variants/{variant_id}/wholesale_prices", "get post"),
     ("/api/products/{product_id}/variants/{variant_id}/wholesale_prices/{id}", "get put delete"),
     ("/api/categories", "get"),
+    ("/api/categories/{category_id}/products", "get post"),
+    ("/api/categories/{category_id}/products/{product_id}", "delete"),
     ("/api/memberships", "get"),
     ("/api/tax_classes", "get"),
 ];
@@ -52,8 +54,14 @@ pub(crate) fn docs(quirks: &Quirks, call: &Call) -> Value {
         return json!({"swagger": "2.0", "basePath": "/", "info": info, "paths": paths,
                       "securityDefinitions": key});
     }
+    // The one property that tells 5.6 from 5.5.
+    let schemas = if quirks.classes_by_id {
+        json!({"Product.Input": {"properties": {"manualPrice": {"type": "number"}}}})
+    } else {
+        json!({})
+    };
     json!({"openapi": "3.0.2", "info": info, "servers": [{"url": "/", "description": ""}],
-           "paths": paths, "components": {"schemas": {}, "securitySchemes": key}})
+           "paths": paths, "components": {"schemas": schemas, "securitySchemes": key}})
 }
 
 fn operations(quirks: &Quirks, path: &str, verbs: &str) -> Value {

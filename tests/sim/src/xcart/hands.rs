@@ -4,6 +4,7 @@
 
 use super::{
     Shop,
+    address::Address,
     front::lock,
     profile::{self, Profile},
 };
@@ -30,11 +31,50 @@ impl Shop {
         profile::add(&mut lock(&self.inner.world), login)
     }
 
+    /// A customer gives a profile this address, for invoices and goods; the one it gave before is changed.
+    pub fn set_address(&self, id: u64, address: &Address) {
+        profile::set_address(&mut lock(&self.inner.world), id, address);
+    }
+
     /// Somebody in the back office deletes a profile.
     pub fn remove_profile(&self, id: u64) {
         let mut world = lock(&self.inner.world);
         world.profiles.remove(&id);
         world.accounts.retain(|account| account.0 != id);
+    }
+
+    /// Somebody in the back office adds a category.
+    pub fn add_category(&self, id: u64, name: &str, parent: Option<u64>) {
+        lock(&self.inner.world).categories.insert(id, (name.to_owned(), parent));
+    }
+
+    /// Somebody in the back office adds a tax class.
+    pub fn add_tax_class(&self, id: u64, name: &str) {
+        lock(&self.inner.world).tax_classes.insert(id, name.to_owned());
+    }
+
+    /// Somebody in the back office puts a product into a category.
+    pub fn put_in(&self, category: u64, sku: &str) {
+        let mut world = lock(&self.inner.world);
+        if let Some((product, _)) = world.shelf.get(sku).copied() {
+            world.standing.insert((category, product));
+        }
+    }
+
+    /// Somebody in the back office takes a product out of a category.
+    pub fn take_out(&self, category: u64, sku: &str) {
+        let mut world = lock(&self.inner.world);
+        if let Some((product, _)) = world.shelf.get(sku).copied() {
+            world.standing.remove(&(category, product));
+        }
+    }
+
+    /// The categories that a product stands in.
+    pub fn stands_in(&self, sku: &str) -> Vec<u64> {
+        let world = lock(&self.inner.world);
+        let own = world.shelf.get(sku).map(|(product, _)| *product);
+        let all = world.standing.iter().filter(|(_, product)| Some(*product) == own);
+        all.map(|(category, _)| *category).collect()
     }
 
     /// Somebody in the back office gives a membership another name.

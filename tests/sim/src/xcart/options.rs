@@ -115,6 +115,13 @@ pub struct Quirks {
     pub ties_shuffled: bool,
     /// A PUT of a profile must hold its login and its password, null included.
     pub strict_profiles: bool,
+    /// A profile says whether it is a guest's (`anonymous`); whether a shop lists these, and says so, is not
+    /// known (reference/xcart.md 3.2).
+    pub marks_guests: bool,
+    /// As in 5.6 a tax class is written by its id (reference/xcart.md 10); it is shown so, too, which is not known.
+    pub classes_by_id: bool,
+    /// A product that stands in a category is refused there a second time; nobody says what it does.
+    pub standing_once: bool,
     /// Error bodies carry a trace, as on a shop left in debug mode.
     pub debug: bool,
     /// Wholesale prices: a module that a shop may not have.
@@ -141,6 +148,9 @@ impl Quirks {
             broken_single_too: false,
             ties_shuffled: false,
             strict_profiles: false,
+            marks_guests: false,
+            classes_by_id: false,
+            standing_once: false,
             debug: false,
             wholesale_module: true,
             wholesale_from_one: true,

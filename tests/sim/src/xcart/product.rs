@@ -5,6 +5,7 @@
 
 use super::{
     call::Call,
+    classes,
     dates::rfc3339,
     fields::{Field, Kind, blank, field, merge},
     outcome::{Outcome, Page},
@@ -202,7 +203,23 @@ pub(crate) fn many(world: &mut World, call: &Call, verb: Verb) -> Result<Outcome
             products.reverse();
         }
     }
-    Ok(Outcome::Page("Product", Page::cut(call, &products, |product| product.wire())?))
+    Ok(Outcome::Page("Product", Page::cut(call, &products, |product| shown(world, product))?))
+}
+
+/// A product as this shop shows it.
+fn shown(world: &World, product: &Product) -> Value {
+    let mut value = product.wire();
+    classes::show_class(world, &mut value);
+    value
+}
+
+/// The fields that are taken; a tax class is named, or in a shop of 5.6 numbered.
+fn schema(world: &World) -> Vec<Field> {
+    let class = |field: Field| match field.name {
+        "tax_class" if world.quirks.classes_by_id => Field { kind: Kind::NullableInt, ..field },
+        _ => field,
+    };
+    SCHEMA.into_iter().map(class).collect()
 }
 
 fn make(world: &mut World, call: &Call) -> Result<Outcome, Refusal> {
@@ -213,7 +230,8 @@ fn make(world: &mut World, call: &Call) -> Result<Outcome, Refusal> {
         .map(|name| blank(CLASS, name))
         .collect();
     let mut fields = defaults();
-    merge(CLASS, &SCHEMA, &mut fields, &sent)?;
+    merge(CLASS, &schema(world), &mut fields, &sent)?;
+    classes::take_class(world, &mut fields)?;
     if !missing.is_empty() {
         return Err(Refusal::Bad(missing));
     }
@@ -223,7 +241,7 @@ fn make(world: &mut World, call: &Call) -> Result<Outcome, Refusal> {
     let product = Product { id, fields, variants, created_s: now_s, updated_s: now_s };
     unique(world, &product)?;
     world.shelf.insert(product.sku().to_owned(), (id, None));
-    let value = product.wire();
+    let value = shown(world, &product);
     world.products.insert(id, product);
     Ok(Outcome::Made("Product", value))
 }
@@ -263,18 +281,20 @@ pub(crate) fn one(
 ) -> Result<Outcome, Refusal> {
     let Some(product) = world.products.get(&id) else { return Err(Refusal::NotFound) };
     match verb {
-        Verb::Get | Verb::Post => Ok(Outcome::One("Product", product.wire())),
+        Verb::Get | Verb::Post => Ok(Outcome::One("Product", shown(world, product))),
         Verb::Delete => {
             world.products.remove(&id);
             world.shelf.retain(|_, (product, _)| *product != id);
             world.wholesale.retain(|((product, _), _), _| *product != id);
+            world.standing.retain(|(_, product)| *product != id);
             Ok(Outcome::Gone)
         }
         Verb::Put => {
             let sent = call.input()?;
             let mut changed = product.clone();
             let old_sku = product.sku().to_owned();
-            merge(CLASS, &SCHEMA, &mut changed.fields, &sent)?;
+            merge(CLASS, &schema(world), &mut changed.fields, &sent)?;
+            classes::take_class(world, &mut changed.fields)?;
             // The shop takes a null here for today.
             if sent.get("arrival_date").is_some_and(Value::is_null) {
                 let today = json!(rfc3339(world.now_s()));
@@ -288,7 +308,7 @@ pub(crate) fn one(
             changed.updated_s = world.now_s();
             world.shelf.remove(&old_sku);
             world.shelf.insert(changed.sku().to_owned(), (id, None));
-            let value = changed.wire();
+            let value = shown(world, &changed);
             world.products.insert(id, changed);
             Ok(Outcome::One("Product", value))
         }

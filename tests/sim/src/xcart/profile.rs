@@ -4,11 +4,12 @@
 //! the last admin cannot be deleted; the profile copies of orders are not among them.
 
 use super::{
-    address::Roles,
+    address::{Address, Roles},
     address_calls::address_fields,
     call::Call,
     dates::{parse, rfc3339},
     fields::{Field, Kind, blank, field, merge},
+    options::Quirks,
     outcome::{Outcome, Page},
     refusal::Refusal,
     route::Verb,
@@ -23,6 +24,8 @@ const ADMIN: u64 = 100;
 const LOGIN_LEN_MIN: usize = 5;
 const PASSWORD_LEN_MIN: usize = 8;
 const PASSWORD_LEN_MAX: usize = 128;
+/// Between the first address of a profile and that of the next.
+const ADDRESSES_OF_ONE: u64 = 100;
 
 const SCHEMA: [Field; 11] = [
     field("login", Kind::Text { min: LOGIN_LEN_MIN, max: 128 }),
@@ -71,6 +74,15 @@ impl Profile {
         Value::Object(whole)
     }
 
+    /// The same in a shop with these quirks.
+    fn shown(&self, quirks: &Quirks) -> Value {
+        let mut whole = self.wire();
+        if let (true, Value::Object(fields)) = (quirks.marks_guests, &mut whole) {
+            fields.insert("anonymous".to_owned(), json!(self.anonymous));
+        }
+        whole
+    }
+
     pub(crate) fn login(&self) -> &str {
         self.fields.get("login").and_then(Value::as_str).unwrap_or_default()
     }
@@ -104,8 +116,9 @@ pub(crate) fn register_customers(world: &mut World, customers: u64) {
         profile.logged_in_s = dice.permille(700).then_some(now_s - 3_600);
         for at in 0..dice.below(3) {
             let roles = Roles { billing: at == 0, shipping: true, work: false };
-            let address = seed::address(&mut dice).wire(id * 100 + at, roles);
-            profile.addresses.insert(id * 100 + at, address_fields(address));
+            let own = id * ADDRESSES_OF_ONE + at;
+            let address = seed::address(&mut dice).wire(own, roles);
+            profile.addresses.insert(own, address_fields(address));
         }
         world.profiles.insert(id, profile);
         world.accounts.push((id, login));
@@ -124,10 +137,22 @@ pub(crate) fn add(world: &mut World, login: &str) -> u64 {
     let (id, now_s) = (world.fresh_id(), world.now_s());
     let mut profile = Profile::new(id, login, now_s);
     profile.anonymous = false;
+    // Who registers is logged in by that [I].
+    profile.logged_in_s = Some(now_s);
     world.accounts.push((id, login.to_owned()));
     world.profiles.insert(id, profile);
     world.tell_profile(id, "customer.created");
     id
+}
+
+/// A customer gives a profile an address, or changes the one it gave.
+pub(crate) fn set_address(world: &mut World, id: u64, address: &Address) {
+    let roles = Roles { billing: true, shipping: true, work: false };
+    let own = id * ADDRESSES_OF_ONE;
+    if let Some(profile) = world.profiles.get_mut(&id) {
+        profile.addresses.insert(own, address_fields(address.wire(own, roles)));
+    }
+    world.tell_profile(id, "customer.updated");
 }
 
 /// `GET` and `POST /api/profiles`.
@@ -159,7 +184,10 @@ pub(crate) fn many(world: &mut World, call: &Call, verb: Verb) -> Result<Outcome
                 && within("first_login", profile.logged_in_s.unwrap_or(0))
         })
         .collect();
-    Ok(Outcome::Page("Profile", Page::cut(call, &profiles, |profile| profile.wire())?))
+    Ok(Outcome::Page(
+        "Profile",
+        Page::cut(call, &profiles, |profile| profile.shown(&world.quirks))?,
+    ))
 }
 
 fn make(world: &mut World, call: &Call) -> Result<Outcome, Refusal> {
@@ -209,7 +237,7 @@ pub(crate) fn one(
 ) -> Result<Outcome, Refusal> {
     let Some(profile) = world.profiles.get(&id) else { return Err(Refusal::NotFound) };
     match verb {
-        Verb::Get | Verb::Post => Ok(Outcome::One("Profile", profile.wire())),
+        Verb::Get | Verb::Post => Ok(Outcome::One("Profile", profile.shown(&world.quirks))),
         Verb::Put => {
             let (mut changed, sent) = (profile.clone(), call.input()?);
             let required =

@@ -34,6 +34,10 @@ pub(crate) enum Route {
     /// Categories, memberships, tax classes and the like.
     Small(Small),
     SmallOne(Small, u64),
+    /// The products of a category.
+    Standing(u64, Verb),
+    /// One of them.
+    StandingOne(u64, u64),
 }
 
 /// The small read-only collections.
@@ -67,6 +71,8 @@ impl Route {
                 | Self::WholesaleOne(..)
                 | Self::Small(_)
                 | Self::SmallOne(..)
+                | Self::Standing(..)
+                | Self::StandingOne(..)
         )
     }
 }
@@ -86,6 +92,12 @@ pub(crate) fn route(method: &str, path: &str, quirks: &Quirks) -> Option<Route> 
         Some((&"orders", rest)) => orders(verb, rest, quirks),
         Some((&"profiles", rest)) => profiles(verb, rest),
         Some((&"products", rest)) => products(verb, rest, quirks),
+        Some((&"categories", [one, "products"])) if list(verb) => {
+            Some(Route::Standing(id(one)?, verb))
+        }
+        Some((&"categories", [one, "products", product])) => {
+            (verb == Verb::Delete).then_some(Route::StandingOne(id(one)?, id(product)?))
+        }
         Some((&name, rest)) => small(verb, name, rest),
     }
 }
@@ -224,6 +236,10 @@ mod tests {
             ("GET", "/api/products/5/inventory", None),
             ("PUT", "/api/products/5", Some(Route::Product(5, Verb::Put))),
             ("DELETE", "/api/profiles/5", Some(Route::Profile(5, Verb::Delete))),
+            ("POST", "/api/categories/3/products", Some(Route::Standing(3, Verb::Post))),
+            ("PUT", "/api/categories/3/products", None),
+            ("DELETE", "/api/categories/3/products/5", Some(Route::StandingOne(3, 5))),
+            ("GET", "/api/categories/3/products/5", None),
             ("GET", "/api/tax_classes", Some(Route::Small(Small::TaxClasses))),
         ];
         for (method, path, want) in table {

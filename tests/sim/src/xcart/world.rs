@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{catalogue::Item, dice::Dice};
 use serde_json::{Map, Value};
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 /// Calls remembered at most; the oldest are forgotten first.
 pub const SEEN_LEN_MAX: usize = 200_000;
@@ -33,6 +33,11 @@ pub(crate) struct World {
     pub(crate) wholesale: BTreeMap<(Owner, u64), Map<String, Value>>,
     pub(crate) profiles: BTreeMap<u64, Profile>,
     pub(crate) memberships: BTreeMap<u64, String>,
+    pub(crate) tax_classes: BTreeMap<u64, String>,
+    /// Categories: their names, and those above them.
+    pub(crate) categories: BTreeMap<u64, (String, Option<u64>)>,
+    /// Which category holds which product.
+    pub(crate) standing: BTreeSet<(u64, u64)>,
     pub(crate) orders: BTreeMap<u64, Order>,
     pub(crate) by_number: HashMap<String, u64>,
     pub(crate) accounts: Vec<(u64, String)>,
@@ -64,6 +69,13 @@ impl World {
             memberships: [(4, "Wholesale"), (5, "Händler")]
                 .map(|(id, name)| (id, name.to_owned()))
                 .into(),
+            tax_classes: [(1, "Default"), (2, "Books")]
+                .map(|(id, name)| (id, name.to_owned()))
+                .into(),
+            categories: [(2, "Apparel", None), (3, "Werkzeug", Some(2))]
+                .map(|(id, name, parent)| (id, (name.to_owned(), parent)))
+                .into(),
+            standing: BTreeSet::new(),
             orders: BTreeMap::new(),
             by_number: HashMap::new(),
             accounts: Vec::new(),
