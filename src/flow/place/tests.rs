@@ -141,6 +141,11 @@ fn stories_of_those_who_interfere_end_as_the_shop_wants() -> Result<(), TestCase
             vec![(8, Outside::SomebodyConfirms)],
         ),
         (
+            "somebody confirms while ours runs on after a crash",
+            at(8, &[Fault::CrashLater { permille: 417 }]),
+            vec![(9, Outside::SomebodyConfirms)],
+        ),
+        (
             "the order changes while its head is lost",
             at(4, &[Later { permille: 500 }]),
             vec![(6, Outside::Change)],

@@ -115,6 +115,11 @@ impl Model {
         self.late.sort_by_key(|(at, _)| *at);
     }
 
+    /// Whether a confirmation that was sent is still to be carried out.
+    pub(super) fn is_confirming(&self) -> bool {
+        self.late.iter().any(|(_, change)| matches!(change, Change::Confirm { .. }))
+    }
+
     /// Time passes: what was under way is carried out, whether it succeeds or not.
     pub(super) fn until(&mut self, now_ms: u64) {
         while self.late.first().is_some_and(|(at, _)| *at <= now_ms) {

@@ -271,10 +271,11 @@ impl Story {
                     self.shop = Order { payment_status, ..order(v) };
                 }
                 Outside::SomebodyConfirms => {
-                    // Between our last look and our confirmation an M3 that confirms twice
-                    // cannot be guarded against; that moment is left out.
+                    // Between our last look and our confirmation, which may run on after a crash,
+                    // an M3 that confirms twice cannot be guarded against; that moment is left out.
                     let at_confirm = matches!(self.case.run.placing.at, Place::Confirm { .. });
-                    if !(at_confirm && self.m3.after_confirm == AfterConfirm::ConfirmsAgain) {
+                    let ours = at_confirm || self.m3.is_confirming();
+                    if !(ours && self.m3.after_confirm == AfterConfirm::ConfirmsAgain) {
                         self.meddled.helped = Some(());
                         self.m3.somebody_confirms();
                     }
