@@ -184,7 +184,8 @@ impl OnDisk {
                 return Err(StateError::TooLarge { bytes, bytes_max });
             }
         }
-        let answer = self.queue.submit(batch, Weight { entries: 1, bytes }).await;
+        // Each caller has one commit under way: whoever waits here holds nobody up but himself.
+        let answer = self.queue.submit_patiently(batch, Weight { entries: 1, bytes }).await;
         answer.map_err(|refused| match refused {
             Refused::Full => StateError::Full,
             Refused::Closed => StateError::Closed,

@@ -29,6 +29,12 @@ use std::sync::{
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
+/// Effects of one case without a rest. An order of hundreds of lines needs some twenty; a case that wants
+/// more than this goes round in a circle.
+const EFFECTS_AT_ONCE_MAX: u32 = 400;
+/// How long such a case rests.
+const CIRCLE_REST_MS: u64 = 60_000;
+
 /// What every worker uses.
 #[derive(Debug)]
 pub(super) struct Tools {
@@ -94,6 +100,7 @@ async fn lead(tools: &Tools, job: Job) -> Result<Moved, CaseError> {
     let from = held.stored_stage();
     let queued_ms = held.queued_ms(now_ms);
     held.case.recover(&tools.context());
+    let mut effects = 0_u32;
     loop {
         let back = |need| Some(Due { need, at_ms: queued_ms });
         if tools.stop.is_cancelled() {
@@ -103,7 +110,14 @@ async fn lead(tools: &Tools, job: Job) -> Result<Moved, CaseError> {
         let before = (held.case.run.placing.clone(), held.case.books.money.clone());
         let next = tools.next(&mut held);
         let due = match next {
+            Next::Do(effect) if effects >= EFFECTS_AT_ONCE_MAX => {
+                held.case.take_back(&effect, before);
+                tracing::error!(order = %held.key, ?effect, "this order goes round in a circle");
+                let at_ms = tools.time().now().now_ms.saturating_add(CIRCLE_REST_MS);
+                Some(Due { need: held.case.need(), at_ms })
+            }
             Next::Do(effect) => {
+                effects = effects.saturating_add(1);
                 let need = effect.need();
                 let mut done = Done::Held;
                 if tools.may_leave(need, &mut ticket) {

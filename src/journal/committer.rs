@@ -6,6 +6,7 @@
 
 use std::{
     io,
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -13,7 +14,7 @@ use std::{
     },
     thread::{self, JoinHandle},
 };
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 /// What a committer writes to.
 pub trait Sink: Send + 'static {
@@ -79,6 +80,8 @@ enum Job<S: Sink> {
 struct Gauge {
     queued_bytes: AtomicUsize,
     stopping: AtomicBool,
+    /// Rings when something has left the queue.
+    left: Notify,
 }
 
 /// A share of the queue's bytes, given back when dropped.
@@ -88,6 +91,7 @@ struct Held(Arc<Gauge>, usize);
 impl Drop for Held {
     fn drop(&mut self) {
         self.0.queued_bytes.fetch_sub(self.1, Ordering::AcqRel);
+        self.0.left.notify_waiters();
     }
 }
 
@@ -117,8 +121,46 @@ impl<S: Sink> Queue<S> {
     pub async fn submit(&self, entry: S::Entry, weight: Weight) -> Result<S::Answer, Refused> {
         let (answer, answered) = oneshot::channel();
         let held = self.hold(weight.bytes)?;
-        self.send(Job::Write(Work { entry, weight, answer, held }))?;
+        let sent = self.send(Job::Write(Work { entry, weight, answer, held }));
+        sent.map_err(|(refused, _)| refused)?;
         answered.await.map_err(|_| Refused::Closed)
+    }
+
+    /// The same, but waits for room where there is none; only what never has any is refused.
+    pub async fn submit_patiently(
+        &self,
+        entry: S::Entry,
+        weight: Weight,
+    ) -> Result<S::Answer, Refused> {
+        if weight.bytes > self.limits.queue_bytes_max {
+            return Err(Refused::Full);
+        }
+        let (answer, answered) = oneshot::channel();
+        let held = loop {
+            let mut left = pin!(self.gauge.left.notified());
+            left.as_mut().enable();
+            match self.hold(weight.bytes) {
+                Ok(held) => break held,
+                Err(Refused::Full) if !self.is_stopping() => left.await,
+                Err(refused) => return Err(refused),
+            }
+        };
+        let mut job = Job::Write(Work { entry, weight, answer, held });
+        loop {
+            let mut left = pin!(self.gauge.left.notified());
+            left.as_mut().enable();
+            match self.send(job) {
+                Ok(()) => break,
+                Err((Refused::Full, back)) => job = back,
+                Err((Refused::Closed, _)) => return Err(Refused::Closed),
+            }
+            left.await;
+        }
+        answered.await.map_err(|_| Refused::Closed)
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.gauge.stopping.load(Ordering::Acquire)
     }
 
     /// Asks for a tidy-up; one that is already due is enough.
@@ -127,13 +169,13 @@ impl<S: Sink> Queue<S> {
         let _ = self.jobs.try_send(Job::Wake);
     }
 
-    fn send(&self, job: Job<S>) -> Result<(), Refused> {
-        if self.gauge.stopping.load(Ordering::Acquire) {
-            return Err(Refused::Closed);
+    fn send(&self, job: Job<S>) -> Result<(), (Refused, Job<S>)> {
+        if self.is_stopping() {
+            return Err((Refused::Closed, job));
         }
         self.jobs.try_send(job).map_err(|error| match error {
-            TrySendError::Full(_) => Refused::Full,
-            TrySendError::Disconnected(_) => Refused::Closed,
+            TrySendError::Full(job) => (Refused::Full, job),
+            TrySendError::Disconnected(job) => (Refused::Closed, job),
         })
     }
 
@@ -199,6 +241,7 @@ pub fn start<S: Sink>(
     let gauge = Arc::clone(&queue.gauge);
     let thread = thread::Builder::new().name(name.to_owned()).spawn(move || {
         run(&mut sink, &arrivals, &gauge, limits);
+        gauge.left.notify_waiters();
         sink.close();
     })?;
     let asked = queue.clone();
@@ -228,6 +271,7 @@ fn run<S: Sink>(sink: &mut S, arrivals: &Receiver<Job<S>>, gauge: &Gauge, limits
             write(sink, group);
         }
         sink.tidy();
+        gauge.left.notify_waiters();
     }
 }
 
@@ -271,6 +315,7 @@ fn write<S: Sink>(sink: &mut S, group: Vec<Work<S>>) {
 mod tests {
     use super::*;
     use std::sync::{Mutex, mpsc};
+    use std::task::{Context, Poll};
 
     /// Writes a group only when told to, and remembers it.
     struct Gate {
@@ -377,10 +422,18 @@ mod tests {
             assert_eq!(queue.submit(9, one).await, Err(Refused::Full), "by length");
             let large = Weight { entries: 1, bytes: 192 };
             assert_eq!(queue.submit(9, large).await, Err(Refused::Full), "by bytes");
-            for _ in 0..3 {
+            // Who has patience is written when there is room.
+            let mut patient = std::pin::pin!(queue.submit_patiently(9, large));
+            let look = |context: &mut Context<'_>| Poll::Ready(patient.as_mut().poll(context));
+            assert!(std::future::poll_fn(look).await.is_pending(), "there is no room yet");
+            for _ in 0..4 {
                 open.send(()).unwrap();
             }
+            assert_eq!(patient.await, Ok(90));
+            let never = Weight { entries: 1, bytes: 201 };
+            assert_eq!(queue.submit_patiently(9, never).await, Err(Refused::Full));
             committer.stop();
+            assert_eq!(queue.submit_patiently(9, one).await, Err(Refused::Closed));
             for (entry, answer) in (0..).zip(accepted) {
                 assert_eq!(answer.await.unwrap(), Ok(entry * 10));
             }

@@ -97,6 +97,7 @@ impl Case {
         };
         let back = movements.iter().filter(|m| m.way == Way::Back && m.currency == currency);
         let sum = back.fold(Amount::ZERO, |sum, m| sum.plus(m.amount).unwrap_or(sum));
+        let before = self.books.later.returned.clone();
         match &mut self.books.later.returned {
             Some(returned) => {
                 returned.refunds(sum);
@@ -112,7 +113,9 @@ impl Case {
                 self.books.later.returned = Some(fresh);
             }
         }
-        if self.books.later.returned.as_ref().is_some_and(Returned::is_open) {
+        // Each look at M3 has the payments read anew, so only what is new leads to another look.
+        let returned = &self.books.later.returned;
+        if *returned != before && returned.as_ref().is_some_and(Returned::is_open) {
             self.look_again(context);
         }
     }
