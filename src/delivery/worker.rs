@@ -100,8 +100,7 @@ async fn lead(tools: &Tools, job: Job) -> Result<Moved, CaseError> {
     let from = held.stored_stage();
     let queued_ms = held.queued_ms(now_ms);
     held.case.recover(&tools.context());
-    let mut effects = 0_u32;
-    loop {
+    for effects in 0_u32.. {
         let back = |need| Some(Due { need, at_ms: queued_ms });
         if tools.stop.is_cancelled() {
             tools.save_at_stop(&mut held, back).await?;
@@ -111,13 +110,9 @@ async fn lead(tools: &Tools, job: Job) -> Result<Moved, CaseError> {
         let next = tools.next(&mut held);
         let due = match next {
             Next::Do(effect) if effects >= EFFECTS_AT_ONCE_MAX => {
-                held.case.take_back(&effect, before);
-                tracing::error!(order = %held.key, ?effect, "this order goes round in a circle");
-                let at_ms = tools.time().now().now_ms.saturating_add(CIRCLE_REST_MS);
-                Some(Due { need: held.case.need(), at_ms })
+                Some(tools.circled(&mut held, &effect, before))
             }
             Next::Do(effect) => {
-                effects = effects.saturating_add(1);
                 let need = effect.need();
                 let mut done = Done::Held;
                 if tools.may_leave(need, &mut ticket) {
@@ -210,6 +205,14 @@ impl Tools {
             *ticket = Arc::clone(&self.confirms).try_acquire_owned().ok();
         }
         ticket.is_some()
+    }
+
+    /// A case goes round in a circle: it rests, and the log says so.
+    fn circled(&self, held: &mut Held, effect: &Effect, before: (Placing, Money)) -> Due {
+        held.case.take_back(effect, before);
+        tracing::error!(order = %held.key, ?effect, "this order goes round in a circle");
+        let at_ms = self.time().now().now_ms.saturating_add(CIRCLE_REST_MS);
+        Due { need: held.case.need(), at_ms }
     }
 
     /// Carries an effect out.
