@@ -168,9 +168,11 @@ impl Beside {
 
     /// Goods that differ when all else is settled are found by the reading at night.
     async fn fall_asleep(&mut self, gateway: &Gateway, goods: &mut Goods) {
+        // It is not night before the day is over.
+        let is_over = self.is_over();
         let (looks, found) = &mut self.evening;
-        *looks += 1;
-        if *looks % LOOKS_UNTIL_NIGHT == 0 && !goods.are_equal() {
+        *looks += u32::from(is_over);
+        if is_over && *looks % LOOKS_UNTIL_NIGHT == 0 && !goods.are_equal() {
             *found = (*found).max(goods.other_stock + goods.other_price + goods.other_name);
             gateway.read_goods().await;
         }

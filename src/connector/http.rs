@@ -120,7 +120,7 @@ pub struct Answer {
     pub retry_after_s: Option<u64>,
     /// The body, whole.
     pub body: Vec<u8>,
-    /// What [`REST_ERROR`] says.
+    /// What `X-REST-Error` says (reference/xcart.md 9.3).
     pub rest_error: Option<String>,
 }
 

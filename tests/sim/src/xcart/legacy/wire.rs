@@ -1,7 +1,7 @@
 //! Entities in the default schema: the shape of the database (reference/xcart.md 9.3).
 //!
 //! The names of columns below the order, which the notes do not list, are those of X-Cart's
-//! tables [I]; whether an address has its fields as columns or as rows is a switch. Pure.
+//! tables (`[I]`); whether an address has its fields as columns or as rows is a switch. Pure.
 
 use super::super::{
     address::Address,

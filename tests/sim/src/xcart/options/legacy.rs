@@ -5,17 +5,17 @@
 pub struct Legacy {
     /// The module is new enough to read a body in JSON.
     pub json_body: bool,
-    /// The lists of statuses can be read, as the rule of paths lets expect [I].
+    /// The lists of statuses can be read, as the rule of paths lets expect (`[I]`).
     pub status_lists: bool,
     /// By how much the ids of its statuses differ from those of the sample.
     pub status_id_shift: u64,
-    /// A record that is not there is `null` and not 404 [I].
+    /// A record that is not there is `null` and not 404 (`[I]`).
     pub missing_is_null: bool,
-    /// A write is answered by `null` and not by what was written [I].
+    /// A write is answered by `null` and not by what was written (`[I]`).
     pub writes_answer_null: bool,
-    /// A list is an object with the rows under keys, as PHP may write one [I].
+    /// A list is an object with the rows under keys, as PHP may write one (`[I]`).
     pub lists_by_id: bool,
-    /// An address has its fields as rows beside it and not as columns [I].
+    /// An address has its fields as rows beside it and not as columns (`[I]`).
     pub address_fields_as_rows: bool,
     /// The add-on is switched off: what answers is the log-in page of the back office.
     pub switched_off: bool,
