@@ -226,10 +226,10 @@ secret = "hook"
         Ok(status.is_some_and(|status| status.success()))
     }
 
-    /// SIGKILL. A tracer and what it traces go together.
+    /// SIGKILL. A tracer and what it traces go together, and a gateway with what it has look at a store.
     pub(crate) fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
-            let inner = if self.before.is_empty() { Vec::new() } else { children(child.id()) };
+            let inner = children(child.id());
             for process in &inner {
                 let _ = Command::new("kill").args(["-9", &process.to_string()]).status();
             }
@@ -265,9 +265,12 @@ impl Drop for Site {
 }
 
 fn children(parent: u32) -> Vec<u32> {
-    let path = format!("/proc/{parent}/task/{parent}/children");
-    let told = fs::read_to_string(path).unwrap_or_default();
-    told.split_whitespace().filter_map(|word| word.parse().ok()).collect()
+    let Ok(threads) = fs::read_dir(format!("/proc/{parent}/task")) else { return Vec::new() };
+    let own = threads.flatten().flat_map(|thread| {
+        let told = fs::read_to_string(thread.path().join("children")).unwrap_or_default();
+        told.split_whitespace().filter_map(|word| word.parse().ok()).collect::<Vec<u32>>()
+    });
+    own.flat_map(|child| std::iter::once(child).chain(children(child))).collect()
 }
 
 impl Sender {
