@@ -29,7 +29,7 @@ const LOOK_OFTEN: Duration = Duration::from_millis(50);
 /// After so many looks at goods that differ it is night, and the gateway reads them whole.
 const LOOKS_UNTIL_NIGHT: u32 = 30;
 /// How often `causeway reconcile` is asked in the end until both sides are equal.
-const RECONCILIATIONS_MAX: usize = 5;
+const RECONCILIATIONS_MAX: usize = 60;
 /// Rest before the idle memory is read.
 const IDLE: Duration = Duration::from_secs(2);
 
@@ -81,6 +81,8 @@ async fn played(
             if proof.is_agreed() {
                 break;
             }
+            // A call that was lost is waited out before its order is done.
+            tokio::time::sleep(LOOK_EVERY).await;
         }
     }
     Ok(proof)
